@@ -1,0 +1,133 @@
+#include "base/buf.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CAPACITY 256
+
+void buf_init(buf *b)
+{
+    *b = (buf)BUF_INIT;
+}
+
+void buf_free(buf *b)
+{
+    free(b->data);
+    buf_init(b);
+}
+
+void buf_clear(buf *b)
+{
+    b->len = 0;
+    b->failed = false;
+}
+
+bool buf_ok(const buf *b)
+{
+    return !b->failed;
+}
+
+bool buf_reserve(buf *b, size_t more)
+{
+    if (b->failed)
+        return false;
+    if (more <= b->cap - b->len)
+        return true;
+    if (more > SIZE_MAX / 2 - b->len) {
+        b->failed = true;
+        return false;
+    }
+    size_t cap = b->cap ? b->cap : FIRST_CAPACITY;
+    while (cap < b->len + more)
+        cap *= 2;
+    char *data = realloc(b->data, cap);
+    if (!data) {
+        b->failed = true;
+        return false;
+    }
+    b->data = data;
+    b->cap = cap;
+    return true;
+}
+
+void buf_add(buf *b, const void *data, size_t len)
+{
+    if (len == 0 || !buf_reserve(b, len))
+        return;
+    memcpy(b->data + b->len, data, len);
+    b->len += len;
+}
+
+void buf_addc(buf *b, char c)
+{
+    if (!buf_reserve(b, 1))
+        return;
+    b->data[b->len++] = c;
+}
+
+void buf_adds(buf *b, const char *s)
+{
+    buf_add(b, s, strlen(s));
+}
+
+void buf_addv(buf *b, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int need = vsnprintf(NULL, 0, format, args);
+    if (need < 0)
+        b->failed = true;
+    else if (buf_reserve(b, (size_t)need + 1)) {
+        (void)vsnprintf(b->data + b->len, (size_t)need + 1, format, again);
+        b->len += (size_t)need;
+    }
+    va_end(again);
+}
+
+void buf_addf(buf *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    buf_addv(b, format, args);
+    va_end(args);
+}
+
+void buf_addu(buf *b, unsigned long long n)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    buf_add(b, digits + at, sizeof digits - at);
+}
+
+void buf_drop(buf *b, size_t n)
+{
+    if (n == 0)
+        return;
+    memmove(b->data, b->data + n, b->len - n);
+    b->len -= n;
+}
+
+const char *buf_cstr(buf *b)
+{
+    if (!buf_reserve(b, 1))
+        return NULL;
+    b->data[b->len] = '\0';
+    return b->data;
+}
+
+char *buf_take(buf *b)
+{
+    char *taken = (char *)buf_cstr(b);
+    if (!taken) {
+        buf_free(b);
+        return NULL;
+    }
+    buf_init(b);
+    return taken;
+}
