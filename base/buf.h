@@ -23,7 +23,10 @@ typedef struct buf {
     bool failed;
 } buf;
 
-#define BUF_INIT {NULL, 0, 0, false}
+#define BUF_INIT                                                                                   \
+    {                                                                                              \
+        NULL, 0, 0, false                                                                          \
+    }
 
 void buf_init(buf *b);
 void buf_free(buf *b);

@@ -1,0 +1,107 @@
+/*
+ * message - the composer: a draft becomes the bytes of an RFC 5322 message.
+ *
+ * mime_compose() checks nothing that its parts have checked already (mailboxes by address.h, header
+ * names and values by header.h, base64 by base64.h); it lays the parts out:
+ *
+ *     multipart/mixed                 only with attachments
+ *       multipart/related             only with inline parts (those with a content_id)
+ *         multipart/alternative       only with both text and html
+ *           text/plain
+ *           text/html
+ *         image/png …
+ *       application/pdf …
+ *
+ * Text bodies are normalised to CRLF lines and go out as quoted-printable or base64, whichever is
+ * smaller; no line is over 76 columns and no 8-bit byte is written in a body. Boundaries hold "=_",
+ * which neither encoding can produce, and so can't occur in the content.
+ *
+ * The message is a list of segments (literal bytes, or an attachment's text to be re-wrapped), and
+ * a reader walks it: what is kept in memory is the headers and encoded texts, never an attachment.
+ * The same draft gives the same bytes, every time it is read.
+ *
+ * Pure: no clock, no random, no sockets; the draft brings date and id.
+ * Memory: the draft's strings are borrowed. Header and text bytes are copied when composing; the
+ *         base64 of attachments is NOT, and must outlive the message and its readers.
+ * Threads: a message is immutable after mime_compose(); any number of readers, one thread each.
+ */
+#ifndef POSTERN_MIME_MESSAGE_H
+#define POSTERN_MIME_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "mime/address.h"
+#include "mime/base64.h"
+
+typedef struct mime_bytes {
+    const char *data; /* NULL: absent */
+    size_t len;
+} mime_bytes;
+
+typedef struct mime_attachment {
+    mime_bytes filename; /* UTF-8; absent: the part has no name */
+    mime_bytes
+        content_type;      /* "type/subtype", with parameters if the user gave some; absent:
+                              guessed from the file name's ending, else application/octet-stream */
+    mime_bytes content_id; /* without <>; absent: none */
+    bool is_inline;        /* Content-Disposition: inline, placed in multipart/related */
+    mime_bytes base64;     /* checked */
+    mime_base64_info info; /* what the check said */
+} mime_attachment;
+
+typedef struct mime_header {
+    mime_bytes name;
+    mime_bytes value;
+} mime_header;
+
+typedef struct mime_mailboxes {
+    const mime_mailbox *list;
+    size_t count;
+} mime_mailboxes;
+
+typedef struct mime_draft {
+    const mime_mailbox *from; /* required */
+    mime_mailboxes to, cc, reply_to;
+    mime_bytes subject; /* absent: no Subject field */
+    mime_bytes text;    /* at least one of text and html; absent with html: made from it */
+    mime_bytes html;
+    const mime_attachment *attachments;
+    size_t attachment_count;
+    const mime_header *headers; /* the user's own, checked, in their order */
+    size_t header_count;
+    time_t date;           /* written in UTC, +0000 */
+    const char *id;        /* token [A-Za-z0-9] of 16 to 40 characters, unique to this message: in
+                              Message-ID and boundaries */
+    const char *id_domain; /* Message-ID's right side; NULL: the domain of from */
+} mime_draft;
+
+typedef struct mime_message mime_message;
+typedef struct mime_reader mime_reader;
+
+/* Composes. NULL only if memory ran out (every fault of content was found before). */
+mime_message *mime_compose(const mime_draft *draft);
+void mime_message_free(mime_message *m);
+
+/* Octets that a reader gives, known without reading: for SIZE=. */
+uint64_t mime_message_size(const mime_message *m);
+
+/* Message-ID with its <>. */
+const char *mime_message_id(const mime_message *m);
+
+/* True if a mailbox in the header has a local part beyond ASCII: the header then holds raw UTF-8
+ * (RFC 6532) and the transaction needs SMTPUTF8. */
+bool mime_message_utf8(const mime_message *m);
+
+mime_reader *mime_reader_create(const mime_message *m);
+void mime_reader_free(mime_reader *r);
+
+/* Up to `cap` bytes into `out`; 0 at the end. Lines end in CRLF; no dot-stuffing (the sender's). */
+size_t mime_reader_read(mime_reader *r, char *out, size_t cap);
+
+/* Back to the first byte. */
+void mime_reader_rewind(mime_reader *r);
+
+#endif

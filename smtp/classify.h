@@ -1,0 +1,26 @@
+/*
+ * classify - what a refusal means, who can mend it, and how.
+ *
+ * One table, from stage, reply code, enhanced code, words in the reply's text and the relay's
+ * preset, to category, blame, retryable and a hint; the first row that fits wins, the last rows are
+ * the codes' registered meanings. And one for libcurl's results while a session is opened.
+ *
+ * Pure; hints are static.
+ */
+#ifndef POSTERN_SMTP_CLASSIFY_H
+#define POSTERN_SMTP_CLASSIFY_H
+
+#include "smtp/sender.h"
+
+/* Explains a reply of 4yz or 5yz (or one that has no place at that stage) into category, blame,
+ * retryable and hint; leaves `detail` alone. `preset` may be NULL. */
+void smtp_classify_reply(smtp_stage stage, const smtp_reply *reply, const char *preset,
+                         smtp_fault *out);
+
+/* Explains a session that libcurl could not open (a CURLcode), or that broke (CURLE_RECV_ERROR,
+ * CURLE_OPERATION_TIMEDOUT), when no refusing reply was seen. `error` is libcurl's error text or
+ * NULL. */
+void smtp_classify_curl(smtp_stage stage, int curl_code, const char *error, const char *preset,
+                        smtp_fault *out);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * relay - where mail goes and how: host, port, TLS, credentials. Read from a URL or a preset.
+ *
+ *     smtp://user:pass@host:587        STARTTLS required (port 587 by default)
+ *     smtps://user:pass@host:465       TLS from the first byte (465)
+ *     smtp://host:25?tls=none          cleartext, written out; with credentials on loopback only
+ *     gmail://user@gmail.com:apppass@  a preset from presets.c: host, port, TLS and a hint
+ *
+ * User and password are percent-decoded; in a preset's URL the user may hold an unescaped @ (the
+ * last
+ * @ ends the userinfo, the first : begins the password). Options behind "?", joined with "&":
+ *
+ *     tls=none|starttls|implicit   over the scheme's own
+ *     auth=plain|login|cram-md5|xoauth2|oauthbearer|digest-md5|ntlm|gssapi|external|none
+ *                            pin the mechanism; default: the strongest that both sides have
+ *     ca=/path.pem           trust this CA instead of the system's
+ *     ehlo=name              EHLO name; default: the machine's
+ *     sessions=N             sessions kept open at once, 1 to 256; default 8
+ *     token_file=/path       XOAUTH2 bearer token, read again when the file changes; pins
+ * auth=xoauth2 password_file=/path    the password, read once at start region=name            for
+ * presets that have regions (ses, aliyun-dm, tencent-ses, mailgun)
+ *
+ * Unknown options, repeated ones, a missing host, a password without a user, characters that have
+ * no place are faults, each with one sentence that never repeats the password.
+ *
+ * A relay is immutable after creation and may be used by any number of threads; it must outlive the
+ * sender.
+ */
+#ifndef POSTERN_SMTP_RELAY_H
+#define POSTERN_SMTP_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SMTP_RELAY_SESSIONS 8
+
+typedef enum smtp_tls { SMTP_TLS_STARTTLS, SMTP_TLS_IMPLICIT, SMTP_TLS_NONE } smtp_tls;
+
+typedef struct smtp_relay smtp_relay;
+
+/* Reads the URL; on a fault NULL, and *error is a sentence that the caller frees (NULL: no memory).
+ */
+smtp_relay *smtp_relay_create(const char *name, const char *url, char **error);
+void smtp_relay_free(smtp_relay *r);
+
+const char *smtp_relay_name(const smtp_relay *r); /* "default" */
+const char *smtp_relay_host(const smtp_relay *r); /* "smtp.gmail.com" */
+unsigned smtp_relay_port(const smtp_relay *r);
+smtp_tls smtp_relay_tls(const smtp_relay *r);
+const char *smtp_relay_preset(const smtp_relay *r); /* "gmail"; NULL: none */
+const char *smtp_relay_user(const smtp_relay *r);   /* NULL: no credentials */
+
+#endif
