@@ -1,0 +1,31 @@
+/*
+ * app - what the parts of a running service share: made by main (serve.c), passed to those who need
+ * it, never global.
+ *
+ * Threads: members are set before the first request and not changed, but for the atomics.
+ */
+#ifndef POSTERN_SERVICE_APP_H
+#define POSTERN_SERVICE_APP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "service/config.h"
+#include "service/log.h"
+#include "service/metrics.h"
+#include "smtp/sender.h"
+
+typedef struct app {
+    const config *config;
+    logger *log;
+    metrics *metrics;
+    smtp_sender *sender;   /* NULL where nothing is sent (postern compose) */
+    atomic_bool draining;  /* SIGTERM came: no new work */
+    atomic_uint in_flight; /* transactions submitted and not yet answered */
+} app;
+
+/* A new id for a request and its message: 26 characters of Crockford's base32, time first (a ULID),
+ * so that ids sort by time. False if the system has no random bytes. */
+bool app_new_id(char out[27]);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * config - the settings, from the environment and one optional JSON file.
+ *
+ * One table (config.c) names each setting: variable, member of the file, how it is read, default.
+ * The environment wins over the file. Every secret X can come as X_FILE, a file whose content (less
+ * one trailing newline) is the value; X and X_FILE together are a fault. An unknown POSTERN_…
+ * variable, an unknown member, a value that doesn't read: each is one fault, all are collected, and
+ * the program does not start. A fault names the setting and what it expects, and never repeats a
+ * secret's value.
+ *
+ * The file (POSTERN_CONFIG) is a JSON object: the settings in lower case without the prefix
+ * ("listen", "max_body", …) and what is structured: "relays": {"default": "smtp://…", "bulk":
+ * {"url": "…"} or
+ * {"url_file": "…"}}, "api_keys": […], "from": […]. The relay "default" is the one of
+ * POSTERN_RELAY; both given: the environment's.
+ *
+ * The environment is read from the `environ`-like array that is passed, not from the process, so
+ * that tests and `postern send` can bring their own.
+ *
+ * Memory: config owns everything; config_free() wipes secrets. Threads: immutable after
+ * config_load().
+ */
+#ifndef POSTERN_SERVICE_CONFIG_H
+#define POSTERN_SERVICE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "mime/address.h"
+#include "service/keys.h"
+#include "service/log.h"
+#include "smtp/relay.h"
+
+typedef enum config_listen_kind { CONFIG_LISTEN_TCP, CONFIG_LISTEN_UNIX } config_listen_kind;
+
+typedef struct config_listen {
+    config_listen_kind kind;
+    char *host;    /* "127.0.0.1", "::1", "0.0.0.0", "localhost"; NULL for a unix socket */
+    uint16_t port; /* 0: any free one, which the log line of the start names */
+    char *path;    /* of a unix socket */
+    bool loopback; /* only this machine can reach it */
+} config_listen;
+
+/* Who may stand in From and on the envelope: addresses and whole domains ("@example.com" or
+ * "example.com"); empty: anyone. The first address is the default From. */
+typedef struct config_senders {
+    char **addresses; /* lower-case domain, local part as given */
+    size_t address_count;
+    char **domains; /* A-labels */
+    size_t domain_count;
+    mime_mailbox fallback; /* used when a request has no from; address NULL: none */
+} config_senders;
+
+typedef struct config {
+    config_listen listen;
+    char *tls_cert, *tls_key; /* paths; both or none */
+    keys *keys;               /* NULL: none */
+    bool auth_off;            /* POSTERN_AUTH=off was written out */
+    smtp_relay **relays;      /* "default" is the first, if there is one */
+    size_t relay_count;
+    config_senders senders;
+    size_t max_body; /* bytes */
+    unsigned max_recipients;
+    unsigned max_inflight;
+    int64_t timeout_us;
+    unsigned http_threads;   /* POSTERN_HTTP_THREADS; default: cores, at most 4 */
+    unsigned sender_threads; /* POSTERN_SENDER_THREADS; default 1 */
+    int64_t session_idle_us; /* POSTERN_SESSION_IDLE; default 30s */
+    log_format log_format;
+    bool log_addresses;
+} config;
+
+/* Reads everything. NULL if there is a fault or memory ran out; `faults` then holds one line each.
+ */
+config *config_load(const char *const *environment, buf *faults);
+void config_free(config *c);
+
+/* The relay of that name; NULL: none. */
+const smtp_relay *config_relay(const config *c, const char *name);
+
+/* True if POSTERN_FROM lets this mailbox send. */
+bool config_may_send(const config *c, const mime_mailbox *from);
+
+/* The table of settings as text, for `postern help` and the README's test. */
+void config_describe(buf *out);
+
+#endif

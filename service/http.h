@@ -1,0 +1,71 @@
+/*
+ * http - the server: libmicrohttpd (epoll, a pool of threads), routes, limits, answers later.
+ *
+ * A handler gets a whole request (its body within the limits) and either answers at once with
+ * http_answer(), or keeps the exchange and answers from another thread with http_answer() when it
+ * is done: the connection is suspended meanwhile and costs no thread.
+ *
+ * Kept here, for every route: the table of routes with 404 and 405 + Allow, 401, 411, 413 (at once
+ * by Content-Length, else as the bytes come), 415, 503 while draining, time limits on slow clients
+ * (408 where it can still be said), a count of what is in flight, one log line and one metric per
+ * request.
+ */
+#ifndef POSTERN_SERVICE_HTTP_H
+#define POSTERN_SERVICE_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "service/app.h"
+#include "service/problem.h"
+#include "service/request.h"
+
+typedef struct http http;                   /* the server */
+typedef struct http_exchange http_exchange; /* one request and its answer */
+
+typedef enum http_auth { HTTP_AUTH_OPEN, HTTP_AUTH_KEY } http_auth;
+
+typedef void http_handler(app *app, http_exchange *x);
+
+typedef struct http_route {
+    const char *path;
+    const char *method; /* "GET" (HEAD too) or "POST" */
+    http_auth auth;
+    http_handler *handle;
+} http_route;
+
+/* Starts listening and serving. NULL, and *error a sentence the caller frees, if that can't be
+ * done. `routes` is an array ended by a path of NULL, and lives as long as the server. */
+http *http_start(app *app, const http_route *routes, char **error);
+
+/* The address it listens on, as for a client: "http://127.0.0.1:8025", "unix:/run/postern.sock". */
+const char *http_address(const http *h);
+
+/* Stops accepting; returns when every request has been answered, or after `limit_us`; false then.
+ */
+bool http_drain(http *h, int64_t limit_us);
+void http_free(http *h);
+
+const char *http_exchange_id(const http_exchange *x);
+
+/* The body; empty for GET. */
+body *http_exchange_body(http_exchange *x);
+
+/* Before leaving the request to another thread: after this, exactly one http_answer() must follow,
+ * from any thread. A handler that returns without having called either has a defect, and 500 is
+ * answered. */
+void http_suspend(http_exchange *x);
+
+/* Answers. Takes over the bytes of `content` (left empty). retry_after 0: none. */
+void http_answer(http_exchange *x, unsigned status, const char *content_type, unsigned retry_after,
+                 buf *content);
+
+/* Answers with a problem that needs no relay. */
+void http_problem(http_exchange *x, problem_kind kind, const char *detail, const faults *errors);
+
+/* Fields for the request's log line: what the route wants said of it. */
+void http_note(http_exchange *x, const char *key,
+               const char *value); /* a few; longer ones are cut */
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * log - lines on stderr, as JSON or as text.
+ *
+ * A line is one write(2), so that lines of several threads don't mix. JSON:
+ * {"time":"…Z","level":"info", "event":"request",…fields}; text: "2026-11-24T10:00:00.123Z info
+ * request key=value …", values quoted where needed. Bodies, secrets and addresses are never handed
+ * to it; log_address() writes an address only if POSTERN_LOG_ADDRESSES=on, else its domain behind
+ * "*@".
+ *
+ * Usage: log_line l; log_begin(&l, log, LOG_INFO, "request"); log_str(&l, "id", id); …;
+ * log_end(&l); A line that doesn't fit memory is dropped; logging never fails the caller. Threads:
+ * any; a log_line belongs to one.
+ */
+#ifndef POSTERN_SERVICE_LOG_H
+#define POSTERN_SERVICE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+typedef enum log_format {
+    LOG_AUTO,
+    LOG_JSON,
+    LOG_TEXT
+} log_format; /* AUTO: JSON unless a terminal */
+typedef enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO } log_level;
+
+typedef struct logger logger;
+
+logger *log_create(int fd, log_format format, bool addresses);
+void log_free(logger *l);
+
+typedef struct log_line {
+    logger *log;
+    buf text;
+} log_line;
+
+void log_begin(log_line *line, logger *l, log_level level, const char *event);
+void log_str(log_line *line, const char *key,
+             const char *value); /* NULL value: the field is left out */
+void log_int(log_line *line, const char *key, int64_t value);
+void log_ms(log_line *line, const char *key,
+            int64_t us); /* microseconds, written as ms, 3 decimals */
+void log_address(log_line *line, const char *key, const char *address);
+void log_end(log_line *line);
+
+/* A line with one field "message". */
+void log_message(logger *l, log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * metrics - counters, gauges and histograms in Prometheus' text format 0.0.4.
+ *
+ * The set is fixed (tables in metrics.c), so that a label's values are bounded: routes from the
+ * route table, statuses that the service gives, relays of the configuration, categories and stages
+ * of smtp/, SMTP codes 200 to 599.
+ *
+ *     postern_http_requests_total{route,status}        postern_http_request_seconds{route}
+ * (histogram) postern_transactions_total{relay,category,code}  category "none" when accepted; code
+ * "0": no reply postern_stage_seconds{relay,stage}               histogram; stages queued, session,
+ * envelope, body postern_recipients_total{relay,result}           accepted, rejected
+ *     postern_message_bytes_total{relay}
+ *     postern_requests_in_flight, postern_transactions_in_flight
+ *     postern_sessions{relay,state}                    open, idle (gauges, from the sender's stats)
+ *     postern_sessions_opened_total, _failed_total, _reused_total,
+ * postern_second_tries_total{relay} postern_build_info{version}, process_resident_memory_bytes,
+ * process_cpu_seconds_total, process_open_fds, process_start_time_seconds
+ *
+ * Threads: recording is lock-free (atomics); any thread.
+ */
+#ifndef POSTERN_SERVICE_METRICS_H
+#define POSTERN_SERVICE_METRICS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "smtp/sender.h"
+
+typedef struct metrics metrics;
+
+/* `routes` and `relays` (names) are borrowed and must outlive the metrics; the last route is for
+ * requests that met none ("other"). */
+metrics *metrics_create(const char *const *routes, size_t route_count,
+                        const smtp_relay *const *relays, size_t relay_count);
+void metrics_free(metrics *m);
+
+void metrics_request(metrics *m, size_t route, unsigned status, int64_t took_us);
+
+/* A finished transaction of the relay with that index. */
+void metrics_transaction(metrics *m, size_t relay, const smtp_result *result, uint64_t size);
+
+void metrics_requests_in_flight(metrics *m, int change);
+void metrics_transactions_in_flight(metrics *m, int change);
+
+/* Writes everything; `sender` may be NULL. */
+void metrics_write(metrics *m, const smtp_sender *sender, buf *out);
+
+#endif
