@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "service/jsonw.h"
 
 #define PROBLEM_FAULTS_MAX 100
 
@@ -55,6 +56,7 @@ typedef enum problem_kind {
     PROBLEM_MEDIA_TYPE,       /* 415 */
     PROBLEM_INVALID,          /* 422, with errors */
     PROBLEM_REFUSED,          /* 422: the relay refused the message for good */
+    PROBLEM_INTERNAL,         /* 500: a defect of ours; nothing was sent */
     PROBLEM_GATEWAY,          /* 502: this gateway's own access is at fault */
     PROBLEM_NO_RELAY,         /* 503: none is configured */
     PROBLEM_BUSY,             /* 503: too much in flight */
@@ -73,5 +75,9 @@ unsigned problem_retry_after(problem_kind kind); /* seconds; 0: no Retry-After *
  * (may be NULL), retryable. */
 void problem_write(buf *out, problem_kind kind, const char *id, const char *detail,
                    const faults *errors);
+
+/* Opens the object and writes type, title, status, detail: the start of every problem, also of
+ * those that tell a relay's part (answer.c). The caller closes it. */
+void problem_begin(jsonw *w, problem_kind kind, const char *detail);
 
 #endif

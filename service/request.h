@@ -18,19 +18,9 @@
 #include <jansson.h>
 
 #include "mime/message.h"
+#include "service/body.h"
 #include "service/config.h"
 #include "service/problem.h"
-
-#define REQUEST_JSON_DEPTH 32 /* of arrays and objects; no valid request needs more than 4 */
-
-/* The body as it comes from the socket: pieces that are given back one by one while the parser
- * reads, so that a large body and its parsed copy don't stand in memory together. */
-typedef struct body body;
-
-body *body_create(void);
-void body_free(body *b);
-bool body_add(body *b, const void *data, size_t len); /* false: no memory */
-size_t body_size(const body *b);
 
 typedef enum request_json_result {
     REQUEST_JSON_OK,
@@ -64,7 +54,7 @@ typedef enum request_result {
 
 /* Makes a request of a JSON document, which it takes over whatever the result. `id` and `now` are
  * the message's. On REQUEST_OK *out is the request, which the caller frees. */
-request_result request_create(const config *config, json_t *json, const char id[27], time_t now,
+request_result request_create(const config *cfg, json_t *json, const char id[27], time_t now,
                               request **out, faults *errors);
 void request_free(request *r);
 

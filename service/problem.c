@@ -1,0 +1,186 @@
+#include "service/problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/jsonw.h"
+
+#define FIRST_FAULTS 8
+
+void faults_init(faults *f)
+{
+    *f = (faults){0};
+}
+
+void faults_free(faults *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        free(f->list[i].pointer);
+        free(f->list[i].detail);
+    }
+    free(f->list);
+    faults_init(f);
+}
+
+/* Room for one more, or NULL: the list is full (only counted), or memory ran out (`failed`). */
+static fault *next_fault(faults *f)
+{
+    f->total++;
+    if (f->failed || f->count == PROBLEM_FAULTS_MAX)
+        return NULL;
+    if (f->count % FIRST_FAULTS == 0) {
+        fault *list = realloc(f->list, (f->count + FIRST_FAULTS) * sizeof *list);
+        if (!list) {
+            f->failed = true;
+            return NULL;
+        }
+        f->list = list;
+    }
+    return &f->list[f->count];
+}
+
+static void add(faults *f, const char *pointer, const char *code, const size_t *offset,
+                char *detail)
+{
+    fault *next = next_fault(f);
+    char *copy = next ? strdup(pointer) : NULL;
+    if (!next || !copy || !detail) {
+        if (next)
+            f->failed = true;
+        free(copy);
+        free(detail);
+        return;
+    }
+    *next = (fault){copy, code, detail, offset != NULL, offset ? *offset : 0};
+    f->count++;
+}
+
+void faults_add(faults *f, const char *pointer, const char *code, const char *detail, ...)
+{
+    va_list args;
+    char *text = NULL;
+    va_start(args, detail);
+    if (vasprintf(&text, detail, args) < 0)
+        text = NULL;
+    va_end(args);
+    add(f, pointer, code, NULL, text);
+}
+
+void faults_add_at(faults *f, const char *pointer, const char *code, size_t offset,
+                   const char *detail)
+{
+    add(f, pointer, code, &offset, strdup(detail));
+}
+
+static const struct {
+    unsigned status;
+    const char *type;
+    const char *title;
+    unsigned retry_after;
+} kinds[] = {
+    [PROBLEM_BAD_JSON] = {400, "urn:postern:problem:bad-json", "The body is not valid JSON", 0},
+    [PROBLEM_BAD_REQUEST] = {400, "urn:postern:problem:bad-request", "The request is malformed", 0},
+    [PROBLEM_UNAUTHORIZED] = {401, "urn:postern:problem:unauthorized", "An API key is required", 0},
+    [PROBLEM_SENDER_FORBIDDEN] = {403, "urn:postern:problem:sender-forbidden",
+                                  "This sender is not allowed here", 0},
+    [PROBLEM_NOT_FOUND] = {404, "urn:postern:problem:not-found", "There is nothing here", 0},
+    [PROBLEM_METHOD] = {405, "urn:postern:problem:method", "The method is not allowed here", 0},
+    [PROBLEM_SLOW] = {408, "urn:postern:problem:slow", "The request did not come in time", 0},
+    [PROBLEM_LENGTH] = {411, "urn:postern:problem:length-required", "The body's length is required",
+                        0},
+    [PROBLEM_TOO_LARGE] = {413, "urn:postern:problem:too-large", "The body is too large", 0},
+    [PROBLEM_MEDIA_TYPE] = {415, "urn:postern:problem:media-type", "The body must be JSON", 0},
+    [PROBLEM_INVALID] = {422, "urn:postern:problem:invalid", "The message is not valid", 0},
+    [PROBLEM_REFUSED] = {422, "urn:postern:problem:refused", "The relay refused the message", 0},
+    [PROBLEM_INTERNAL] = {500, "urn:postern:problem:internal", "The gateway made a mistake", 0},
+    [PROBLEM_GATEWAY] = {502, "urn:postern:problem:gateway",
+                         "The gateway's access to the relay does not work", 0},
+    [PROBLEM_NO_RELAY] = {503, "urn:postern:problem:no-relay", "No relay is configured", 60},
+    [PROBLEM_BUSY] = {503, "urn:postern:problem:busy", "Too much is in flight", 1},
+    [PROBLEM_DRAINING] = {503, "urn:postern:problem:draining", "The gateway is shutting down", 5},
+    [PROBLEM_MEMORY] = {503, "urn:postern:problem:memory", "The gateway is out of memory", 5},
+    [PROBLEM_RELAY] = {503, "urn:postern:problem:relay", "The relay can't take the message now",
+                       30},
+    [PROBLEM_TIMEOUT] = {504, "urn:postern:problem:timeout", "The relay did not answer in time", 0},
+};
+
+unsigned problem_status(problem_kind kind)
+{
+    return kinds[kind].status;
+}
+
+const char *problem_type(problem_kind kind)
+{
+    return kinds[kind].type;
+}
+
+const char *problem_title(problem_kind kind)
+{
+    return kinds[kind].title;
+}
+
+unsigned problem_retry_after(problem_kind kind)
+{
+    return kinds[kind].retry_after;
+}
+
+static void write_errors(jsonw *w, const faults *errors)
+{
+    jsonw_key(w, "errors");
+    jsonw_array(w);
+    for (size_t i = 0; i < errors->count; i++) {
+        const fault *e = &errors->list[i];
+        jsonw_object(w);
+        jsonw_key(w, "pointer");
+        jsonw_str(w, e->pointer);
+        jsonw_key(w, "code");
+        jsonw_str(w, e->code);
+        jsonw_key(w, "detail");
+        jsonw_str(w, e->detail);
+        if (e->has_offset) {
+            jsonw_key(w, "offset");
+            jsonw_int(w, (int64_t)e->offset);
+        }
+        jsonw_object_end(w);
+    }
+    jsonw_array_end(w);
+    if (errors->total > errors->count) {
+        jsonw_key(w, "errors_total");
+        jsonw_int(w, (int64_t)errors->total);
+    }
+}
+
+void problem_begin(jsonw *w, problem_kind kind, const char *detail)
+{
+    jsonw_object(w);
+    jsonw_key(w, "type");
+    jsonw_str(w, kinds[kind].type);
+    jsonw_key(w, "title");
+    jsonw_str(w, kinds[kind].title);
+    jsonw_key(w, "status");
+    jsonw_int(w, kinds[kind].status);
+    jsonw_key(w, "detail");
+    jsonw_str(w, detail);
+}
+
+void problem_write(buf *out, problem_kind kind, const char *id, const char *detail,
+                   const faults *errors)
+{
+    jsonw w;
+    jsonw_init(&w, out);
+    problem_begin(&w, kind, detail);
+    if (errors)
+        write_errors(&w, errors);
+    jsonw_key(&w, "retryable");
+    jsonw_bool(&w, kinds[kind].status == 503 || kinds[kind].status == 408);
+    jsonw_key(&w, "outcome");
+    jsonw_str(&w, "not_sent");
+    if (id) {
+        jsonw_key(&w, "id");
+        jsonw_str(&w, id);
+    }
+    jsonw_object_end(&w);
+    buf_addc(out, '\n');
+}
