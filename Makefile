@@ -42,13 +42,17 @@ all: $(BUILD)/postern
 $(BUILD)/postern: $(call objects,service/main.c) $(LIBRARY)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
 
-$(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES)))
+$(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES))) $(BUILD)/service/openapi.o
 	@rm -f $@
 	$(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c VERSION Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/service/openapi.o: service/openapi.S openapi.yaml
+	@mkdir -p $(@D)
+	$(CC) -c -o $@ $<
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 

@@ -18,26 +18,33 @@
 
 #include "base/buf.h"
 #include "service/app.h"
+#include "service/body.h"
 #include "service/problem.h"
-#include "service/request.h"
 
 typedef struct http http;                   /* the server */
 typedef struct http_exchange http_exchange; /* one request and its answer */
 
 typedef enum http_auth { HTTP_AUTH_OPEN, HTTP_AUTH_KEY } http_auth;
 
-typedef void http_handler(app *app, http_exchange *x);
+typedef enum http_content {
+    HTTP_NO_BODY,       /* one that comes is read and dropped */
+    HTTP_OPTIONAL_BODY, /* JSON, or none */
+    HTTP_JSON_BODY
+} http_content;
+
+typedef void http_handler(app *a, http_exchange *x);
 
 typedef struct http_route {
     const char *path;
     const char *method; /* "GET" (HEAD too) or "POST" */
     http_auth auth;
+    http_content content;
     http_handler *handle;
 } http_route;
 
 /* Starts listening and serving. NULL, and *error a sentence the caller frees, if that can't be
  * done. `routes` is an array ended by a path of NULL, and lives as long as the server. */
-http *http_start(app *app, const http_route *routes, char **error);
+http *http_start(app *a, const http_route *routes, char **error);
 
 /* The address it listens on, as for a client: "http://127.0.0.1:8025", "unix:/run/postern.sock". */
 const char *http_address(const http *h);
@@ -49,7 +56,7 @@ void http_free(http *h);
 
 const char *http_exchange_id(const http_exchange *x);
 
-/* The body; empty for GET. */
+/* The body; an empty one where none came. */
 body *http_exchange_body(http_exchange *x);
 
 /* Before leaving the request to another thread: after this, exactly one http_answer() must follow,
@@ -63,9 +70,5 @@ void http_answer(http_exchange *x, unsigned status, const char *content_type, un
 
 /* Answers with a problem that needs no relay. */
 void http_problem(http_exchange *x, problem_kind kind, const char *detail, const faults *errors);
-
-/* Fields for the request's log line: what the route wants said of it. */
-void http_note(http_exchange *x, const char *key,
-               const char *value); /* a few; longer ones are cut */
 
 #endif

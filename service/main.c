@@ -1,4 +1,51 @@
-int main(void)
+/*
+ * postern - an HTTP-to-SMTP gateway. Dispatches on the command; `serve` where none is given.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <libxml/parser.h>
+
+#include "service/cli.h"
+#include "service/serve.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv, const char *const *environment);
+} commands[] = {
+    {"serve", serve},     {"send", cli_send},       {"compose", cli_compose},
+    {"check", cli_check}, {"version", cli_version}, {"--version", cli_version},
+    {"help", cli_help},   {"--help", cli_help},     {"-h", cli_help},
+};
+
+int main(int argc, char **argv)
 {
-    return 0;
+    const char *const *environment = (const char *const *)environ;
+    char *serve_arguments[] = {"serve", NULL};
+
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that goes away is a write's error */
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        (void)fprintf(stderr, "postern: libcurl can't be initialised\n");
+        return CLI_NO_MEMORY;
+    }
+    xmlInitParser();
+
+    int code = CLI_USAGE;
+    if (argc < 2) {
+        code = serve(1, serve_arguments, environment);
+    } else {
+        size_t i = 0;
+        while (i < sizeof commands / sizeof *commands && strcmp(commands[i].name, argv[1]) != 0)
+            i++;
+        if (i < sizeof commands / sizeof *commands)
+            code = commands[i].run(argc - 1, argv + 1, environment);
+        else
+            (void)fprintf(stderr, "postern: there is no command %s; see postern help\n", argv[1]);
+    }
+    xmlCleanupParser();
+    curl_global_cleanup();
+    return code;
 }

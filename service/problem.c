@@ -25,13 +25,13 @@ void faults_free(faults *f)
 }
 
 /* Room for one more, or NULL: the list is full (only counted), or memory ran out (`failed`). */
-static fault *next_fault(faults *f)
+static faults_item *next_fault(faults *f)
 {
     f->total++;
     if (f->failed || f->count == PROBLEM_FAULTS_MAX)
         return NULL;
     if (f->count % FIRST_FAULTS == 0) {
-        fault *list = realloc(f->list, (f->count + FIRST_FAULTS) * sizeof *list);
+        faults_item *list = realloc(f->list, (f->count + FIRST_FAULTS) * sizeof *list);
         if (!list) {
             f->failed = true;
             return NULL;
@@ -44,7 +44,7 @@ static fault *next_fault(faults *f)
 static void add(faults *f, const char *pointer, const char *code, const size_t *offset,
                 char *detail)
 {
-    fault *next = next_fault(f);
+    faults_item *next = next_fault(f);
     char *copy = next ? strdup(pointer) : NULL;
     if (!next || !copy || !detail) {
         if (next)
@@ -53,7 +53,7 @@ static void add(faults *f, const char *pointer, const char *code, const size_t *
         free(detail);
         return;
     }
-    *next = (fault){copy, code, detail, offset != NULL, offset ? *offset : 0};
+    *next = (faults_item){copy, code, detail, offset != NULL, offset ? *offset : 0};
     f->count++;
 }
 
@@ -131,7 +131,7 @@ static void write_errors(jsonw *w, const faults *errors)
     jsonw_key(w, "errors");
     jsonw_array(w);
     for (size_t i = 0; i < errors->count; i++) {
-        const fault *e = &errors->list[i];
+        const faults_item *e = &errors->list[i];
         jsonw_object(w);
         jsonw_key(w, "pointer");
         jsonw_str(w, e->pointer);

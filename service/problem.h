@@ -18,16 +18,16 @@
 
 #define PROBLEM_FAULTS_MAX 100
 
-typedef struct fault {
+typedef struct faults_item {
     char *pointer; /* "/attachments/0/content"; "" is the whole document */
     const char *code;
     char *detail;
     bool has_offset;
     size_t offset; /* in the string that the pointer names, where a place can be told */
-} fault;
+} faults_item;
 
 typedef struct faults {
-    fault *list;
+    faults_item *list;
     size_t count; /* kept in `list` */
     size_t total; /* met */
     bool failed;  /* memory ran out: the answer is 503, not a shorter list */

@@ -1,0 +1,242 @@
+#include "service/answer.h"
+
+#include "service/jsonw.h"
+#include "service/problem.h"
+
+#define JSON_TYPE    "application/json"
+#define PROBLEM_TYPE "application/problem+json"
+
+/* Who has to act decides the status, so that it alone tells a generic client whether to try again.
+ */
+static const problem_kind kind_of_blame[] = {
+    [SMTP_BLAME_NONE] = PROBLEM_INTERNAL, /* a fault without blame: a defect of the sender */
+    [SMTP_BLAME_MESSAGE] = PROBLEM_REFUSED, [SMTP_BLAME_GATEWAY] = PROBLEM_GATEWAY,
+    [SMTP_BLAME_RELAY] = PROBLEM_RELAY,     [SMTP_BLAME_TIMEOUT] = PROBLEM_TIMEOUT,
+};
+
+/* Seconds that are worth waiting, where a 503 comes from the relay. */
+static const unsigned retry_after_of_category[SMTP_CATEGORY_COUNT] = {
+    [SMTP_CATEGORY_NETWORK] = 10,   [SMTP_CATEGORY_RATE] = 60,   [SMTP_CATEGORY_TEMPORARY] = 60,
+    [SMTP_CATEGORY_RECIPIENT] = 60, [SMTP_CATEGORY_POLICY] = 60,
+};
+
+static void write_reply(jsonw *w, const smtp_reply *reply)
+{
+    jsonw_key(w, "smtp");
+    jsonw_object(w);
+    jsonw_key(w, "code");
+    jsonw_int(w, reply->code);
+    jsonw_key(w, "enhanced");
+    jsonw_str(w, reply->enhanced[0] ? reply->enhanced : NULL);
+    jsonw_key(w, "message");
+    jsonw_str(w, reply->text);
+    jsonw_object_end(w);
+}
+
+static void write_rejected(jsonw *w, const char *email, const smtp_recipient_result *result)
+{
+    jsonw_object(w);
+    jsonw_key(w, "email");
+    jsonw_str(w, email);
+    write_reply(w, &result->reply);
+    jsonw_key(w, "category");
+    jsonw_str(w, smtp_category_name(result->category));
+    if (result->hint) {
+        jsonw_key(w, "hint");
+        jsonw_str(w, result->hint);
+    }
+    jsonw_key(w, "retryable");
+    jsonw_bool(w, result->retryable);
+    jsonw_object_end(w);
+}
+
+/* `accepted` only where the message went: a recipient that was accepted for a message that was then
+ * refused has got nothing. */
+static void write_recipients(jsonw *w, const request *r, const smtp_result *result)
+{
+    bool sent = result->outcome == SMTP_SENT || result->outcome == SMTP_PARTIAL;
+    if (sent) {
+        jsonw_key(w, "accepted");
+        jsonw_array(w);
+        for (size_t i = 0; i < result->recipient_count; i++) {
+            if (result->recipients[i].accepted)
+                jsonw_str(w, r->recipients[i]);
+        }
+        jsonw_array_end(w);
+    }
+    jsonw_key(w, "rejected");
+    jsonw_array(w);
+    for (size_t i = 0; i < result->recipient_count; i++) {
+        if (!result->recipients[i].accepted && result->recipients[i].reply.code)
+            write_rejected(w, r->recipients[i], &result->recipients[i]);
+    }
+    jsonw_array_end(w);
+}
+
+static void write_tls(jsonw *w, const smtp_result *result)
+{
+    jsonw_key(w, "tls");
+    jsonw_str(w, result->tls[0] ? result->tls : NULL);
+}
+
+static void write_timing(jsonw *w, const smtp_result *result)
+{
+    const struct {
+        const char *key;
+        int64_t us;
+    } parts[] = {
+        {"queued_ms", result->timing.queued},     {"session_ms", result->timing.session},
+        {"envelope_ms", result->timing.envelope}, {"body_ms", result->timing.body},
+        {"total_ms", result->timing.total},
+    };
+    jsonw_key(w, "timing");
+    jsonw_object(w);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        jsonw_key(w, parts[i].key);
+        jsonw_ms(w, parts[i].us);
+    }
+    jsonw_key(w, "session_reused");
+    jsonw_bool(w, result->reused);
+    jsonw_object_end(w);
+}
+
+static void write_transcript(jsonw *w, const smtp_result *result)
+{
+    jsonw_key(w, "transcript");
+    jsonw_array(w);
+    for (size_t i = 0; i < result->line_count; i++) {
+        const smtp_line *line = &result->lines[i];
+        jsonw_object(w);
+        jsonw_key(w, "at_ms");
+        jsonw_ms(w, line->at_us);
+        jsonw_key(w, "side");
+        jsonw_str(w, line->side == 'C' ? "client" : line->side == 'S' ? "relay" : "event");
+        jsonw_key(w, "line");
+        jsonw_str(w, line->text);
+        jsonw_object_end(w);
+    }
+    jsonw_array_end(w);
+}
+
+/* Opens a problem and writes what a relay's fault has to tell; the caller closes it. */
+static answer begin_fault(jsonw *w, const char *id, const smtp_relay *relay,
+                          const smtp_result *result)
+{
+    const smtp_fault *fault = &result->fault;
+    bool unknown = result->outcome == SMTP_UNKNOWN;
+    problem_kind kind = unknown ? PROBLEM_TIMEOUT : kind_of_blame[fault->blame];
+    unsigned retry_after = 0;
+
+    if (problem_status(kind) == 503) {
+        retry_after = retry_after_of_category[fault->category];
+        if (retry_after == 0)
+            retry_after = problem_retry_after(kind);
+    }
+    problem_begin(w, kind, fault->detail ? fault->detail : problem_title(kind));
+    jsonw_key(w, "id");
+    jsonw_str(w, id);
+    jsonw_key(w, "relay");
+    jsonw_str(w, smtp_relay_name(relay));
+    jsonw_key(w, "category");
+    jsonw_str(w, smtp_category_name(fault->category));
+    jsonw_key(w, "stage");
+    jsonw_str(w, fault->stage == SMTP_STAGE_NONE ? NULL : smtp_stage_name(fault->stage));
+    if (result->reply.code)
+        write_reply(w, &result->reply);
+    if (fault->hint) {
+        jsonw_key(w, "hint");
+        jsonw_str(w, fault->hint);
+    }
+    jsonw_key(w, "retryable");
+    jsonw_bool(w, fault->retryable && !unknown);
+    jsonw_key(w, "outcome");
+    jsonw_str(w, unknown ? "unknown" : "not_sent");
+    return (answer){problem_status(kind), PROBLEM_TYPE, retry_after};
+}
+
+answer answer_send(const request *r, const smtp_result *result, buf *out)
+{
+    bool sent = result->outcome == SMTP_SENT || result->outcome == SMTP_PARTIAL;
+    answer a = {result->outcome == SMTP_SENT ? 200 : 207, JSON_TYPE, 0};
+    jsonw w;
+
+    jsonw_init(&w, out);
+    if (sent) {
+        jsonw_object(&w);
+        jsonw_key(&w, "id");
+        jsonw_str(&w, r->id);
+        jsonw_key(&w, "status");
+        jsonw_str(&w, result->outcome == SMTP_SENT ? "sent" : "partial");
+        jsonw_key(&w, "relay");
+        jsonw_str(&w, smtp_relay_name(r->relay));
+        write_reply(&w, &result->reply);
+    } else {
+        a = begin_fault(&w, r->id, r->relay, result);
+    }
+    jsonw_key(&w, "message_id");
+    jsonw_str(&w, mime_message_id(r->message));
+    write_recipients(&w, r, result);
+    jsonw_key(&w, "size");
+    jsonw_int(&w, (int64_t)mime_message_size(r->message));
+    write_tls(&w, result);
+    write_timing(&w, result);
+    if (r->transcript)
+        write_transcript(&w, result);
+    jsonw_object_end(&w);
+    buf_addc(out, '\n');
+    return a;
+}
+
+static void write_steps(jsonw *w, const smtp_result *result)
+{
+    jsonw_key(w, "steps");
+    jsonw_array(w);
+    for (size_t i = 0; i < result->step_count; i++) {
+        const smtp_step *step = &result->steps[i];
+        jsonw_object(w);
+        jsonw_key(w, "stage");
+        jsonw_str(w, smtp_stage_name(step->stage));
+        jsonw_key(w, "ok");
+        jsonw_bool(w, step->ok);
+        jsonw_key(w, "took_ms");
+        jsonw_ms(w, step->took_us);
+        if (step->detail) {
+            jsonw_key(w, "detail");
+            jsonw_str(w, step->detail);
+        }
+        if (step->reply.code)
+            write_reply(w, &step->reply);
+        jsonw_object_end(w);
+    }
+    jsonw_array_end(w);
+}
+
+answer answer_check(const char *id, const smtp_relay *relay, const smtp_result *result, buf *out)
+{
+    answer a = {200, JSON_TYPE, 0};
+    jsonw w;
+
+    jsonw_init(&w, out);
+    if (result->fault.category == SMTP_CATEGORY_NONE) {
+        jsonw_object(&w);
+        jsonw_key(&w, "id");
+        jsonw_str(&w, id);
+        jsonw_key(&w, "status");
+        jsonw_str(&w, "ok");
+        jsonw_key(&w, "relay");
+        jsonw_str(&w, smtp_relay_name(relay));
+    } else {
+        a = begin_fault(&w, id, relay, result);
+    }
+    jsonw_key(&w, "host");
+    jsonw_str(&w, smtp_relay_host(relay));
+    jsonw_key(&w, "port");
+    jsonw_int(&w, smtp_relay_port(relay));
+    write_steps(&w, result);
+    write_tls(&w, result);
+    write_timing(&w, result);
+    write_transcript(&w, result);
+    jsonw_object_end(&w);
+    buf_addc(out, '\n');
+    return a;
+}

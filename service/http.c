@@ -1,0 +1,598 @@
+#include "service/http.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "base/clock.h"
+#include "service/file.h"
+#include "service/listen.h"
+#include "service/watch.h"
+
+/* Head of a request: request line and headers together (MHD answers 431 beyond). */
+#define CONNECTION_MEMORY ((size_t)(32 * 1024))
+/* A connection on which nothing moves is closed after this long. */
+#define IDLE_SECONDS 75u
+/* A refused request's body is read to its end, so that the connection can go on, up to this size.
+ */
+#define DISCARD_MAX     (64 * 1024)
+#define CONNECTIONS_MAX 20000u
+/* Descriptors that are not clients': sessions to relays, files, the system's. */
+#define OTHER_DESCRIPTORS 512u
+#define TLS_PRIORITIES    "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+struct http {
+    app *app;
+    const http_route *routes;
+    size_t route_count; /* also the metrics' index of "other" */
+    struct MHD_Daemon *daemon;
+    watch *watch;
+    char *address;
+    char *unix_path; /* to unlink at the end */
+    bool tls;
+    atomic_uint active; /* requests whose answers are not yet written */
+};
+
+struct http_exchange {
+    http *http;
+    struct MHD_Connection *connection;
+    watch_connection *watched;
+    const http_route *route; /* NULL: none fits */
+    char id[27];
+    char method[8];
+    int64_t started_us;
+    body *body;
+    size_t received;
+    bool refused;   /* answered before the body has come: what comes is dropped */
+    bool suspended; /* written and read by the connection's thread only */
+    bool answered;  /* the fields below are set */
+    bool queued;
+    const char *allow; /* of a 405 */
+    unsigned status;
+    const char *content_type;
+    unsigned retry_after;
+    size_t content_size;
+    struct MHD_Response *response;
+};
+
+/* ---- answering
+ * ------------------------------------------------------------------------------------ */
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    /* Fails only without memory: the answer then lacks the header, which is better than no answer.
+     */
+    (void)MHD_add_response_header(response, name, value);
+}
+
+static void add_headers(http_exchange *x)
+{
+    add_header(x->response, MHD_HTTP_HEADER_CONTENT_TYPE, x->content_type);
+    add_header(x->response, "X-Request-Id", x->id);
+    if (x->retry_after) {
+        char seconds[16];
+        (void)snprintf(seconds, sizeof seconds, "%u", x->retry_after);
+        add_header(x->response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
+    if (x->allow)
+        add_header(x->response, MHD_HTTP_HEADER_ALLOW, x->allow);
+    if (x->status == 401)
+        add_header(x->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"postern\"");
+    if (atomic_load_explicit(&x->http->app->draining, memory_order_relaxed))
+        add_header(x->response, MHD_HTTP_HEADER_CONNECTION, "close");
+}
+
+/* Sets the answer; the connection's thread sends it. */
+static void set_answer(http_exchange *x, unsigned status, const char *content_type,
+                       unsigned retry_after, buf *content)
+{
+    if (x->answered)
+        return;
+    x->answered = true;
+    x->status = status;
+    x->content_type = content_type;
+    x->retry_after = retry_after;
+    if (!buf_ok(content))
+        return; /* no response: the connection is closed, which is all that can be said without
+                   memory */
+    x->content_size = content->len;
+    x->response =
+        MHD_create_response_from_buffer(content->len, content->data, MHD_RESPMEM_MUST_FREE);
+    if (!x->response)
+        return;
+    buf_init(content);
+    add_headers(x);
+}
+
+void http_answer(http_exchange *x, unsigned status, const char *content_type, unsigned retry_after,
+                 buf *content)
+{
+    set_answer(x, status, content_type, retry_after, content);
+    buf_free(content);
+    if (x->suspended)
+        MHD_resume_connection(x->connection);
+}
+
+void http_problem(http_exchange *x, problem_kind kind, const char *detail, const faults *errors)
+{
+    buf content = BUF_INIT;
+    problem_write(&content, kind, x->id, detail, errors);
+    http_answer(x, problem_status(kind), "application/problem+json", problem_retry_after(kind),
+                &content);
+}
+
+void http_suspend(http_exchange *x)
+{
+    x->suspended = true;
+    MHD_suspend_connection(x->connection);
+}
+
+const char *http_exchange_id(const http_exchange *x)
+{
+    return x->id;
+}
+
+body *http_exchange_body(http_exchange *x)
+{
+    return x->body;
+}
+
+static enum MHD_Result queue_answer(http_exchange *x)
+{
+    if (!x->response)
+        return MHD_NO;
+    x->queued = true;
+    return MHD_queue_response(x->connection, x->status, x->response);
+}
+
+/* ---- what every request must pass
+ * ------------------------------------------------------------------- */
+
+static const char *header(http_exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
+
+static bool method_fits(const http_route *route, const char *method)
+{
+    return strcmp(route->method, method) == 0 ||
+           (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+/* Finds the route, or refuses with 404 or 405. A path has one method here. */
+static bool find_route(http_exchange *x, const char *path, const char *method)
+{
+    for (const http_route *r = x->http->routes; r->path; r++) {
+        if (strcmp(r->path, path) != 0)
+            continue;
+        x->route = r;
+        if (method_fits(r, method))
+            return true;
+        x->allow = strcmp(r->method, "GET") == 0 ? "GET, HEAD" : r->method;
+        http_problem(x, PROBLEM_METHOD, "The Allow header names the methods of this path.", NULL);
+        return false;
+    }
+    http_problem(x, PROBLEM_NOT_FOUND, "No route has this path; see /openapi.yaml.", NULL);
+    return false;
+}
+
+static bool authorized(http_exchange *x)
+{
+    const config *c = x->http->app->config;
+    if (x->route->auth == HTTP_AUTH_OPEN || !c->keys)
+        return true;
+    if (keys_authorized(c->keys, header(x, MHD_HTTP_HEADER_AUTHORIZATION)))
+        return true;
+    http_problem(x, PROBLEM_UNAUTHORIZED,
+                 "Send one of the configured API keys as \"Authorization: Bearer KEY\".", NULL);
+    return false;
+}
+
+/* application/json, with no charset or UTF-8's. */
+static bool is_json_type(const char *value)
+{
+    static const char type[] = "application/json";
+    if (!value || strncasecmp(value, type, sizeof type - 1) != 0)
+        return false;
+    const char *rest = value + sizeof type - 1;
+    rest += strspn(rest, " \t");
+    if (*rest == '\0')
+        return true;
+    if (*rest != ';')
+        return false;
+    const char *charset = strcasestr(rest, "charset=");
+    if (!charset)
+        return true;
+    charset += strlen("charset=");
+    charset += *charset == '"';
+    return strncasecmp(charset, "utf-8", 5) == 0 && strchr("\" \t;", charset[5]);
+}
+
+static bool content_fits(http_exchange *x, bool has_body)
+{
+    if (x->route->content == HTTP_NO_BODY || (x->route->content == HTTP_OPTIONAL_BODY && !has_body))
+        return true;
+    if (!has_body && !header(x, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
+        http_problem(x, PROBLEM_LENGTH, "Send Content-Length, or a chunked body.", NULL);
+        return false;
+    }
+    const char *encoding = header(x, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    if (encoding && strcasecmp(encoding, "identity") != 0) {
+        http_problem(x, PROBLEM_MEDIA_TYPE, "The body must not be compressed.", NULL);
+        return false;
+    }
+    if (!is_json_type(header(x, MHD_HTTP_HEADER_CONTENT_TYPE))) {
+        http_problem(x, PROBLEM_MEDIA_TYPE, "Send Content-Type: application/json (in UTF-8).",
+                     NULL);
+        return false;
+    }
+    return true;
+}
+
+static bool length_fits(http_exchange *x, unsigned long long length)
+{
+    if (length <= x->http->app->config->max_body)
+        return true;
+    char detail[96];
+    (void)snprintf(detail, sizeof detail, "The body has %llu bytes; at most %zu are allowed.",
+                   length, x->http->app->config->max_body);
+    http_problem(x, PROBLEM_TOO_LARGE, detail, NULL);
+    return false;
+}
+
+static bool not_draining(http_exchange *x)
+{
+    if (x->route->content == HTTP_NO_BODY ||
+        !atomic_load_explicit(&x->http->app->draining, memory_order_relaxed))
+        return true;
+    http_problem(x, PROBLEM_DRAINING, "This instance takes no new work; try another, or again.",
+                 NULL);
+    return false;
+}
+
+/* The checks on a request's head. Sets the answer if one of them refuses. */
+static enum MHD_Result head_came(http_exchange *x, const char *path, const char *method)
+{
+    const char *length_text = header(x, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *coding = header(x, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    unsigned long long length = length_text ? strtoull(length_text, NULL, 10) : 0;
+    bool has_body = coding || length > 0;
+
+    if (length_text && coding)
+        http_problem(x, PROBLEM_BAD_REQUEST,
+                     "Content-Length and Transfer-Encoding don't go together.", NULL);
+    else if (find_route(x, path, method) && authorized(x) && not_draining(x) &&
+             content_fits(x, has_body))
+        (void)length_fits(x, length);
+    x->refused = x->answered;
+    if (!x->refused) {
+        x->body = body_create((size_t)length);
+        return x->body ? MHD_YES : MHD_NO;
+    }
+    /* Where the body is small, reading it keeps the connection; else it is not waited for. */
+    if (has_body && !coding && length <= DISCARD_MAX && !header(x, MHD_HTTP_HEADER_EXPECT))
+        return MHD_YES;
+    return queue_answer(x);
+}
+
+static enum MHD_Result body_came(http_exchange *x, const char *data, size_t len)
+{
+    x->received += len;
+    watch_progress(x->watched, len);
+    if (x->refused)
+        return x->received <= 2 * DISCARD_MAX ? MHD_YES : MHD_NO;
+    if (x->received > x->http->app->config->max_body) {
+        /* Only a chunked body gets here. MHD can't answer before its end, so it is told by hand. */
+        body_free(x->body);
+        x->body = NULL;
+        x->refused = true;
+        length_fits(x, x->received);
+        watch_refuse(x->watched, 413);
+        return MHD_YES;
+    }
+    if (body_add(x->body, data, len))
+        return MHD_YES;
+    x->refused = true;
+    http_problem(x, PROBLEM_MEMORY, "The body could not be kept.", NULL);
+    return MHD_YES;
+}
+
+static enum MHD_Result request_came(http_exchange *x)
+{
+    watch_handling(x->watched);
+    if (!x->answered) {
+        x->route->handle(x->http->app, x);
+        if (x->suspended)
+            return MHD_YES;
+        if (!x->answered)
+            http_problem(x, PROBLEM_INTERNAL, "The route gave no answer.", NULL);
+    }
+    return queue_answer(x);
+}
+
+/* ---- libmicrohttpd's callbacks
+ * ----------------------------------------------------------------------- */
+
+static watch_connection *watched(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+static http_exchange *exchange_create(http *h, struct MHD_Connection *connection,
+                                      const char *method)
+{
+    http_exchange *x = calloc(1, sizeof *x);
+    if (!x)
+        return NULL;
+    x->http = h;
+    x->connection = connection;
+    x->watched = watched(connection);
+    x->started_us = clock_us();
+    (void)snprintf(x->method, sizeof x->method, "%s", method);
+    if (!x->watched || !app_new_id(x->id)) {
+        free(x);
+        return NULL;
+    }
+    atomic_fetch_add(&h->active, 1);
+    metrics_requests_in_flight(h->app->metrics, 1);
+    watch_exchange(x->watched, true);
+    return x;
+}
+
+static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, const char *url,
+                                 const char *method, const char *version, const char *upload_data,
+                                 size_t *upload_data_size, void **con_cls)
+{
+    (void)version;
+    http_exchange *x = *con_cls;
+    if (!x) {
+        x = *con_cls = exchange_create(cls, connection, method);
+        return x ? head_came(x, url, method) : MHD_NO;
+    }
+    if (*upload_data_size > 0) {
+        size_t len = *upload_data_size;
+        *upload_data_size = 0;
+        return body_came(x, upload_data, len);
+    }
+    if (x->queued)
+        return MHD_YES;
+    if (x->suspended) { /* resumed: the answer is there */
+        x->suspended = false;
+        return queue_answer(x);
+    }
+    return request_came(x);
+}
+
+static void log_request(const http_exchange *x, int64_t took_us, unsigned status,
+                        enum MHD_RequestTerminationCode how)
+{
+    log_line line;
+    log_begin(&line, x->http->app->log, LOG_INFO, "request");
+    log_str(&line, "id", x->id);
+    log_str(&line, "method", x->method);
+    log_str(&line, "route", x->route ? x->route->path : "other");
+    log_int(&line, "status", status);
+    log_ms(&line, "ms", took_us);
+    log_int(&line, "bytes_in", (int64_t)x->received);
+    log_int(&line, "bytes_out", (int64_t)x->content_size);
+    log_str(&line, "remote", watch_remote(x->watched));
+    if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        log_str(&line, "ended",
+                how == MHD_REQUEST_TERMINATED_CLIENT_ABORT ? "client_gone" : "closed");
+    log_end(&line);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+                         enum MHD_RequestTerminationCode how)
+{
+    (void)connection;
+    http *h = cls;
+    http_exchange *x = *con_cls;
+    if (!x)
+        return;
+    int64_t took_us = clock_us() - x->started_us;
+    unsigned told = watch_refused(x->watched);                     /* by hand */
+    unsigned status = told ? told : x->answered ? x->status : 499; /* 499: the client left first */
+    metrics_request(h->app->metrics, x->route ? (size_t)(x->route - h->routes) : h->route_count,
+                    status, took_us);
+    metrics_requests_in_flight(h->app->metrics, -1);
+    log_request(x, took_us, status, how);
+    watch_waiting(x->watched);
+    if (x->response)
+        MHD_destroy_response(x->response);
+    body_free(x->body);
+    free(x);
+    *con_cls = NULL;
+    atomic_fetch_sub(&h->active, 1);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    http *h = cls;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        watch_remove(h->watch, *context);
+        *context = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *from =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    *context = fd ? watch_add(h->watch, fd->connect_fd, from ? from->client_addr : NULL) : NULL;
+}
+
+/* The request line has come: its time runs. */
+static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    (void)cls;
+    (void)uri;
+    watch_connection *w = watched(connection);
+    if (w)
+        watch_reading(w);
+    return NULL;
+}
+
+static void on_log(void *cls, const char *format, va_list args)
+{
+    http *h = cls;
+    buf text = BUF_INIT;
+    buf_addv(&text, format, args);
+    while (text.len > 0 && text.data[text.len - 1] == '\n')
+        text.len--;
+    const char *s = buf_cstr(&text);
+    if (s)
+        log_message(h->app->log, LOG_WARNING, "http", "%s", s);
+    buf_free(&text);
+}
+
+/* A request that never got far enough to be an exchange was cut for being slow. */
+static void on_slow(void *cls, const char *remote)
+{
+    http *h = cls;
+    log_line line;
+    metrics_request(h->app->metrics, h->route_count, problem_status(PROBLEM_SLOW), 0);
+    log_begin(&line, h->app->log, LOG_WARNING, "request");
+    log_str(&line, "route", "other");
+    log_int(&line, "status", problem_status(PROBLEM_SLOW));
+    log_str(&line, "remote", remote);
+    log_end(&line);
+}
+
+/* ---- start and stop
+ * -------------------------------------------------------------------------------------- */
+
+/* As many as descriptors allow, leaving room for everything else. */
+static unsigned connection_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= 2 * OTHER_DESCRIPTORS)
+        return OTHER_DESCRIPTORS;
+    rlim_t room = limit.rlim_cur - OTHER_DESCRIPTORS;
+    return room < CONNECTIONS_MAX ? (unsigned)room : CONNECTIONS_MAX;
+}
+
+static bool start_daemon(http *h, int fd, const char *cert, const char *key)
+{
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     (h->tls ? MHD_USE_TLS : 0);
+    unsigned threads = h->app->config->http_threads;
+    unsigned limit = connection_limit();
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)cert},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    /* A pool of one is refused by MHD: one thread is no pool. */
+    struct MHD_OptionItem pool[] = {
+        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    h->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, h,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        limit < threads ? threads : limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        h, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, h, MHD_OPTION_ARRAY, pool,
+        MHD_OPTION_ARRAY, h->tls ? tls : none, MHD_OPTION_END);
+    return h->daemon != NULL;
+}
+
+static bool start(http *h, char **error)
+{
+    const config *c = h->app->config;
+    char *cert = NULL, *key = NULL;
+    int fd = -1;
+    bool ok = false;
+
+    if (h->tls && (!(cert = file_read(c->tls_cert, FILE_SMALL, NULL, error)) ||
+                   !(key = file_read(c->tls_key, FILE_SMALL, NULL, error))))
+        goto cleanup;
+    fd = listen_open(&c->listen, h->tls, &h->address, error);
+    if (fd < 0)
+        goto cleanup;
+    h->unix_path = c->listen.kind == CONFIG_LISTEN_UNIX ? strdup(c->listen.path) : NULL;
+    h->watch = watch_create(c->read_timeout_us, h->tls, on_slow, h);
+    if (!h->watch || !start_daemon(h, fd, cert, key)) {
+        if (asprintf(error, "The HTTP server could not start on %s%s.", h->address,
+                     h->tls ? "; check the certificate and its key" : "") < 0)
+            *error = NULL;
+        goto cleanup;
+    }
+    fd = -1; /* the daemon's now */
+    ok = true;
+
+cleanup:
+    if (fd >= 0)
+        (void)close(fd);
+    free(cert);
+    file_wipe(key);
+    return ok;
+}
+
+http *http_start(app *a, const http_route *routes, char **error)
+{
+    http *h = calloc(1, sizeof *h);
+    *error = NULL;
+    if (!h)
+        return NULL;
+    h->app = a;
+    h->routes = routes;
+    while (routes[h->route_count].path)
+        h->route_count++;
+    h->tls = a->config->tls_cert != NULL;
+    if (!start(h, error)) {
+        http_free(h);
+        return NULL;
+    }
+    return h;
+}
+
+const char *http_address(const http *h)
+{
+    return h->address;
+}
+
+bool http_drain(http *h, int64_t limit_us)
+{
+    const struct timespec pause = {0, 5000000};
+    int64_t end = clock_us() + limit_us;
+
+    int fd = MHD_quiesce_daemon(h->daemon);
+    if (fd >= 0)
+        (void)close(fd);
+    if (h->unix_path)
+        (void)unlink(h->unix_path);
+    while (atomic_load(&h->active) > 0) {
+        if (clock_us() >= end)
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+void http_free(http *h)
+{
+    if (!h)
+        return;
+    if (h->daemon)
+        MHD_stop_daemon(h->daemon);
+    watch_free(h->watch);
+    free(h->address);
+    free(h->unix_path);
+    free(h);
+}

@@ -1,0 +1,137 @@
+/*
+ * send - the routes /v1/send and /v1/compose: JSON to message, and on to the relay or back to the
+ * caller.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "service/answer.h"
+#include "service/job.h"
+#include "service/routes.h"
+
+typedef struct send_job {
+    app *app;
+    http_exchange *exchange;
+    request *request;
+    mime_reader *reader;
+} send_job;
+
+static void job_free(send_job *job)
+{
+    mime_reader_free(job->reader);
+    request_free(job->request);
+    free(job);
+}
+
+/* The request of an exchange's body; NULL, and the exchange answered, if it isn't one. */
+static request *read_request(app *a, http_exchange *x)
+{
+    json_t *json = NULL;
+    request *r = NULL;
+    faults errors;
+    buf detail = BUF_INIT;
+
+    faults_init(&errors);
+    request_json_result parsed = request_parse_json(http_exchange_body(x), &json, &detail);
+    if (parsed == REQUEST_JSON_OK) {
+        switch (request_create(a->config, json, http_exchange_id(x), time(NULL), &r, &errors)) {
+        case REQUEST_OK: break;
+        case REQUEST_INVALID:
+            http_problem(x, PROBLEM_INVALID,
+                         "Each of the errors names a member and what is wrong with it.", &errors);
+            break;
+        case REQUEST_FORBIDDEN:
+            http_problem(x, PROBLEM_SENDER_FORBIDDEN,
+                         "This gateway sends for the addresses and domains of POSTERN_FROM only.",
+                         &errors);
+            break;
+        case REQUEST_NOMEM:
+            http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
+            break;
+        }
+    } else if (parsed == REQUEST_JSON_NOMEM || !buf_ok(&detail)) {
+        http_problem(x, PROBLEM_MEMORY, "The body could not be kept.", NULL);
+    } else {
+        http_problem(x, PROBLEM_BAD_JSON, buf_cstr(&detail), NULL);
+    }
+    buf_free(&detail);
+    faults_free(&errors);
+    return r;
+}
+
+/* On a sender's thread: the relay has spoken. */
+static void send_done(void *ctx, smtp_result *result)
+{
+    send_job *job = ctx;
+    app *a = job->app;
+    http_exchange *x = job->exchange;
+
+    if (result) {
+        buf content = BUF_INIT;
+        job_finished(a, job->request, result);
+        answer said = answer_send(job->request, result, &content);
+        http_answer(x, said.status, said.content_type, said.retry_after, &content);
+    } else {
+        http_problem(x, PROBLEM_MEMORY, "The transaction could not be kept.", NULL);
+    }
+    job_leave(a);
+    smtp_result_free(result);
+    job_free(job);
+}
+
+void send_handle(app *a, http_exchange *x)
+{
+    if (a->config->relay_count == 0) {
+        http_problem(x, PROBLEM_NO_RELAY, "Set POSTERN_RELAY to be able to send.", NULL);
+        return;
+    }
+    if (!job_enter(a)) {
+        http_problem(x, PROBLEM_BUSY,
+                     "As many transactions as POSTERN_MAX_INFLIGHT allows are under way.", NULL);
+        return;
+    }
+    request *r = read_request(a, x);
+    send_job *job = r ? calloc(1, sizeof *job) : NULL;
+    mime_reader *reader = r ? mime_reader_create(r->message) : NULL;
+    if (!job || !reader) {
+        if (r)
+            http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
+        mime_reader_free(reader);
+        request_free(r);
+        free(job);
+        job_leave(a);
+        return;
+    }
+    *job = (send_job){a, x, r, reader};
+    smtp_transaction transaction = job_transaction(a, r, reader, send_done, job);
+    http_suspend(x);
+    if (!smtp_sender_submit(a->sender, &transaction)) {
+        job_leave(a);
+        job_free(job);
+        http_problem(x, atomic_load(&a->draining) ? PROBLEM_DRAINING : PROBLEM_MEMORY,
+                     "The sender takes no transaction now.", NULL);
+    }
+}
+
+void compose_handle(app *a, http_exchange *x)
+{
+    request *r = read_request(a, x);
+    mime_reader *reader = r ? mime_reader_create(r->message) : NULL;
+    buf content = BUF_INIT;
+    size_t n = 1;
+
+    if (!r)
+        return;
+    while (reader && n > 0 && buf_reserve(&content, 64 * 1024)) {
+        n = mime_reader_read(reader, content.data + content.len, content.cap - content.len);
+        content.len += n;
+    }
+    if (!reader || !buf_ok(&content)) {
+        buf_free(&content);
+        http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
+    } else {
+        http_answer(x, 200, "message/rfc822", 0, &content);
+    }
+    mime_reader_free(reader);
+    request_free(r);
+}

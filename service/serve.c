@@ -1,0 +1,168 @@
+#include "service/serve.h"
+
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "service/app.h"
+#include "service/cli.h"
+#include "service/http.h"
+#include "service/routes.h"
+
+/* What draining may take beyond a transaction's own limit. */
+#define DRAIN_SLACK_US INT64_C(5000000)
+#define QUIT_GRACE_US  INT64_C(1000000)
+#define CUT_DRAIN_US   INT64_C(2000000)
+#define SESSION_MAILS  1000u
+#define LARGE_BLOCK    (128 * 1024)
+#define RETURN_MEMORY  (1024 * 1024)
+
+typedef struct service {
+    app app;
+    const char **route_names;
+    http *http;
+} service;
+
+/* One connection is one descriptor: take as many as the system gives. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* if it can't be raised, the limit stays */
+    }
+}
+
+/* Large bodies come from mmap and go back to the system when they are done with, always: glibc
+ * would raise the border with the first one that is freed, and then keep what a 25 MB mail has
+ * taken. */
+static void return_large_memory(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+    (void)mallopt(M_TRIM_THRESHOLD, RETURN_MEMORY);
+}
+
+static void complain(const char *error)
+{
+    (void)fprintf(stderr, "postern: %s\n", error ? error : "out of memory");
+}
+
+static bool create_parts(service *s, const config *c)
+{
+    size_t count = 0;
+    char *error = NULL;
+    const smtp_sender_options options = {
+        .threads = c->sender_threads,
+        .idle_us = c->session_idle_us,
+        .session_transactions = SESSION_MAILS,
+    };
+
+    s->app.config = c;
+    s->app.log = log_create(STDERR_FILENO, c->log_format, c->log_addresses);
+    s->route_names = routes_names(&count);
+    if (s->app.log && s->route_names)
+        s->app.metrics = metrics_create(s->route_names, count, (const smtp_relay *const *)c->relays,
+                                        c->relay_count);
+    if (s->app.metrics)
+        s->app.sender = smtp_sender_create(&options, &error);
+    if (s->app.sender)
+        s->http = http_start(&s->app, routes, &error);
+    if (!s->http)
+        complain(error);
+    free(error);
+    return s->http != NULL;
+}
+
+static void free_parts(service *s)
+{
+    /* The sender first: it answers what the server still waits for, and the server must not go
+     * before. */
+    if (s->app.sender)
+        smtp_sender_stop(s->app.sender, QUIT_GRACE_US);
+    if (s->http)
+        (void)http_drain(s->http, CUT_DRAIN_US);
+    http_free(s->http);
+    smtp_sender_free(s->app.sender);
+    metrics_free(s->app.metrics);
+    free(s->route_names);
+    log_free(s->app.log);
+}
+
+static void log_start(const service *s)
+{
+    const config *c = s->app.config;
+    log_line line;
+    log_begin(&line, s->app.log, LOG_INFO, "start");
+    log_str(&line, "version", POSTERN_VERSION);
+    log_str(&line, "listen", http_address(s->http));
+    for (size_t i = 0; i < c->relay_count; i++) {
+        log_str(&line, "relay", smtp_relay_name(c->relays[i]));
+        log_str(&line, "host", smtp_relay_host(c->relays[i]));
+    }
+    log_str(&line, "keys", c->keys ? "on" : "off");
+    log_end(&line);
+    if (c->relay_count == 0)
+        log_message(s->app.log, LOG_WARNING, "no_relay",
+                    "POSTERN_RELAY is not set: nothing can be sent");
+}
+
+/* Blocks until SIGTERM or SIGINT; the signals are blocked in every thread and taken here. */
+static int wait_for_signal(const sigset_t *signals)
+{
+    int number = 0;
+    while (sigwait(signals, &number) != 0)
+        continue;
+    return number;
+}
+
+static void drain(service *s, int number)
+{
+    log_message(s->app.log, LOG_INFO, "drain", "signal %d: no new work, %u transactions in flight",
+                number, atomic_load(&s->app.in_flight));
+    atomic_store(&s->app.draining, true);
+    if (!http_drain(s->http, s->app.config->timeout_us + DRAIN_SLACK_US))
+        log_message(s->app.log, LOG_WARNING, "drain", "not everything ended in time");
+}
+
+int serve(int argc, char **argv, const char *const *environment)
+{
+    sigset_t signals;
+    buf complaints = BUF_INIT;
+    service s = {0};
+    int code = CLI_CONFIGURATION;
+
+    if (argc > 1) {
+        (void)fprintf(stderr, "postern: serve takes no arguments (%s); see postern help\n",
+                      argv[1]);
+        return CLI_USAGE;
+    }
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread is made */
+    raise_descriptor_limit();
+    return_large_memory();
+
+    config *c = config_load(environment, &complaints);
+    if (!c) {
+        const char *text = buf_cstr(&complaints);
+        (void)fprintf(stderr, "%s", text && *text ? text : "postern: out of memory\n");
+        goto cleanup;
+    }
+    code = CLI_FAILED;
+    if (!create_parts(&s, c))
+        goto cleanup;
+    log_start(&s);
+    drain(&s, wait_for_signal(&signals));
+    code = CLI_OK;
+
+cleanup:
+    free_parts(&s);
+    config_free(c);
+    buf_free(&complaints);
+    return code;
+}

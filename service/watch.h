@@ -1,0 +1,54 @@
+/*
+ * watch - time limits on slow clients.
+ *
+ * libmicrohttpd closes a connection on which nothing moves; it does not mind one that brings a byte
+ * now and then for ever. The watch does: a request must have come `limit` after its first line, and
+ * a second later for each 16 KiB of body. One that hasn't is told 408, where that can be written
+ * beside the server (not under TLS, where the connection is just closed), and its socket is shut
+ * down.
+ *
+ * A thread of its own looks once a second, while there are connections.
+ * Threads: every function from any thread; a connection's own functions from its connection's
+ * thread.
+ */
+#ifndef POSTERN_SERVICE_WATCH_H
+#define POSTERN_SERVICE_WATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+typedef struct watch watch;
+typedef struct watch_connection watch_connection;
+
+/* Called when a connection is cut before its request's head was whole, so that no exchange can tell
+ * of it. */
+typedef void watch_slow(void *ctx, const char *remote);
+
+watch *watch_create(int64_t limit_us, bool tls, watch_slow *slow,
+                    void *ctx); /* NULL: no memory or no thread */
+void watch_free(watch *w);
+
+watch_connection *watch_add(watch *w, int fd, const struct sockaddr *from); /* NULL: no memory */
+void watch_remove(watch *w, watch_connection *c);                           /* c may be NULL */
+
+/* A request's way: its first line came; it is known to the service; body bytes came; it is whole;
+ * it is done. */
+void watch_reading(watch_connection *c);
+void watch_exchange(watch_connection *c, bool known);
+void watch_progress(watch_connection *c, size_t bytes);
+void watch_handling(watch_connection *c);
+void watch_waiting(watch_connection *c);
+
+/* Answers a request that is still coming with a problem (408, 413), written to the socket beside
+ * the server, and shuts the connection down. */
+void watch_refuse(watch_connection *c, unsigned status);
+
+/* The status that was written so; 0: none. */
+unsigned watch_refused(const watch_connection *c);
+
+/* The client's address, without its port; "unix" for a unix socket. */
+const char *watch_remote(const watch_connection *c);
+
+#endif
