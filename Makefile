@@ -1,14 +1,14 @@
 # Postern: build, test, run. `make help` lists the targets.
 #
 # Variants build in folders of their own, so that a sanitized and a plain build never mix:
-#   make BUILD=build-asan SANITIZE=address,undefined
+#   make BUILD=build-asan SANITIZE=address,undefined CC=clang
 
 CC      ?= cc
 PREFIX  ?= /usr/local
 BUILD   ?= build
 VERSION := $(shell cat VERSION)
 
-PACKAGES := libmicrohttpd jansson libcurl libxml-2.0 libidn2 libcrypto
+PACKAGES := libmicrohttpd jansson libcurl libxml-2.0 libidn2 libcrypto libssl
 # Looked up when a recipe runs, because `make deps` may only just have installed them.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
@@ -19,15 +19,16 @@ HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protect
 HARDLINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 OPTIMISE ?= -O2
 ifdef SANITIZE
-  HARDEN += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
+  HARDEN   += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
   HARDLINK += -fsanitize=$(SANITIZE)
 else
-  HARDEN += -D_FORTIFY_SOURCE=2
+  HARDEN   += -D_FORTIFY_SOURCE=2
 endif
 
 CPPFLAGS += -I. -D_GNU_SOURCE -DPOSTERN_VERSION='"$(VERSION)"'
 CFLAGS   += -std=c11 -g $(OPTIMISE) $(WARNINGS) $(HARDEN)
 LDFLAGS  += $(HARDLINK)
+COMPILE   = $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 
 LAYERS  := base mime smtp service
 SOURCES := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c))
@@ -36,8 +37,8 @@ objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # All but the program's main(): what unit tests, fuzz targets and the benchmark's sender link with.
 LIBRARY := $(BUILD)/libpostern.a
 
-.PHONY: all help deps
-all: $(BUILD)/postern
+.PHONY: all
+all: deps-build $(BUILD)/postern ## build the program (build/postern)
 
 $(BUILD)/postern: $(call objects,service/main.c) $(LIBRARY)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
@@ -48,7 +49,7 @@ $(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES))) $(BUILD)/ser
 
 $(BUILD)/%.o: %.c VERSION Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(BUILD)/service/openapi.o: service/openapi.S openapi.yaml
 	@mkdir -p $(@D)
@@ -56,19 +57,91 @@ $(BUILD)/service/openapi.o: service/openapi.S openapi.yaml
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 
-# --- unit tests (cmocka): tests/unit/test_NAME.c is one program ---------------------------------
+# --- what the machine needs (Debian's packages) -------------------------------------------------
+
+.PHONY: deps-build deps-test deps-lint deps-fuzz deps-bench deps-image
+deps-build deps-test deps-lint deps-fuzz deps-bench deps-image:
+	@tests/deps.sh $(@:deps-%=%)
+
+.PHONY: install
+install: all ## install the program (PREFIX, DESTDIR)
+	install -D -m 755 $(BUILD)/postern $(DESTDIR)$(PREFIX)/bin/postern
+
+# --- tests --------------------------------------------------------------------------------------
+# tests/unit/test_NAME.c is one program (cmocka); tests/blackbox is pytest.
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: unit-programs
+.PHONY: unit-programs test unit
 unit-programs: $(UNIT)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lcmocka -lpthread
+	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lcmocka -lpthread
 
 -include $(patsubst %,%.d,$(UNIT))
 
-.PHONY: clean
-clean:
+test: deps-build deps-test ## build and run every test
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) all unit-programs
+	@BUILD=$(BUILD) tests/run
+
+unit: deps-build deps-test ## the unit tests alone
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) unit-programs
+	@BUILD=$(BUILD) tests/run --unit
+
+.PHONY: sanitize
+sanitize: deps-build deps-test deps-fuzz ## the whole suite under ASan+UBSan, TSan and valgrind
+	tests/sanitize.sh
+
+# --- fuzzing (libFuzzer): tests/fuzz/fuzz_NAME.c, seeds in tests/fuzz/seeds/NAME ----------------
+
+FUZZ_BUILD := build-fuzz
+FUZZ       := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_TIME  ?= 60
+
+.PHONY: fuzz fuzz-programs
+fuzz: deps-build deps-fuzz ## run every fuzz target for FUZZ_TIME seconds
+	@$(MAKE) --no-print-directory BUILD=$(FUZZ_BUILD) CC=clang OPTIMISE=-O1 \
+	  SANITIZE=fuzzer-no-link,address,undefined fuzz-programs
+	@BUILD=$(FUZZ_BUILD) tests/fuzz/run.sh $(FUZZ_TIME) $(FUZZ)
+
+fuzz-programs: $(patsubst %,$(BUILD)/fuzz_%,$(FUZZ))
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY)
+	$(COMPILE) -fsanitize=fuzzer,address,undefined -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
+
+# --- lint ---------------------------------------------------------------------------------------
+
+.PHONY: lint format
+lint: deps-build deps-lint ## format, clang-tidy, both compilers, layering, the OpenAPI document
+	tests/lint.sh
+
+format: ## rewrite the sources with clang-format
+	clang-format -i $(SOURCES) $(HEADERS) $(wildcard tests/*/*.[ch])
+
+# --- running ------------------------------------------------------------------------------------
+
+.PHONY: demo demo-stop bench image image-test
+demo: deps-build deps-test ## a real SMTP server, Postern on it, one mail, everything shown
+	@$(MAKE) --no-print-directory all
+	@tests/demo.sh start
+
+demo-stop: ## stop what the demo left running
+	@tests/demo.sh stop
+
+bench: deps-build deps-bench ## measure against the peers (tests/bench/README.md)
+	@$(MAKE) --no-print-directory all
+	@tests/bench/run
+
+image: ## the container image, with docker or podman or buildah, whichever there is
+	tests/image/build.sh
+
+image-test: deps-image ## build the image without an engine and run it (root; slow)
+	tests/image/test.sh
+
+.PHONY: clean help
+clean: ## remove what was built
 	rm -rf build build-*
+
+help:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16

@@ -1,0 +1,36 @@
+#!/bin/sh
+# What `make lint` checks: clang-format, clang-tidy, a build with gcc and one with clang, the direction of
+# dependencies, and the OpenAPI document.
+set -eu
+cd "$(dirname "$0")/.."
+
+sources=$(git ls-files '*.c')
+all=$(git ls-files '*.[ch]')
+
+echo "clang-format"
+clang-format --dry-run --Werror $all
+
+echo "layers: base < mime, smtp < service"
+# A layer may include itself and those below it; mime and smtp don't know each other.
+check_layer() {
+    layer=$1 allowed=$2
+    if grep -nE '^#include "[a-z]+/' "$layer"/*.[ch] | grep -vE "#include \"($allowed)/"; then
+        echo "$layer/ may include only: $allowed" >&2
+        exit 1
+    fi
+}
+check_layer base 'base'
+check_layer mime 'base|mime'
+check_layer smtp 'base|smtp'
+
+echo "gcc"
+make --no-print-directory -s BUILD=build-gcc CC=gcc all unit-programs
+echo "clang"
+make --no-print-directory -s BUILD=build-clang CC=clang all unit-programs
+
+echo "clang-tidy"
+flags="-std=c11 -I. -D_GNU_SOURCE -DPOSTERN_VERSION=\"0\" $(pkg-config --cflags libmicrohttpd jansson libcurl libxml-2.0 libidn2)"
+echo $sources | xargs -n 4 -P "$(nproc)" sh -c 'clang-tidy --quiet "$@" -- '"$flags"' 2>/dev/null' tidy
+
+echo "openapi.yaml"
+tests/openapi-lint.sh
