@@ -1,0 +1,1 @@
+"""Black-box tests: the built program against real SMTP servers and a scripted one."""
