@@ -4,20 +4,20 @@
  * One table (config.c) names each setting: variable, member of the file, how it is read, default.
  * The environment wins over the file. Every secret X can come as X_FILE, a file whose content (less
  * one trailing newline) is the value; X and X_FILE together are a fault. An unknown POSTERN_…
- * variable, an unknown member, a value that doesn't read: each is one fault, all are collected, and
- * the program does not start. A fault names the setting and what it expects, and never repeats a
- * secret's value.
+ * variable (but those that Kubernetes makes for a service named "postern"), an unknown member, an
+ * empty value, a value that doesn't read: each is one fault, all are collected, and the program
+ * does not start. A fault names the setting and what it expects, and never repeats a value.
  *
  * The file (POSTERN_CONFIG) is a JSON object: the settings in lower case without the prefix
- * ("listen", "max_body", …) and what is structured: "relays": {"default": "smtp://…", "bulk":
- * {"url": "…"} or
- * {"url_file": "…"}}, "api_keys": […], "from": […]. The relay "default" is the one of
- * POSTERN_RELAY; both given: the environment's.
+ * ("listen", "max_body", …; numbers and switches also as JSON's own), "api_keys_file", and what is
+ * structured: "relays": {"default": "smtp://…", "bulk": {"url": "…"}, "slow": {"url_file": "…"}},
+ * "api_keys": […], "from": […]. The relay "default" is the one of POSTERN_RELAY; both given: the
+ * environment's.
  *
  * The environment is read from the `environ`-like array that is passed, not from the process, so
  * that tests and `postern send` can bring their own.
  *
- * Memory: config owns everything; config_free() wipes secrets. Threads: immutable after
+ * Memory: config owns everything; of API keys it keeps hashes only. Threads: immutable after
  * config_load().
  */
 #ifndef POSTERN_SERVICE_CONFIG_H
@@ -46,7 +46,7 @@ typedef struct config_listen {
 /* Who may stand in From and on the envelope: addresses and whole domains ("@example.com" or
  * "example.com"); empty: anyone. The first address is the default From. */
 typedef struct config_senders {
-    char **addresses; /* lower-case domain, local part as given */
+    char **addresses; /* as they go out: domain in A-labels */
     size_t address_count;
     char **domains; /* A-labels */
     size_t domain_count;
@@ -67,8 +67,8 @@ typedef struct config {
     int64_t timeout_us;
     unsigned http_threads;   /* POSTERN_HTTP_THREADS; default: cores, at most 4 */
     unsigned sender_threads; /* POSTERN_SENDER_THREADS; default 1 */
-    int64_t read_timeout_us; /* POSTERN_READ_TIMEOUT; default 30s, 100ms to 10m: a client's time to bring a
-                                request, and a second more for each 16 KiB that came */
+    int64_t read_timeout_us; /* POSTERN_READ_TIMEOUT; default 30s, 100ms to 10m: a client's time to
+                                bring a request, and a second more for each 16 KiB that came */
     int64_t session_idle_us; /* POSTERN_SESSION_IDLE; default 30s */
     log_format log_format;
     bool log_addresses;
@@ -77,12 +77,17 @@ typedef struct config {
 /* Reads everything. NULL if there is a fault or memory ran out; `faults` then holds one line each.
  */
 config *config_load(const char *const *environment, buf *faults);
+
+/* The same for a command that serves nobody: what only a server must keep (keys or loopback, a
+ * readable certificate) is no fault. */
+config *config_load_command(const char *const *environment, buf *faults);
 void config_free(config *c);
 
 /* The relay of that name; NULL: none. */
 const smtp_relay *config_relay(const config *c, const char *name);
 
-/* True if POSTERN_FROM lets this mailbox send. */
+/* True if POSTERN_FROM lets this mailbox send: its address is listed (local part to the letter), or
+ * its whole domain is (no subdomains). */
 bool config_may_send(const config *c, const mime_mailbox *from);
 
 /* The table of settings as text, for `postern help` and the README's test. */

@@ -8,8 +8,10 @@
  * "*@".
  *
  * Usage: log_line l; log_begin(&l, log, LOG_INFO, "request"); log_str(&l, "id", id); …;
- * log_end(&l); A line that doesn't fit memory is dropped; logging never fails the caller. Threads:
- * any; a log_line belongs to one.
+ * log_end(&l); A line that doesn't fit memory, or that the descriptor refuses (EPIPE; EAGAIN if it
+ * doesn't block), is dropped; logging never fails the caller, and leaves errno alone. Keys and
+ * events are literals that need no escapes; values are escaped, controls included, so that no value
+ * can forge a line. Threads: any; a log_line belongs to one.
  */
 #ifndef POSTERN_SERVICE_LOG_H
 #define POSTERN_SERVICE_LOG_H
@@ -17,8 +19,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/buf.h"
+
+#define LOG_VALUE_MAX   1024 /* octets of a value that are written; a longer one is cut */
+#define LOG_TIME_LENGTH 24   /* "2026-11-24T10:00:00.123Z" */
 
 typedef enum log_format {
     LOG_AUTO,
@@ -45,6 +51,10 @@ void log_ms(log_line *line, const char *key,
             int64_t us); /* microseconds, written as ms, 3 decimals */
 void log_address(log_line *line, const char *key, const char *address);
 void log_end(log_line *line);
+
+/* Writes a time of the years 1970 to 9999 as UTC with milliseconds and a NUL; returns its length.
+ */
+size_t log_time(const struct timespec *at, char out[LOG_TIME_LENGTH + 1]);
 
 /* A line with one field "message". */
 void log_message(logger *l, log_level level, const char *event, const char *format, ...)

@@ -5,16 +5,21 @@
  * route table, statuses that the service gives, relays of the configuration, categories and stages
  * of smtp/, SMTP codes 200 to 599.
  *
- *     postern_http_requests_total{route,status}        postern_http_request_seconds{route}
- * (histogram) postern_transactions_total{relay,category,code}  category "none" when accepted; code
- * "0": no reply postern_stage_seconds{relay,stage}               histogram; stages queued, session,
- * envelope, body postern_recipients_total{relay,result}           accepted, rejected
- *     postern_message_bytes_total{relay}
- *     postern_requests_in_flight, postern_transactions_in_flight
- *     postern_sessions{relay,state}                    open, idle (gauges, from the sender's stats)
- *     postern_sessions_opened_total, _failed_total, _reused_total,
- * postern_second_tries_total{relay} postern_build_info{version}, process_resident_memory_bytes,
- * process_cpu_seconds_total, process_open_fds, process_start_time_seconds
+ * - postern_http_requests_total{route,status}
+ * - postern_http_request_seconds{route}: a histogram
+ * - postern_transactions_total{relay,category,code}: category "none" when accepted; code "0": no
+ *   reply
+ * - postern_stage_seconds{relay,stage}: a histogram; stages queued, session, envelope, body
+ * - postern_recipients_total{relay,result}: accepted, rejected
+ * - postern_message_bytes_total{relay}: of what was accepted
+ * - postern_requests_in_flight, postern_transactions_in_flight
+ * - postern_sessions{relay,state}: open, idle; postern_transactions_waiting{relay};
+ *   postern_sessions_opened_total, _failed_total, _reused_total, postern_second_tries_total{relay}:
+ *   from the sender's stats
+ * - postern_build_info{version}, process_resident_memory_bytes, process_cpu_seconds_total,
+ *   process_open_fds, process_max_fds, process_start_time_seconds
+ *
+ * What was never counted is left out, where its labels have many values (status, category, code).
  *
  * Threads: recording is lock-free (atomics); any thread.
  */
@@ -37,7 +42,8 @@ void metrics_free(metrics *m);
 
 void metrics_request(metrics *m, size_t route, unsigned status, int64_t took_us);
 
-/* A finished transaction of the relay with that index. */
+/* A finished transaction of the relay with that index. The first one of a category allocates its
+ * counters; without memory its code is not counted. A NULL result is ignored. */
 void metrics_transaction(metrics *m, size_t relay, const smtp_result *result, uint64_t size);
 
 void metrics_requests_in_flight(metrics *m, int change);

@@ -1,0 +1,175 @@
+#include "service/jsonw.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+
+void jsonw_init(jsonw *w, buf *out)
+{
+    *w = (jsonw){.out = out, .comma = false};
+}
+
+static void before_value(jsonw *w)
+{
+    if (w->comma)
+        buf_addc(w->out, ',');
+    w->comma = true;
+}
+
+static void open_with(jsonw *w, char bracket)
+{
+    before_value(w);
+    buf_addc(w->out, bracket);
+    w->comma = false;
+}
+
+static void close_with(jsonw *w, char bracket)
+{
+    buf_addc(w->out, bracket);
+    w->comma = true;
+}
+
+void jsonw_object(jsonw *w)
+{
+    open_with(w, '{');
+}
+
+void jsonw_object_end(jsonw *w)
+{
+    close_with(w, '}');
+}
+
+void jsonw_array(jsonw *w)
+{
+    open_with(w, '[');
+}
+
+void jsonw_array_end(jsonw *w)
+{
+    close_with(w, ']');
+}
+
+void jsonw_key(jsonw *w, const char *key)
+{
+    size_t len = strlen(key);
+
+    before_value(w);
+    w->comma = false;
+    if (!buf_reserve(w->out, len + 3))
+        return;
+    char *p = w->out->data + w->out->len;
+    *p++ = '"';
+    memcpy(p, key, len);
+    p[len] = '"';
+    p[len + 1] = ':';
+    w->out->len += len + 3;
+}
+
+/* What a byte of a string needs: nothing (0), a short escape (its letter), \u00XX ('u'), or a look
+ * at the whole character ('8'). DEL and the C1 controls need no escape in JSON, but get one, so
+ * that an answer or a log line shown on a terminal can't steer it. */
+#define X4(c)  c, c, c, c
+#define X16(c) X4(c), X4(c), X4(c), X4(c)
+/* clang-format off */
+static const char NEEDS[256] = {
+    X4('u'), X4('u'), 'b', 't', 'n', 'u', 'f', 'r', 'u', 'u', X16('u'),
+    ['"'] = '"', ['\\'] = '\\', [0x7F] = 'u',
+    X16('8'), X16('8'), X16('8'), X16('8'), X16('8'), X16('8'), X16('8'), X16('8'),
+};
+/* clang-format on */
+
+static void add_escape(buf *out, char need, unsigned char c)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    if (need == 'u') {
+        const char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+        buf_add(out, escape, sizeof escape);
+    } else {
+        const char escape[2] = {'\\', need};
+        buf_add(out, escape, sizeof escape);
+    }
+}
+
+/* Adds the bytes between the quotes: runs that need no escape are copied whole. */
+static void add_escaped(buf *out, const char *s, size_t len)
+{
+    size_t run = 0;
+    size_t at = 0;
+
+    while (at < len) {
+        char need = NEEDS[(unsigned char)s[at]];
+        if (!need) {
+            at++;
+            continue;
+        }
+        uint32_t point = 0;
+        size_t n = need == '8' ? utf8_decode(s + at, len - at, &point) : 1;
+        if (n > 1 && point >= 0xA0) {
+            at += n;
+            continue;
+        }
+        buf_add(out, s + run, at - run);
+        if (n == 0)
+            buf_adds(out, "\xEF\xBF\xBD");
+        else if (n > 1)
+            add_escape(out, 'u', (unsigned char)point);
+        else
+            add_escape(out, need, (unsigned char)s[at]);
+        at += n ? n : 1;
+        run = at;
+    }
+    buf_add(out, s + run, len - run);
+}
+
+void jsonw_strn(jsonw *w, const char *s, size_t len)
+{
+    before_value(w);
+    if (!buf_reserve(w->out, len + 2))
+        return;
+    buf_addc(w->out, '"');
+    add_escaped(w->out, s, len);
+    buf_addc(w->out, '"');
+}
+
+void jsonw_str(jsonw *w, const char *s)
+{
+    if (s)
+        jsonw_strn(w, s, strlen(s));
+    else
+        jsonw_null(w);
+}
+
+void jsonw_int(jsonw *w, int64_t n)
+{
+    before_value(w);
+    if (n < 0)
+        buf_addc(w->out, '-');
+    buf_addu(w->out, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
+}
+
+void jsonw_bool(jsonw *w, bool b)
+{
+    before_value(w);
+    buf_adds(w->out, b ? "true" : "false");
+}
+
+void jsonw_null(jsonw *w)
+{
+    before_value(w);
+    buf_adds(w->out, "null");
+}
+
+void jsonw_ms(jsonw *w, int64_t us)
+{
+    uint64_t n = us < 0 ? 0 - (uint64_t)us : (uint64_t)us;
+    unsigned part = (unsigned)(n % 1000);
+    const char decimals[4] = {'.', (char)('0' + part / 100), (char)('0' + part / 10 % 10),
+                              (char)('0' + part % 10)};
+
+    before_value(w);
+    if (us < 0)
+        buf_addc(w->out, '-');
+    buf_addu(w->out, n / 1000);
+    buf_add(w->out, decimals, sizeof decimals);
+}

@@ -1,0 +1,157 @@
+#include "service/keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#define HASH_BYTES 32
+#define KEY_MIN    16
+#define KEY_MAX    512
+#define KEYS_MAX   1024 /* all are compared with every presented one */
+
+struct keys {
+    EVP_MD *sha256; /* fetched once: looking it up costs more than hashing a key */
+    size_t count;
+    unsigned char (*hashes)[HASH_BYTES];
+};
+
+keys *keys_create(void)
+{
+    keys *k = calloc(1, sizeof *k);
+    if (!k)
+        return NULL;
+    k->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (!k->sha256) {
+        free(k);
+        return NULL;
+    }
+    return k;
+}
+
+void keys_free(keys *k)
+{
+    if (!k)
+        return;
+    EVP_MD_free(k->sha256);
+    free(k->hashes);
+    free(k);
+}
+
+size_t keys_count(const keys *k)
+{
+    return k ? k->count : 0;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static bool read_hex(const char *s, size_t len, unsigned char out[HASH_BYTES])
+{
+    if (len != 2 * (size_t)HASH_BYTES)
+        return false;
+    for (size_t i = 0; i < HASH_BYTES; i++) {
+        int high = hex_digit(s[2 * i]);
+        int low = hex_digit(s[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+static const char *plain_fault(const char *key, size_t len)
+{
+    if (len < KEY_MIN)
+        return "a key has 16 characters at least";
+    if (len > KEY_MAX)
+        return "a key has 512 characters at most";
+    for (size_t i = 0; i < len; i++)
+        if (key[i] <= ' ' || key[i] > '~' || key[i] == ',')
+            return "a key is printable ASCII without spaces and commas";
+    return NULL;
+}
+
+static bool hash(const keys *k, const char *key, size_t len, unsigned char out[HASH_BYTES])
+{
+    return EVP_Digest(key, len, out, NULL, k->sha256, NULL) == 1;
+}
+
+/* The hash to keep of a key as it is configured; a static sentence if there is none. */
+static const char *hash_of_setting(const keys *k, const char *key, size_t len,
+                                   unsigned char out[HASH_BYTES])
+{
+    static const char prefix[] = "sha256:";
+
+    if (len >= sizeof prefix - 1 && memcmp(key, prefix, sizeof prefix - 1) == 0)
+        return read_hex(key + sizeof prefix - 1, len - (sizeof prefix - 1), out)
+                   ? NULL
+                   : "\"sha256:\" stands before 64 hexadecimal digits";
+    const char *fault = plain_fault(key, len);
+    if (fault)
+        return fault;
+    return hash(k, key, len, out) ? NULL : "the key could not be hashed";
+}
+
+bool keys_add(keys *k, const char *key, size_t len, const char **reason)
+{
+    unsigned char hashed[HASH_BYTES];
+
+    if (k->count == KEYS_MAX) {
+        *reason = "more than 1024 keys";
+        return false;
+    }
+    *reason = hash_of_setting(k, key, len, hashed);
+    if (*reason)
+        return false;
+    void *grown = realloc(k->hashes, (k->count + 1) * sizeof *k->hashes);
+    if (!grown) {
+        *reason = "out of memory";
+        return false;
+    }
+    k->hashes = grown;
+    memcpy(k->hashes[k->count++], hashed, HASH_BYTES);
+    return true;
+}
+
+/* The token of "Bearer TOKEN"; NULL if the header's value is not of that form (RFC 6750, RFC 9110
+ * section 11.4: one or more spaces). */
+static const char *bearer_token(const char *authorization, size_t *len)
+{
+    static const char scheme[] = "Bearer";
+
+    if (strncasecmp(authorization, scheme, sizeof scheme - 1) != 0)
+        return NULL;
+    const char *token = authorization + sizeof scheme - 1;
+    if (*token != ' ')
+        return NULL;
+    token += strspn(token, " ");
+    *len = strlen(token);
+    while (*len > 0 && (token[*len - 1] == ' ' || token[*len - 1] == '\t'))
+        --*len;
+    return token;
+}
+
+bool keys_authorized(const keys *k, const char *authorization)
+{
+    unsigned char presented[HASH_BYTES];
+    size_t len = 0;
+    unsigned found = 0;
+
+    const char *token = k && authorization ? bearer_token(authorization, &len) : NULL;
+    if (!token || !hash(k, token, len, presented))
+        return false;
+    for (size_t i = 0; i < k->count; i++)
+        found |= CRYPTO_memcmp(k->hashes[i], presented, HASH_BYTES) == 0;
+    return found;
+}
