@@ -23,10 +23,7 @@ const part = (attachment) => ({
     sha256: createHash('sha256').update(attachment.content).digest('hex'),
 });
 
-const headers = (lines) => {
-    const found = lines.filter(({ key }) => key.startsWith('x-'));
-    return Object.fromEntries(found.map(({ key, line }) => [key, line]));
-};
+const headers = (all) => Object.fromEntries([...all].filter(([name]) => name.startsWith('x-')));
 
 async function read(path) {
     const mail = await simpleParser(readFileSync(path), options);
@@ -39,7 +36,7 @@ async function read(path) {
         text: mail.text ?? null,
         html: mail.html || null,
         attachments: mail.attachments.map(part),
-        headers: headers(mail.headerLines),
+        headers: headers(mail.headers),
     };
 }
 

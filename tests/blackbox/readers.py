@@ -2,7 +2,7 @@
 
 Each gives the same plain view of a message: a dict with subject, from, to, cc, reply_to (lists of
 [name, address]), text, html (None if absent; "\\n" lines, none at the end), attachments (dicts:
-filename, type, disposition, cid, size, sha256) and headers (the values of X-… and a few others).
+filename, type, disposition, cid, size, sha256) and headers (the values of X-…, names in lower case).
 """
 
 import email
@@ -50,7 +50,8 @@ def read_with_python(raw):
         else:
             view["attachments"].append(part(leaf.get_filename(), kind, disposition,
                                             leaf["Content-ID"], leaf.get_payload(decode=True)))
-    view["headers"] = {name: value for name, value in message.items() if name.startswith("X-")}
+    view["headers"] = {name.lower(): value for name, value in message.items()
+                       if name.startswith("X-")}
     return view
 
 
@@ -72,7 +73,7 @@ def read_with_gmime(raw):
             break
     headers = message.get_header_list()
     fields = [headers.get_header_at(i) for i in range(headers.get_count())]
-    view["headers"] = {field.get_name(): field.get_value() for field in fields
+    view["headers"] = {field.get_name().lower(): field.get_value() for field in fields
                        if field.get_name().startswith("X-")}
     return view
 

@@ -1,0 +1,109 @@
+#!/bin/sh
+# Installs what a part of the project needs: Debian's packages, and for the tests two things unpacked into build/.
+# Does nothing, needs no root and no network where all is there.
+#   tests/deps.sh build|test|lint|fuzz|bench|image...
+set -eu
+cd "$(dirname "$0")/.."
+
+BUILD_PACKAGES="build-essential pkg-config libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev libxml2-dev
+    libidn2-dev libssl-dev"
+# postfix and sasl2-bin: the real relay and its logins. Python is Debian's own, as are its modules.
+TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-timeout python3-aiosmtpd python3-yaml
+    python3-jsonschema python3-gi gir1.2-gmime-3.0 postfix sasl2-bin libsasl2-modules libevent-2.1-7 libdb5.3
+    openssl curl util-linux"
+LINT_PACKAGES="clang clang-format clang-tidy git"
+FUZZ_PACKAGES="clang llvm valgrind"
+BENCH_PACKAGES="python3 postfix wrk"
+IMAGE_PACKAGES="buildah debootstrap"
+
+MAILPARSER=3.9.1
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "$0: needs root (or sudo) to run: $*" >&2
+        exit 77
+    fi
+}
+
+missing_packages() {
+    for package in "$@"; do
+        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=none
+        [ "$status" = installed ] || printf '%s ' "$package"
+    done
+}
+
+# A machine that only builds and tests must not end up with a mail server on port 25: Postfix gets no configuration,
+# and while packages are installed no service is started.
+keep_services_down() {
+    echo "postfix postfix/main_mailer_type select No configuration" | as_root debconf-set-selections
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT INT TERM
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+        as_root chmod 755 $policy
+    fi
+}
+
+packages() {
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+    echo "Installing: $missing"
+    keep_services_down
+    as_root apt-get -qq update
+    # shellcheck disable=SC2086 # a list
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $missing >/dev/null
+}
+
+# Node.js may well have come from elsewhere than Debian.
+node_packages() {
+    command -v node >/dev/null || echo nodejs
+    command -v npm >/dev/null || echo npm
+}
+
+mailparser() {
+    dir=build/node
+    if ! grep -qs "\"version\": \"$MAILPARSER\"" $dir/node_modules/mailparser/package.json; then
+        echo "Installing: mailparser $MAILPARSER (npm) into $dir"
+        mkdir -p $dir
+        npm install --silent --no-audit --no-fund --prefix $dir "mailparser@$MAILPARSER" >/dev/null
+    fi
+}
+
+# Debian's opensmtpd and postfix can't both be installed. The tests run it from where it is unpacked here; without it
+# they are skipped, and say so.
+opensmtpd() {
+    dir=build/opensmtpd
+    [ ! -x $dir/usr/sbin/smtpd ] || return 0
+    echo "Unpacking: opensmtpd into $dir"
+    mkdir -p $dir
+    if ! (cd $dir && apt-get -qq download opensmtpd 2>/dev/null); then
+        as_root apt-get -qq update
+        (cd $dir && apt-get -qq download opensmtpd) || return 0
+    fi
+    dpkg-deb -x $dir/opensmtpd_*.deb $dir
+    rm -f $dir/opensmtpd_*.deb
+}
+
+# shellcheck disable=SC2046,SC2086 # lists
+for what; do
+    case $what in
+    build) packages $BUILD_PACKAGES ;;
+    test)
+        packages $TEST_PACKAGES $(node_packages)
+        mailparser
+        opensmtpd
+        ;;
+    lint) packages $LINT_PACKAGES $(node_packages) ;;
+    fuzz) packages $FUZZ_PACKAGES ;;
+    bench) packages $BENCH_PACKAGES ;;
+    image) packages $IMAGE_PACKAGES ;;
+    *)
+        echo "usage: $0 build|test|lint|fuzz|bench|image..." >&2
+        exit 64
+        ;;
+    esac
+done
