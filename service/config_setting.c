@@ -1,0 +1,538 @@
+#include "service/config_setting.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/config_value.h"
+#include "service/file.h"
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+
+#define SECRET_MAX  ((size_t)64 * 1024)
+#define SENDERS_MAX 1024
+#define THREADS_MAX 64
+#define NAME_SHOWN  64 /* characters of an unknown name that a fault repeats */
+
+#define SECOND_US INT64_C(1000000)
+#define HOUR_US   (3600 * SECOND_US)
+
+/* --- faults ------------------------------------------------------------------------------------
+ */
+
+void config_fault(loader *l, const char *where, const char *format, ...)
+{
+    va_list args;
+
+    buf_addf(l->faults, "%s: ", where);
+    va_start(args, format);
+    buf_addv(l->faults, format, args);
+    va_end(args);
+    buf_addc(l->faults, '\n');
+}
+
+void config_no_memory(loader *l)
+{
+    l->no_memory = true;
+}
+
+/* A name that somebody else chose, safe to show: cut, and nothing but printable ASCII. */
+void config_add_name(buf *out, const char *name, size_t len)
+{
+    for (size_t i = 0; i < len && i < NAME_SHOWN; i++)
+        buf_addc(out, name[i] > ' ' && name[i] <= '~' ? name[i] : '?');
+    if (len > NAME_SHOWN)
+        buf_adds(out, "...");
+}
+
+/* --- readers of values -------------------------------------------------------------------------
+ */
+
+static void *field(const loader *l, const setting *s)
+{
+    return (char *)l->config + s->offset;
+}
+
+static bool in_range(const setting *s, int64_t n)
+{
+    return n >= s->min && n <= s->max;
+}
+
+static void read_number(loader *l, const setting *s, const char *where, const char *value)
+{
+    int64_t n = 0;
+
+    if (config_value_number(value, &n) && in_range(s, n))
+        *(unsigned *)field(l, s) = (unsigned)n;
+    else
+        config_fault(l, where, "must be a number of %lld to %lld", (long long)s->min,
+                     (long long)s->max);
+}
+
+/* "must be a size of 1KiB to 1GiB, such as 40MiB" */
+static void range_fault(loader *l, const setting *s, const char *where, const char *what,
+                        void (*show)(int64_t n, buf *out))
+{
+    buf text = BUF_INIT;
+
+    show(s->min, &text);
+    buf_adds(&text, " to ");
+    show(s->max, &text);
+    const char *range = buf_cstr(&text);
+    if (range)
+        config_fault(l, where, "must be a %s of %s, such as %s", what, range, s->fallback);
+    else
+        config_no_memory(l);
+    buf_free(&text);
+}
+
+static void read_size(loader *l, const setting *s, const char *where, const char *value)
+{
+    int64_t n = 0;
+
+    if (config_value_size(value, &n) && in_range(s, n))
+        *(size_t *)field(l, s) = (size_t)n;
+    else
+        range_fault(l, s, where, "size", config_value_show_size);
+}
+
+static void read_duration(loader *l, const setting *s, const char *where, const char *value)
+{
+    int64_t us = 0;
+
+    if (config_value_duration(value, &us) && in_range(s, us))
+        *(int64_t *)field(l, s) = us;
+    else
+        range_fault(l, s, where, "time", config_value_show_duration);
+}
+
+static void read_switch(loader *l, const setting *s, const char *where, const char *value)
+{
+    if (!config_value_switch(value, field(l, s)))
+        config_fault(l, where, "must be on or off");
+}
+
+static void read_path(loader *l, const setting *s, const char *where, const char *value)
+{
+    char **path = field(l, s);
+
+    (void)where; /* any string is a path; whether it can be read is asked when serving */
+    free(*path);
+    *path = strdup(value);
+    if (!*path)
+        config_no_memory(l);
+}
+
+static void read_log(loader *l, const setting *s, const char *where, const char *value)
+{
+    static const struct {
+        const char *name;
+        log_format format;
+    } formats[] = {{"auto", LOG_AUTO}, {"json", LOG_JSON}, {"text", LOG_TEXT}};
+
+    (void)s;
+    for (size_t i = 0; i < COUNT(formats); i++)
+        if (strcmp(value, formats[i].name) == 0) {
+            l->config->log_format = formats[i].format;
+            return;
+        }
+    config_fault(l, where, "must be json, text or auto");
+}
+
+static void read_auth(loader *l, const setting *s, const char *where, const char *value)
+{
+    (void)s;
+    if (strcmp(value, "off") != 0 && strcmp(value, "keys") != 0) {
+        config_fault(l, where, "must be off or keys");
+        return;
+    }
+    l->config->auth_off = strcmp(value, "off") == 0;
+    l->auth_keys = !l->config->auth_off;
+}
+
+void config_listen_clear(config_listen *listen)
+{
+    free(listen->host);
+    free(listen->path);
+    *listen = (config_listen){0};
+}
+
+static void read_listen(loader *l, const setting *s, const char *where, const char *value)
+{
+    config_listen listen;
+    const char *reason = NULL;
+
+    (void)s;
+    if (!config_value_listen(value, &listen, &reason)) {
+        config_fault(l, where, "%s", reason);
+        return;
+    }
+    config_listen_clear(&l->config->listen);
+    l->config->listen = listen;
+}
+
+static void read_keys(loader *l, const setting *s, const char *where, const char *value)
+{
+    const char *item = NULL, *reason = NULL;
+    size_t len = 0, number = 0;
+    keys *read = keys_create();
+
+    (void)s;
+    if (!read) {
+        config_no_memory(l);
+        return;
+    }
+    while (config_value_item(&value, &item, &len)) {
+        number++;
+        if (!keys_add(read, item, len, &reason))
+            config_fault(l, where, "key %zu: %s", number, reason);
+    }
+    if (number == 0)
+        config_fault(l, where, "holds no key");
+    keys_free(l->config->keys);
+    l->config->keys = read;
+}
+
+/* --- senders ------------------------------------------------------------------------------------
+ */
+
+void config_senders_clear(config_senders *s)
+{
+    for (size_t i = 0; i < s->address_count; i++)
+        free(s->addresses[i]);
+    for (size_t i = 0; i < s->domain_count; i++)
+        free(s->domains[i]);
+    free(s->addresses);
+    free(s->domains);
+    mime_mailbox_clear(&s->fallback);
+    *s = (config_senders){0};
+}
+
+/* Takes over `string`; frees it if there is no memory. */
+static bool push(char ***list, size_t *count, char *string)
+{
+    char **grown = string ? realloc(*list, (*count + 1) * sizeof **list) : NULL;
+
+    if (!grown) {
+        free(string);
+        return false;
+    }
+    *list = grown;
+    grown[(*count)++] = string;
+    return true;
+}
+
+static const char *add_sender_domain(config_senders *s, const char *item, size_t len)
+{
+    const char *reason = "out of memory";
+
+    if (len > 0 && item[0] == '@') {
+        item++;
+        len--;
+    }
+    if (len >= 2 && item[0] == '*' && item[1] == '.')
+        return "subdomains can't be allowed with *.; name each domain";
+    char *domain = mime_domain_ascii(item, len, &reason);
+    if (!domain)
+        return reason;
+    return push(&s->domains, &s->domain_count, domain) ? NULL : "out of memory";
+}
+
+static const char *add_sender_address(config_senders *s, const char *item, size_t len)
+{
+    const char *reason = "out of memory";
+    mime_mailbox mailbox = {0};
+
+    if (!mime_mailbox_parse(item, len, &mailbox, &reason))
+        return reason;
+    bool ok = push(&s->addresses, &s->address_count, strdup(mailbox.address));
+    if (ok && !s->fallback.address)
+        s->fallback = mailbox;
+    else
+        mime_mailbox_clear(&mailbox);
+    return ok ? NULL : "out of memory";
+}
+
+/* An item is a domain if it has no @, or begins with one. */
+static const char *add_sender(config_senders *s, const char *item, size_t len)
+{
+    const char *at = memchr(item, '@', len);
+
+    if (s->address_count + s->domain_count == SENDERS_MAX)
+        return "more than 1024 senders";
+    return !at || at == item ? add_sender_domain(s, item, len) : add_sender_address(s, item, len);
+}
+
+static void read_from(loader *l, const setting *s, const char *where, const char *value)
+{
+    config_senders read = {0};
+    const char *item = NULL;
+    size_t len = 0, number = 0;
+
+    (void)s;
+    while (config_value_item(&value, &item, &len)) {
+        number++;
+        const char *reason = add_sender(&read, item, len);
+        if (reason)
+            config_fault(l, where, "item %zu: %s", number, reason);
+    }
+    if (number == 0)
+        config_fault(l, where, "holds no address or domain");
+    config_senders_clear(&l->config->senders);
+    l->config->senders = read;
+}
+
+/* --- relays -------------------------------------------------------------------------------------
+ */
+
+/* Takes over the relay, in place of one of the same name; frees it if there is no memory. */
+static bool put_relay(config *c, smtp_relay *relay)
+{
+    for (size_t i = 0; i < c->relay_count; i++)
+        if (strcmp(smtp_relay_name(c->relays[i]), smtp_relay_name(relay)) == 0) {
+            smtp_relay_free(c->relays[i]);
+            c->relays[i] = relay;
+            return true;
+        }
+    smtp_relay **grown = realloc(c->relays, (c->relay_count + 1) * sizeof *grown);
+    if (!grown) {
+        smtp_relay_free(relay);
+        return false;
+    }
+    c->relays = grown;
+    c->relays[c->relay_count++] = relay;
+    return true;
+}
+
+void config_add_relay(loader *l, const char *where, const char *name, const char *url)
+{
+    char *error = NULL;
+    smtp_relay *relay = smtp_relay_create(name, url, &error);
+
+    if (relay ? !put_relay(l->config, relay) : !error)
+        config_no_memory(l);
+    else if (!relay)
+        config_fault(l, where, "%s", error);
+    free(error);
+}
+
+static void read_relay(loader *l, const setting *s, const char *where, const char *value)
+{
+    (void)s;
+    config_add_relay(l, where, "default", value);
+}
+
+/* --- the table ----------------------------------------------------------------------------------
+ */
+
+const setting config_settings[] = {
+    {.variable = "POSTERN_RELAY",
+     .read = read_relay,
+     .form = FORM_NONE, /* "relays" in the file */
+     .secret = true,
+     .shown = "none; nothing can be sent",
+     .help = "URL of the relay: smtp://user:pass@host:587 (STARTTLS required), "
+             "smtps://user:pass@host:465, or a preset as in gmail://user@gmail.com:apppass@ "
+             "(postern check --presets). Options: ?tls= ?auth= ?ca= ?ehlo= ?sessions= "
+             "?password_file= ?token_file= ?region="},
+    {.variable = "POSTERN_LISTEN",
+     .read = read_listen,
+     .form = FORM_STRING,
+     .fallback = "127.0.0.1:8025",
+     .help = "Where to serve: host:port, [v6]:port or unix:/path."},
+    {.variable = "POSTERN_TLS_CERT",
+     .read = read_path,
+     .form = FORM_STRING,
+     .offset = offsetof(config, tls_cert),
+     .shown = "none; plain HTTP",
+     .help = "Certificate chain in PEM, to serve HTTPS. With POSTERN_TLS_KEY."},
+    {.variable = "POSTERN_TLS_KEY",
+     .read = read_path,
+     .form = FORM_STRING,
+     .offset = offsetof(config, tls_key),
+     .shown = "none",
+     .help = "The certificate's key in PEM, a path."},
+    {.variable = "POSTERN_API_KEYS",
+     .read = read_keys,
+     .form = FORM_LIST,
+     .secret = true,
+     .shown = "none; serves loopback and unix sockets only",
+     .help = "Keys that callers send as \"Authorization: Bearer KEY\", parted by commas (in a "
+             "file: or lines): plain, 16 characters at least, or sha256: and the hexadecimal "
+             "SHA-256 of one."},
+    {.variable = "POSTERN_AUTH",
+     .read = read_auth,
+     .form = FORM_STRING,
+     .shown = "keys if there are some",
+     .help = "off: serve everybody who reaches the address, without keys. keys: don't start "
+             "without keys."},
+    {.variable = "POSTERN_FROM",
+     .read = read_from,
+     .form = FORM_LIST,
+     .shown = "any",
+     .help = "Who may stand in From and on the envelope: addresses and whole domains, parted by "
+             "commas. The first address, with its name, is the From of requests without one."},
+    {.variable = "POSTERN_MAX_BODY",
+     .read = read_size,
+     .form = FORM_NUMBER,
+     .offset = offsetof(config, max_body),
+     .min = 1024,
+     .max = INT64_C(1) << 30,
+     .fallback = "40MiB",
+     .help = "Largest request body: bytes, or with KiB, MiB, GiB, kB, MB, GB."},
+    {.variable = "POSTERN_MAX_RECIPIENTS",
+     .read = read_number,
+     .form = FORM_NUMBER,
+     .offset = offsetof(config, max_recipients),
+     .min = 1,
+     .max = 10000,
+     .fallback = "100",
+     .help = "Most recipients of one message: to, cc and bcc."},
+    {.variable = "POSTERN_MAX_INFLIGHT",
+     .read = read_number,
+     .form = FORM_NUMBER,
+     .offset = offsetof(config, max_inflight),
+     .min = 1,
+     .max = 100000,
+     .fallback = "1024",
+     .help = "Transactions at once before 503 with Retry-After."},
+    {.variable = "POSTERN_TIMEOUT",
+     .read = read_duration,
+     .form = FORM_STRING,
+     .offset = offsetof(config, timeout_us),
+     .min = 100 * INT64_C(1000),
+     .max = HOUR_US,
+     .fallback = "60s",
+     .help = "A transaction's whole time, waiting for a session included: ms, s, m or h."},
+    {.variable = "POSTERN_HTTP_THREADS",
+     .read = read_number,
+     .form = FORM_NUMBER,
+     .offset = offsetof(config, http_threads),
+     .min = 1,
+     .max = THREADS_MAX,
+     .shown = "the processors, 4 at most",
+     .help = "Threads that serve HTTP."},
+    {.variable = "POSTERN_SENDER_THREADS",
+     .read = read_number,
+     .form = FORM_NUMBER,
+     .offset = offsetof(config, sender_threads),
+     .min = 1,
+     .max = THREADS_MAX,
+     .fallback = "1",
+     .help = "Threads that speak with relays; each keeps sessions of its own."},
+    {.variable = "POSTERN_SESSION_IDLE",
+     .read = read_duration,
+     .form = FORM_STRING,
+     .offset = offsetof(config, session_idle_us),
+     .min = 100 * INT64_C(1000),
+     .max = HOUR_US,
+     .fallback = "30s",
+     .help = "How long a session to a relay is kept unused."},
+    {.variable = "POSTERN_LOG",
+     .read = read_log,
+     .form = FORM_STRING,
+     .fallback = "auto",
+     .shown = "auto: text on a terminal, else json",
+     .help = "Log lines on stderr: json, text or auto."},
+    {.variable = "POSTERN_LOG_ADDRESSES",
+     .read = read_switch,
+     .form = FORM_SWITCH,
+     .offset = offsetof(config, log_addresses),
+     .fallback = "off",
+     .help = "on: log whole addresses; off: their domains only."},
+};
+
+const size_t config_setting_count = COUNT(config_settings);
+
+void config_apply(loader *l, const setting *s, const char *where, const char *value)
+{
+    l->keys_named |= s->read == read_keys;
+    if (value[0] == '\0')
+        config_fault(l, where, "is empty: give it a value, or leave it out");
+    else
+        s->read(l, s, where, value);
+}
+
+/* The content of a mounted secret, less one line end; the caller wipes it. NULL on a fault. */
+char *config_read_secret(loader *l, const char *where, const char *path)
+{
+    char *error = NULL;
+    size_t len = 0;
+    char *content = file_read(path, SECRET_MAX, &len, &error);
+
+    if (!content) {
+        if (error)
+            config_fault(l, where, "%s", error);
+        else
+            config_no_memory(l);
+        free(error);
+        return NULL;
+    }
+    if (strlen(content) != len) {
+        config_fault(l, where, "the file holds a NUL byte");
+        explicit_bzero(content, len);
+        free(content);
+        return NULL;
+    }
+    if (len > 0 && content[len - 1] == '\n')
+        content[--len] = '\0';
+    if (len > 0 && content[len - 1] == '\r')
+        content[--len] = '\0';
+    return content;
+}
+
+void config_apply_file(loader *l, const setting *s, const char *where, const char *path)
+{
+    l->keys_named |= s->read == read_keys;
+    if (path[0] == '\0') {
+        config_fault(l, where, "is empty: give it a value, or leave it out");
+        return;
+    }
+    char *content = config_read_secret(l, where, path);
+    if (!content)
+        return;
+    config_apply(l, s, where, content);
+    file_wipe(content);
+}
+
+/* --- names that no setting has -----------------------------------------------------------------
+ */
+
+/* Adds the setting whose name is nearest, if one is near. */
+static void suggest(const char *name, bool lower, buf *out)
+{
+    size_t best = 3; /* one more than the slips that a suggestion forgives */
+
+    if (lower && (best = config_value_distance(name, "relays", best - 1)) < 3)
+        buf_adds(out, "; did you mean relays?");
+    for (size_t i = 0; i < 2 * config_setting_count; i++) {
+        const setting *s = &config_settings[i / 2];
+        bool as_file = i % 2;
+        char word[64];
+        int n = snprintf(word, sizeof word, "%s%s", s->variable + CONFIG_PREFIX_LENGTH,
+                         as_file ? CONFIG_FILE_SUFFIX : "");
+        if ((as_file && !s->secret) || (lower && s->form == FORM_NONE) || n < 0)
+            continue;
+        for (char *p = word; lower && *p; p++)
+            *p = (char)tolower((unsigned char)*p);
+        size_t distance = config_value_distance(name, word, best);
+        if (distance >= best)
+            continue;
+        best = distance;
+        buf_clear(out);
+        buf_addf(out, "; did you mean %s%s?", lower ? "" : CONFIG_PREFIX, word);
+    }
+}
+
+/* The fault of a name that no setting has. */
+void config_unknown(loader *l, const char *where, const char *name, bool lower)
+{
+    buf hint = BUF_INIT;
+
+    suggest(name, lower, &hint);
+    const char *text = buf_cstr(&hint);
+    config_fault(l, where, "there is no such setting%s", text ? text : "");
+    buf_free(&hint);
+}
