@@ -21,9 +21,9 @@
  * The same draft gives the same bytes, every time it is read.
  *
  * Pure: no clock, no random, no sockets; the draft brings date and id.
- * Memory: the draft's strings are borrowed. Header and text bytes are copied when composing; the
- *         base64 of attachments is NOT, and must outlive the message and its readers.
- * Threads: a message is immutable after mime_compose(); any number of readers, one thread each.
+ * Memory: the draft's strings are borrowed. Headers are copied when composing; text, html and the
+ * base64 of attachments are NOT, and must outlive the message and its readers. Threads: a message
+ * is immutable after mime_compose(); any number of readers, one thread each.
  */
 #ifndef POSTERN_MIME_MESSAGE_H
 #define POSTERN_MIME_MESSAGE_H

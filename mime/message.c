@@ -1,0 +1,483 @@
+#include "mime/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "mime/encode.h"
+#include "mime/header.h"
+#include "mime/text.h"
+#include "mime/type.h"
+
+/* Texts up to this size are encoded while composing; larger ones while they are read, so that they
+ * are not in memory a second time. */
+#define EAGER_TEXT 65536
+
+/* ---- segments: what a message is made of
+ * --------------------------------------------------------------- */
+
+typedef enum segment_kind { LITERAL, ENCODED, WRAPPED } segment_kind;
+
+typedef struct segment {
+    segment_kind kind;
+    size_t offset;    /* LITERAL: in the message's bytes */
+    const char *data; /* others: the text, or the base64 */
+    size_t len;       /* LITERAL and others: input octets */
+    mime_encoding encoding;
+    const mime_base64_info *info;
+} segment;
+
+struct mime_message {
+    buf bytes; /* headers, boundaries, small texts */
+    segment *segments;
+    size_t count, cap;
+    size_t literal_start;    /* of the literal segment that is being written */
+    mime_base64_info *infos; /* the attachments', copied */
+    buf made_text;           /* the plain-text twin */
+    uint64_t size;
+    char *id; /* with <> */
+    bool utf8;
+    bool failed;
+};
+
+static segment *add_segment(mime_message *m)
+{
+    if (m->count == m->cap) {
+        size_t cap = m->cap ? 2 * m->cap : 4;
+        segment *segments = realloc(m->segments, cap * sizeof *segments);
+        if (!segments) {
+            m->failed = true;
+            return NULL;
+        }
+        m->segments = segments;
+        m->cap = cap;
+    }
+    return &m->segments[m->count++];
+}
+
+/* Ends the literal bytes written since the last segment. */
+static void end_literal(mime_message *m)
+{
+    size_t len = m->bytes.len - m->literal_start;
+    segment *s = len ? add_segment(m) : NULL;
+    if (s)
+        *s = (segment){.kind = LITERAL, .offset = m->literal_start, .len = len};
+    m->size += len;
+    m->literal_start = m->bytes.len;
+}
+
+/* ---- the header
+ * ------------------------------------------------------------------------------------------- */
+
+static void add_date(buf *out, time_t date)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct tm tm;
+    if (!gmtime_r(&date, &tm))
+        (void)gmtime_r(&(time_t){0}, &tm);
+    buf_addf(out, "Date: %.3s, %02d %.3s %d %02d:%02d:%02d +0000\r\n",
+             days + (size_t)tm.tm_wday * 3, tm.tm_mday, months + (size_t)tm.tm_mon * 3,
+             tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+static void add_message_id(mime_message *m, const mime_draft *d)
+{
+    const char *domain = d->id_domain ? d->id_domain : d->from->domain;
+    buf id = BUF_INIT;
+    buf_addf(&id, "<%s@%s>", d->id, domain);
+    m->id = buf_take(&id);
+    if (!m->id) {
+        m->failed = true;
+        return;
+    }
+    buf_adds(&m->bytes, "Message-ID: ");
+    buf_adds(&m->bytes, m->id);
+    buf_adds(&m->bytes, "\r\n");
+}
+
+static void add_list(buf *out, const char *name, const mime_mailboxes *list)
+{
+    if (list->count)
+        mime_header_add_mailboxes(out, name, list->list, list->count);
+}
+
+static void add_user_headers(mime_message *m, const mime_draft *d)
+{
+    for (size_t i = 0; i < d->header_count; i++) {
+        const mime_header *h = &d->headers[i];
+        char *name = strndup(h->name.data, h->name.len);
+        if (!name) {
+            m->failed = true;
+            return;
+        }
+        mime_header_add_text(&m->bytes, name, h->value.data, h->value.len);
+        free(name);
+    }
+}
+
+static void add_header(mime_message *m, const mime_draft *d)
+{
+    buf *out = &m->bytes;
+    add_date(out, d->date);
+    mime_header_add_mailboxes(out, "From", d->from, 1);
+    add_list(out, "Reply-To", &d->reply_to);
+    if (d->to.count + d->cc.count == 0)
+        buf_adds(out, "To: undisclosed-recipients:;\r\n");
+    add_list(out, "To", &d->to);
+    add_list(out, "Cc", &d->cc);
+    if (d->subject.data)
+        mime_header_add_text(out, "Subject", d->subject.data, d->subject.len);
+    add_message_id(m, d);
+    add_user_headers(m, d);
+    buf_adds(out, "MIME-Version: 1.0\r\n");
+}
+
+static bool any_utf8(const mime_mailboxes *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->list[i].utf8)
+            return true;
+    }
+    return false;
+}
+
+/* ---- parts
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+/* What a message is being laid out of. */
+typedef struct layout {
+    mime_message *message;
+    const mime_draft *draft;
+    mime_bytes text, html;
+    size_t inlines, files; /* attachments of each kind */
+} layout;
+
+typedef enum level { MIXED, RELATED, ALTERNATIVE } level;
+
+static const char *const level_names[] = {
+    [MIXED] = "mixed",
+    [RELATED] = "related",
+    [ALTERNATIVE] = "alternative",
+};
+
+/* "=_" can occur in neither encoding, so a boundary can't in a body. */
+static void add_boundary(const layout *l, level which)
+{
+    buf_addf(&l->message->bytes, "=_%s_%d", l->draft->id, (int)which + 1);
+}
+
+static void open_multipart(const layout *l, level which, const char *root_type)
+{
+    buf *out = &l->message->bytes;
+    buf_addf(out, "Content-Type: multipart/%s;%s\r\n boundary=\"", level_names[which],
+             which == RELATED ? root_type : "");
+    add_boundary(l, which);
+    buf_adds(out, "\"\r\n\r\n");
+}
+
+static void next_part(const layout *l, level which)
+{
+    buf_adds(&l->message->bytes, "--");
+    add_boundary(l, which);
+    buf_adds(&l->message->bytes, "\r\n");
+}
+
+static void close_multipart(const layout *l, level which)
+{
+    buf_adds(&l->message->bytes, "--");
+    add_boundary(l, which);
+    buf_adds(&l->message->bytes, "--\r\n");
+}
+
+/* A body whose last line is not ended gets its line end: the boundary's, or the message's. */
+static void end_body(mime_message *m, bool ends_line)
+{
+    if (!ends_line)
+        buf_adds(&m->bytes, "\r\n");
+}
+
+static void add_encoded(mime_message *m, mime_encoding encoding, const mime_bytes *text,
+                        uint64_t size)
+{
+    if (size <= EAGER_TEXT) {
+        mime_encoder e;
+        mime_encoder_init(&e, encoding, text->data, text->len);
+        if (buf_reserve(&m->bytes, (size_t)size))
+            m->bytes.len += mime_encoder_read(&e, m->bytes.data + m->bytes.len, (size_t)size);
+        return;
+    }
+    end_literal(m);
+    segment *s = add_segment(m);
+    if (s)
+        *s = (segment){.kind = ENCODED, .data = text->data, .len = text->len, .encoding = encoding};
+    m->size += size;
+}
+
+/* `inner`: another boundary follows, whose line end is not the text's own; a text that ends its
+ * last line keeps that end then. */
+static void add_text_part(mime_message *m, const char *subtype, const mime_bytes *text, bool inner)
+{
+    uint64_t size;
+    bool ends_line;
+    mime_encoding encoding = mime_encoding_choose(text->data, text->len, &size, &ends_line);
+    buf_addf(&m->bytes,
+             "Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n",
+             subtype, mime_encoding_name(encoding));
+    add_encoded(m, encoding, text, size);
+    /* The line end behind base64 is part of the encoding's last line, that behind quoted-printable
+     * of the text. */
+    end_body(m, ends_line && (!inner || encoding == MIME_BASE64));
+}
+
+static void add_attachment(mime_message *m, const mime_attachment *a, const mime_base64_info *info)
+{
+    buf *out = &m->bytes;
+    const char *guess = mime_type_guess(a->filename.data, a->filename.data ? a->filename.len : 0);
+    size_t start = out->len;
+
+    buf_adds(out, "Content-Type: ");
+    if (a->content_type.data)
+        buf_add(out, a->content_type.data, a->content_type.len);
+    else
+        buf_adds(out, guess);
+    size_t column = out->len - start;
+    if (a->filename.data)
+        mime_header_add_parameter(out, "name", a->filename.data, a->filename.len, true, &column);
+    buf_adds(out, "\r\nContent-Transfer-Encoding: base64\r\n");
+    start = out->len;
+    buf_adds(out, a->is_inline ? "Content-Disposition: inline" : "Content-Disposition: attachment");
+    column = out->len - start;
+    if (a->filename.data)
+        mime_header_add_parameter(out, "filename", a->filename.data, a->filename.len, true,
+                                  &column);
+    buf_adds(out, "\r\n");
+    if (a->content_id.data) {
+        buf_adds(out, "Content-ID: <");
+        buf_add(out, a->content_id.data, a->content_id.len);
+        buf_adds(out, ">\r\n");
+    }
+    buf_adds(out, "\r\n");
+    end_literal(m);
+    segment *s = add_segment(m);
+    if (s)
+        *s = (segment){.kind = WRAPPED, .data = a->base64.data, .len = a->base64.len, .info = info};
+    m->size += info->wrapped;
+    end_body(m, info->wrapped > 0);
+}
+
+static void add_attachments(const layout *l, level which, bool inlines)
+{
+    for (size_t i = 0; i < l->draft->attachment_count; i++) {
+        const mime_attachment *a = &l->draft->attachments[i];
+        if ((a->is_inline && l->html.data) != inlines)
+            continue;
+        next_part(l, which);
+        add_attachment(l->message, a, &l->message->infos[i]);
+    }
+}
+
+static void add_texts(const layout *l, bool inner)
+{
+    if (!l->text.data || !l->html.data) {
+        add_text_part(l->message, l->html.data ? "html" : "plain",
+                      l->html.data ? &l->html : &l->text, inner);
+        return;
+    }
+    open_multipart(l, ALTERNATIVE, NULL);
+    next_part(l, ALTERNATIVE);
+    add_text_part(l->message, "plain", &l->text, true);
+    next_part(l, ALTERNATIVE);
+    add_text_part(l->message, "html", &l->html, true);
+    close_multipart(l, ALTERNATIVE);
+}
+
+static void add_related(const layout *l, bool inner)
+{
+    if (l->inlines == 0) {
+        add_texts(l, inner);
+        return;
+    }
+    open_multipart(l, RELATED,
+                   l->text.data ? " type=\"multipart/alternative\";" : " type=\"text/html\";");
+    next_part(l, RELATED);
+    add_texts(l, true);
+    add_attachments(l, RELATED, true);
+    close_multipart(l, RELATED);
+}
+
+static void add_body(const layout *l)
+{
+    if (l->files == 0) {
+        add_related(l, false);
+        return;
+    }
+    open_multipart(l, MIXED, NULL);
+    next_part(l, MIXED);
+    add_related(l, true);
+    add_attachments(l, MIXED, false);
+    close_multipart(l, MIXED);
+}
+
+/* ---- composing
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* The texts: the plain one made from the HTML if it was not given. HTML without a word (an image
+ * alone) has no twin. */
+static void choose_texts(layout *l)
+{
+    l->text = l->draft->text;
+    l->html = l->draft->html;
+    if (l->text.data || !l->html.data)
+        return;
+    buf *made = &l->message->made_text;
+    if (!mime_text_from_html(l->html.data, l->html.len, made))
+        l->message->failed = true;
+    else if (made->len > 0)
+        l->text = (mime_bytes){made->data, made->len};
+}
+
+static bool copy_infos(layout *l)
+{
+    const mime_draft *d = l->draft;
+    if (d->attachment_count == 0)
+        return true;
+    l->message->infos = calloc(d->attachment_count, sizeof *l->message->infos);
+    if (!l->message->infos)
+        return false;
+    for (size_t i = 0; i < d->attachment_count; i++) {
+        l->message->infos[i] = d->attachments[i].info;
+        if (d->attachments[i].is_inline && l->html.data)
+            l->inlines++;
+        else
+            l->files++;
+    }
+    return true;
+}
+
+mime_message *mime_compose(const mime_draft *draft)
+{
+    mime_message *m = calloc(1, sizeof *m);
+    if (!m)
+        return NULL;
+    layout l = {.message = m, .draft = draft};
+    const mime_mailboxes from = {draft->from, 1};
+    m->utf8 = any_utf8(&from) || any_utf8(&draft->to) || any_utf8(&draft->cc) ||
+              any_utf8(&draft->reply_to);
+    choose_texts(&l);
+    if (!m->failed && copy_infos(&l)) {
+        add_header(m, draft);
+        add_body(&l);
+        end_literal(m);
+    } else {
+        m->failed = true;
+    }
+    if (!m->failed && buf_ok(&m->bytes))
+        return m;
+    mime_message_free(m);
+    return NULL;
+}
+
+void mime_message_free(mime_message *m)
+{
+    if (!m)
+        return;
+    buf_free(&m->bytes);
+    buf_free(&m->made_text);
+    free(m->segments);
+    free(m->infos);
+    free(m->id);
+    free(m);
+}
+
+uint64_t mime_message_size(const mime_message *m)
+{
+    return m->size;
+}
+
+const char *mime_message_id(const mime_message *m)
+{
+    return m->id;
+}
+
+bool mime_message_utf8(const mime_message *m)
+{
+    return m->utf8;
+}
+
+/* ---- reading
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+struct mime_reader {
+    const mime_message *message;
+    size_t segment;
+    bool begun; /* the state below is the segment's */
+    size_t at;  /* LITERAL */
+    mime_encoder encoder;
+    mime_base64_wrap wrap;
+};
+
+mime_reader *mime_reader_create(const mime_message *m)
+{
+    mime_reader *r = malloc(sizeof *r);
+    if (!r)
+        return NULL;
+    r->message = m;
+    mime_reader_rewind(r);
+    return r;
+}
+
+void mime_reader_free(mime_reader *r)
+{
+    free(r);
+}
+
+void mime_reader_rewind(mime_reader *r)
+{
+    r->segment = 0;
+    r->begun = false;
+}
+
+static void begin_segment(mime_reader *r, const segment *s)
+{
+    r->begun = true;
+    switch (s->kind) {
+    case LITERAL: r->at = 0; break;
+    case ENCODED: mime_encoder_init(&r->encoder, s->encoding, s->data, s->len); break;
+    case WRAPPED: mime_base64_wrap_init(&r->wrap, s->data, s->len, s->info); break;
+    }
+}
+
+static size_t read_literal(mime_reader *r, const segment *s, char *out, size_t cap)
+{
+    size_t n = s->len - r->at < cap ? s->len - r->at : cap;
+    memcpy(out, r->message->bytes.data + s->offset + r->at, n);
+    r->at += n;
+    return n;
+}
+
+size_t mime_reader_read(mime_reader *r, char *out, size_t cap)
+{
+    size_t done = 0;
+    while (done < cap && r->segment < r->message->count) {
+        const segment *s = &r->message->segments[r->segment];
+        size_t n = 0;
+        if (!r->begun)
+            begin_segment(r, s);
+        switch (s->kind) {
+        case LITERAL: n = read_literal(r, s, out + done, cap - done); break;
+        case ENCODED: n = mime_encoder_read(&r->encoder, out + done, cap - done); break;
+        case WRAPPED: n = mime_base64_wrap_read(&r->wrap, out + done, cap - done); break;
+        }
+        done += n;
+        if (n == 0) {
+            r->segment++;
+            r->begun = false;
+        }
+    }
+    return done;
+}
