@@ -51,7 +51,7 @@ CASES = {
                             reply_to="Help <help@postern.test>"),
     "bcc": mail(bcc="hidden@postern.test"),
     "idn": mail(to="x@bücher.example"),
-    "long subject": mail(subject="A rather long subject that has to be folded " * 8),
+    "long subject": mail(subject=" ".join(["A rather long subject that has to be folded"] * 8)),
     "subject with blanks": mail(subject="two  blanks   inside"),
     "subject looks encoded": mail(subject="=?utf-8?b?c3Bvb2Y=?= really"),
     "no subject": mail(subject=None),

@@ -4,6 +4,7 @@
 const { createHash } = require('crypto');
 const { readdirSync, readFileSync } = require('fs');
 const { basename, join } = require('path');
+const libmime = require('libmime'); // mailparser's own, for headers that it leaves as they are
 const { simpleParser } = require('mailparser');
 
 const options = {
@@ -23,7 +24,10 @@ const part = (attachment) => ({
     sha256: createHash('sha256').update(attachment.content).digest('hex'),
 });
 
-const headers = (all) => Object.fromEntries([...all].filter(([name]) => name.startsWith('x-')));
+const headers = (all) => {
+    const own = [...all].filter(([name]) => name.startsWith('x-'));
+    return Object.fromEntries(own.map(([name, value]) => [name, libmime.decodeWords(value)]));
+};
 
 async function read(path) {
     const mail = await simpleParser(readFileSync(path), options);

@@ -118,4 +118,11 @@ def read_with_mailparser(directory):
     for view in views.values():
         for body in ("text", "html"):
             view[body] = view[body] and body_text(view[body])
+        for key in _ADDRESSES:  # it shows domains as people write them
+            view[key] = [[name, _a_labels(address)] for name, address in view[key]]
     return views
+
+
+def _a_labels(address):
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{domain.encode('idna').decode()}"
