@@ -108,13 +108,16 @@ static void load_environment(loader *l, const char *const *environment)
 
 static void default_relay_first(config *c)
 {
-    for (size_t i = 1; i < c->relay_count; i++)
-        if (strcmp(smtp_relay_name(c->relays[i]), "default") == 0) {
-            smtp_relay *found = c->relays[i];
-            memmove(c->relays + 1, c->relays, i * sizeof *c->relays);
-            c->relays[0] = found;
-            return;
-        }
+    size_t at = 0;
+
+    while (at < c->relay_count && strcmp(smtp_relay_name(c->relays[at]), "default") != 0)
+        at++;
+    if (at == c->relay_count)
+        return;
+    smtp_relay *found = c->relays[at];
+    for (; at > 0; at--)
+        c->relays[at] = c->relays[at - 1];
+    c->relays[0] = found;
 }
 
 static unsigned processors(unsigned most)
@@ -297,12 +300,19 @@ static void add_wrapped(buf *out, const char *text)
 static void describe(buf *out, const setting *s)
 {
     const char *fallback = s->shown ? s->shown : s->fallback;
+    buf text = BUF_INIT;
 
     buf_addf(out, "  %s", s->variable);
     if (s->secret)
-        buf_addf(out, " or %s%s", s->variable, CONFIG_FILE_SUFFIX);
-    buf_addf(out, "  (default: %s)\n", fallback ? fallback : "none");
-    add_wrapped(out, s->help);
+        buf_addf(out, ", or %s%s", s->variable, CONFIG_FILE_SUFFIX);
+    buf_addc(out, '\n');
+    buf_addf(&text, "%s Default: %s.", s->help, fallback ? fallback : "none");
+    const char *words = buf_cstr(&text);
+    if (words)
+        add_wrapped(out, words);
+    else
+        out->failed = true;
+    buf_free(&text);
 }
 
 void config_describe(buf *out)

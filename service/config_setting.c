@@ -296,7 +296,7 @@ static bool put_relay(config *c, smtp_relay *relay)
             c->relays[i] = relay;
             return true;
         }
-    smtp_relay **grown = realloc(c->relays, (c->relay_count + 1) * sizeof *grown);
+    smtp_relay **grown = realloc(c->relays, (c->relay_count + 1) * sizeof(smtp_relay *));
     if (!grown) {
         smtp_relay_free(relay);
         return false;

@@ -51,18 +51,11 @@ void jsonw_array_end(jsonw *w)
 
 void jsonw_key(jsonw *w, const char *key)
 {
-    size_t len = strlen(key);
-
     before_value(w);
     w->comma = false;
-    if (!buf_reserve(w->out, len + 3))
-        return;
-    char *p = w->out->data + w->out->len;
-    *p++ = '"';
-    memcpy(p, key, len);
-    p[len] = '"';
-    p[len + 1] = ':';
-    w->out->len += len + 3;
+    buf_addc(w->out, '"');
+    buf_adds(w->out, key);
+    buf_add(w->out, "\":", 2);
 }
 
 /* What a byte of a string needs: nothing (0), a short escape (its letter), \u00XX ('u'), or a look
