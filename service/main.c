@@ -25,7 +25,8 @@ static const struct {
 int main(int argc, char **argv)
 {
     const char *const *environment = (const char *const *)environ;
-    char *serve_arguments[] = {"serve", NULL};
+    char serve_name[] = "serve";
+    char *serve_arguments[] = {serve_name, NULL};
 
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that goes away is a write's error */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {

@@ -16,6 +16,7 @@
 /* Slowest body that is borne, on the whole; the limit comes on top. */
 #define BYTES_PER_SECOND 16384
 #define LOOK_EVERY_US    INT64_C(1000000)
+#define LOOK_LEAST_US    INT64_C(20000)
 
 typedef enum watch_state { WAITING, READING, HANDLING } watch_state;
 
@@ -120,6 +121,8 @@ static void *run(void *ctx)
 {
     watch *w = ctx;
     int64_t every = w->limit_us < 4 * LOOK_EVERY_US ? w->limit_us / 4 : LOOK_EVERY_US;
+    if (every < LOOK_LEAST_US)
+        every = LOOK_LEAST_US;
     (void)pthread_mutex_lock(&w->lock);
     while (!w->stopping) {
         if (!w->first) {

@@ -1,6 +1,8 @@
 /*
  * preset - providers' relays as a table: host, port, TLS mode, the user's form, and what people get
  * wrong at login.
+ *
+ * Pure: the tables are static.
  */
 #ifndef POSTERN_SMTP_PRESET_H
 #define POSTERN_SMTP_PRESET_H
@@ -18,10 +20,19 @@ typedef struct smtp_preset {
     const char *auth;      /* a pinned mechanism or NULL */
     const char *region;    /* the default region where `host` has one; else NULL */
     const char *hint;      /* on a refused login */
+    bool token;            /* one token is user and password alike: "postmark://token@" */
 } smtp_preset;
 
 /* The preset of that name (ASCII, any case); NULL: none. */
 const smtp_preset *smtp_preset_find(const char *name);
+
+/* The preset whose relay is `host` (in any region); NULL: none. So that a plain smtps:// URL gets
+ * its provider's hints too. */
+const smtp_preset *smtp_preset_of_host(const char *host);
+
+/* The host for a region, NULL meaning the default. Copied to `out`; false if the preset needs a
+ * region and has no default, if it has no regions and one was given, or if it doesn't fit. */
+bool smtp_preset_host(const smtp_preset *p, const char *region, char *out, size_t cap);
 
 /* The whole table, ended by a row whose name is NULL: for the docs and `postern check --presets`.
  */

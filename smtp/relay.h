@@ -3,28 +3,36 @@
  *
  *     smtp://user:pass@host:587        STARTTLS required (port 587 by default)
  *     smtps://user:pass@host:465       TLS from the first byte (465)
- *     smtp://host:25?tls=none          cleartext, written out; with credentials on loopback only
- *     gmail://user@gmail.com:apppass@  a preset from presets.c: host, port, TLS and a hint
+ *     smtp://host:25?tls=none          cleartext, written out (25); with credentials on loopback
+ *                                      only
+ *     gmail://user@gmail.com:apppass@  a preset of preset.h: host, port, TLS and a hint
+ *     sendgrid://apikey@               a preset that sets the user: a lone word is the password
  *
- * User and password are percent-decoded; in a preset's URL the user may hold an unescaped @ (the
- * last
- * @ ends the userinfo, the first : begins the password). Options behind "?", joined with "&":
+ * User and password are percent-decoded; the last @ ends them, the first : begins the password, and
+ * only "%" and "?" must be escaped in them (%25, %3F), and ":" in the user (%3A). The host is a
+ * name in ASCII, an IPv4 address, or an IPv6 address in brackets. Options behind "?", joined with
+ * "&", their values percent-decoded:
  *
  *     tls=none|starttls|implicit   over the scheme's own
  *     auth=plain|login|cram-md5|xoauth2|oauthbearer|digest-md5|ntlm|gssapi|external|none
- *                            pin the mechanism; default: the strongest that both sides have
+ *                            pin the mechanism; default: the strongest that both sides have, of
+ *                            DIGEST-MD5, CRAM-MD5, PLAIN and LOGIN (the others need what a user
+ *                            and a password can't give)
  *     ca=/path.pem           trust this CA instead of the system's
- *     ehlo=name              EHLO name; default: the machine's
+ *     ehlo=name              EHLO name; default: the machine's, or [127.0.0.1] if that has no dot
  *     sessions=N             sessions kept open at once, 1 to 256; default 8
- *     token_file=/path       XOAUTH2 bearer token, read again when the file changes; pins
- * auth=xoauth2 password_file=/path    the password, read once at start region=name            for
- * presets that have regions (ses, aliyun-dm, tencent-ses, mailgun)
+ *     token_file=/path       OAuth 2 bearer token, read again for each session; pins auth=xoauth2
+ *                            unless auth=oauthbearer is there
+ *     password_file=/path    the password, read once at start
+ *     region=name            for presets that have regions (ses, aliyun-dm, tencent-ses, mailgun,
+ *                            zoho, yandex)
  *
- * Unknown options, repeated ones, a missing host, a password without a user, characters that have
- * no place are faults, each with one sentence that never repeats the password.
+ * Unknown options, repeated ones, a missing host, a password without a user, a user without a
+ * password, characters that have no place are faults, each with one sentence that never repeats the
+ * password.
  *
  * A relay is immutable after creation and may be used by any number of threads; it must outlive the
- * sender.
+ * sender. Secrets are wiped when it is freed.
  */
 #ifndef POSTERN_SMTP_RELAY_H
 #define POSTERN_SMTP_RELAY_H
@@ -47,7 +55,8 @@ const char *smtp_relay_name(const smtp_relay *r); /* "default" */
 const char *smtp_relay_host(const smtp_relay *r); /* "smtp.gmail.com" */
 unsigned smtp_relay_port(const smtp_relay *r);
 smtp_tls smtp_relay_tls(const smtp_relay *r);
-const char *smtp_relay_preset(const smtp_relay *r); /* "gmail"; NULL: none */
+/* "gmail", also where a plain URL names a preset's host; NULL: none. */
+const char *smtp_relay_preset(const smtp_relay *r);
 const char *smtp_relay_user(const smtp_relay *r);   /* NULL: no credentials */
 
 #endif

@@ -1,0 +1,651 @@
+#include "smtp/loop.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "smtp/classify.h"
+
+/* Of the body, read at once. */
+#define CHUNK 16384
+/* What is handed to the socket at one turn, so that a large body on a fast socket leaves the others
+ * theirs. */
+#define TURN_BYTES ((size_t)256 * 1024)
+#define OUT_BYTES  ((size_t)64 * 1024)
+/* What a buffer may keep between transactions. */
+#define KEEP_BYTES ((size_t)128 * 1024)
+#define RESET_US   INT64_C(10000000)
+
+/* ---- ending
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static const char *preset_name(const smtp_session *s)
+{
+    return s->pool->relay->preset ? s->pool->relay->preset->name : NULL;
+}
+
+/* Takes the task off the session and ends it. What becomes of the session is the caller's to say,
+ * before. */
+static void finish(smtp_session *s, smtp_task *t)
+{
+    int64_t now = clock_us();
+    smtp_timing *timing = &t->result->timing;
+    if (s->envelope_since)
+        timing->envelope = (s->body_since ? s->body_since : now) - s->envelope_since;
+    if (s->body_since)
+        timing->body = now - s->body_since;
+    smtp_session_tell_stage(s, t->result);
+    smtp_task_end(t);
+}
+
+static smtp_task *take_task(smtp_session *s)
+{
+    smtp_task *t = s->task;
+    s->task = NULL;
+    if (t)
+        t->session = NULL;
+    return t;
+}
+
+static void drop_session(smtp_session *s)
+{
+    smtp_pool *p = s->pool;
+    smtp_session_close(s);
+    smtp_pool_lost(p, s);
+}
+
+static void explain_reply(smtp_session *s, smtp_task *t, smtp_stage stage, const smtp_reply *reply)
+{
+    smtp_fault *fault = &t->result->fault;
+    smtp_classify_reply(stage, reply, preset_name(s), fault);
+    free(fault->detail);
+    if (asprintf(&fault->detail, "The relay refused at %s: %d %s%s%s", smtp_stage_name(stage),
+                 reply->code, reply->enhanced, reply->enhanced[0] ? " " : "",
+                 reply->text ? reply->text : "") < 0)
+        fault->detail = NULL;
+}
+
+static void decide(smtp_session *s, smtp_task *t, smtp_stage stage, const smtp_reply *reply)
+{
+    if (t->has_decisive)
+        return;
+    t->has_decisive = true;
+    (void)smtp_reply_copy(&t->result->reply, reply);
+    explain_reply(s, t, stage, reply);
+}
+
+/* The stage that the dialogue stands at: whose reply is awaited. */
+static smtp_stage stage_of(const smtp_session *s)
+{
+    const smtp_task *t = s->task;
+    if (s->state == SMTP_SENDING)
+        return SMTP_STAGE_BODY;
+    if (s->state == SMTP_CANCEL || s->cursor > t->what.recipient_count)
+        return SMTP_STAGE_DATA;
+    return s->cursor == 0 ? SMTP_STAGE_MAIL : SMTP_STAGE_RCPT;
+}
+
+/* Nothing was delivered on this session, and it was one that had idled: the relay may just have
+ * ended it. */
+static bool may_try_again(const smtp_session *s, const smtp_task *t)
+{
+    return s->served > 0 && !s->dot_sent && !t->second_try && !t->is_check &&
+           !s->pool->loop->stopping;
+}
+
+/* The session broke, or talks nonsense, or says 421: it is closed, and the task ended or tried
+ * again. */
+static void broken(smtp_session *s, CURLcode code, const smtp_reply *reply, const char *what)
+{
+    smtp_pool *p = s->pool;
+    smtp_stage stage = s->task ? stage_of(s) : SMTP_STAGE_NONE;
+    bool again = s->task && may_try_again(s, s->task) && code != CURLE_WEIRD_SERVER_REPLY &&
+                 !s->task->has_decisive;
+    smtp_task *t = take_task(s);
+    bool unknown = s->dot_sent && !reply;
+
+    smtp_session_close(s);
+    if (t && again) {
+        smtp_transcript_addf(&t->transcript, '*',
+                             "the idle session had ended (%s): once more on a new one", what);
+        smtp_pool_lost(p, s);
+        smtp_pool_again(p, t);
+        return;
+    }
+    if (t) {
+        smtp_fault *fault = &t->result->fault;
+        if (reply) {
+            decide(s, t, stage, reply);
+        } else if (!t->has_decisive) {
+            smtp_classify_curl(stage, code, NULL, preset_name(s), fault);
+            if (asprintf(&fault->detail, "%s:%u at %s: %s.", p->relay->host, p->relay->port,
+                         smtp_stage_name(stage), what) < 0)
+                fault->detail = NULL;
+        }
+        t->result->outcome = unknown ? SMTP_UNKNOWN : SMTP_NOT_SENT;
+        if (unknown) {
+            fault->retryable = false;
+            fault->hint = "The whole message had been sent: it may have been delivered, and is not "
+                          "sent again.";
+        }
+        smtp_transcript_addf(&t->transcript, '*', "%s", what);
+        finish(s, t);
+    }
+    smtp_pool_lost(p, s);
+}
+
+void smtp_dialogue_abort(smtp_session *s, CURLcode code, const char *what)
+{
+    s->served = 0; /* no second try */
+    broken(s, code, NULL, what);
+}
+
+/* ---- sending
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static void log_command(smtp_session *s, const char *format, ...)
+{
+    buf text = BUF_INIT;
+    va_list args;
+    if (!s->task || !s->task->what.transcript)
+        return;
+    va_start(args, format);
+    buf_addv(&text, format, args);
+    va_end(args);
+    if (buf_ok(&text))
+        smtp_transcript_add(&s->task->transcript, 'C', text.data, text.len);
+    buf_free(&text);
+}
+
+bool smtp_dialogue_flush(smtp_session *s)
+{
+    while (s->out_at < s->out.len) {
+        size_t n = 0;
+        if (s->state == SMTP_SENDING && s->source_ended)
+            s->dot_sent = true;
+        CURLcode code =
+            curl_easy_send(s->easy, s->out.data + s->out_at, s->out.len - s->out_at, &n);
+        if (code == CURLE_AGAIN)
+            break;
+        if (code != CURLE_OK)
+            return false;
+        s->out_at += n;
+    }
+    bool wants_out = s->out_at < s->out.len || (s->state == SMTP_SENDING && !s->source_ended);
+    if (s->out_at == s->out.len) {
+        s->out_at = 0;
+        buf_clear(&s->out);
+    }
+    if (wants_out == s->wants_out)
+        return true;
+    s->wants_out = wants_out;
+    return smtp_loop_watch(s);
+}
+
+/* Puts more of the body into `out`, dot-stuffed, up to OUT_BYTES, and the final dot behind the last
+ * of it. */
+static void fill(smtp_session *s)
+{
+    const smtp_source *source = &s->task->what.source;
+    char chunk[CHUNK];
+    while (!s->source_ended && s->out.len < OUT_BYTES) {
+        size_t n = source->read(source->ctx, chunk, sizeof chunk);
+        if (!buf_reserve(&s->out, SMTP_DOT_ROOM(n) + SMTP_DOT_END))
+            return;
+        char *to = s->out.data + s->out.len;
+        if (n == 0) {
+            s->out.len += smtp_dot_end(&s->dot, to);
+            s->source_ended = true;
+        } else {
+            s->out.len += smtp_dot_copy(&s->dot, chunk, n, to);
+        }
+    }
+}
+
+static void send_body(smtp_session *s)
+{
+    size_t given = 0;
+    do {
+        if (s->out_at == 0 && !s->source_ended)
+            fill(s);
+        if (!buf_ok(&s->out)) {
+            broken(s, CURLE_OUT_OF_MEMORY, NULL, "out of memory");
+            return;
+        }
+        given += s->out.len - s->out_at;
+        if (!smtp_dialogue_flush(s)) {
+            broken(s, CURLE_SEND_ERROR, NULL, "the relay closed the connection");
+            return;
+        }
+    } while (s->out.len == 0 && !s->source_ended && given < TURN_BYTES);
+}
+
+static void add_mail(smtp_session *s, const smtp_task *t)
+{
+    const smtp_transaction *w = &t->what;
+    size_t start = s->out.len;
+    buf_adds(&s->out, "MAIL FROM:<");
+    buf_adds(&s->out, w->reverse_path);
+    buf_addc(&s->out, '>');
+    if (s->caps.size_offered && w->source.size) {
+        buf_adds(&s->out, " SIZE=");
+        buf_addu(&s->out, w->source.size);
+    }
+    if (w->source.eight_bit && s->caps.eight_bit)
+        buf_adds(&s->out, " BODY=8BITMIME");
+    if (w->utf8)
+        buf_adds(&s->out, " SMTPUTF8");
+    log_command(s, "%.*s", (int)(s->out.len - start), s->out.data ? s->out.data + start : "");
+    buf_adds(&s->out, "\r\n");
+}
+
+/* Adds the commands that may go now: all of them where the relay offers PIPELINING, else the next.
+ */
+static void add_commands(smtp_session *s)
+{
+    const smtp_task *t = s->task;
+    size_t last = t->is_check ? 0 : t->what.recipient_count + 1;
+    while (s->sent <= last && (s->caps.pipelining || s->sent == s->cursor)) {
+        if (s->sent == 0) {
+            add_mail(s, t);
+        } else if (s->sent < last) {
+            const char *recipient = t->what.recipients[s->sent - 1];
+            buf_adds(&s->out, "RCPT TO:<");
+            buf_adds(&s->out, recipient);
+            buf_adds(&s->out, ">\r\n");
+            log_command(s, "RCPT TO:<%s>", recipient);
+        } else {
+            buf_adds(&s->out, "DATA\r\n");
+            log_command(s, "DATA");
+        }
+        s->sent++;
+    }
+}
+
+static bool put(smtp_session *s)
+{
+    if (!buf_ok(&s->out)) {
+        broken(s, CURLE_OUT_OF_MEMORY, NULL, "out of memory");
+        return false;
+    }
+    if (!smtp_dialogue_flush(s)) {
+        broken(s, CURLE_SEND_ERROR, NULL, "the relay closed the connection");
+        return false;
+    }
+    return true;
+}
+
+/* ---- what is refused before anything is said
+ * ------------------------------------------------------------------ */
+
+static bool is_clean(const char *address)
+{
+    for (const char *c = address; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            return false;
+    }
+    return true;
+}
+
+static void refuse(smtp_task *t, smtp_category category, const char *hint, char *detail)
+{
+    t->result->fault = (smtp_fault){.category = category,
+                                    .stage = SMTP_STAGE_MAIL,
+                                    .blame = SMTP_BLAME_MESSAGE,
+                                    .hint = hint,
+                                    .detail = detail};
+}
+
+static bool is_refused_here(const smtp_session *s, smtp_task *t)
+{
+    const smtp_transaction *w = &t->what;
+    char *detail = NULL;
+    bool clean = is_clean(w->reverse_path);
+    for (size_t i = 0; i < w->recipient_count; i++)
+        clean = clean && is_clean(w->recipients[i]);
+    if (!clean) {
+        refuse(t, SMTP_CATEGORY_PROTOCOL, NULL,
+               strdup("An address of the envelope holds a control character."));
+        return true;
+    }
+    if (w->utf8 && !s->caps.utf8) {
+        refuse(
+            t, SMTP_CATEGORY_RECIPIENT,
+            "Use addresses whose part before the @ is ASCII, or a relay that offers SMTPUTF8.",
+            strdup(
+                "An address is beyond ASCII before the @, and the relay does not offer SMTPUTF8."));
+        return true;
+    }
+    if (w->source.eight_bit && !s->caps.eight_bit) {
+        refuse(t, SMTP_CATEGORY_CONTENT, NULL,
+               strdup("The message is 8-bit, and the relay does not offer 8BITMIME."));
+        return true;
+    }
+    if (s->caps.size && w->source.size > s->caps.size) {
+        if (asprintf(&detail,
+                     "The message has %" PRIu64 " octets; the relay takes %" PRIu64 " at most.",
+                     w->source.size, s->caps.size) < 0)
+            detail = NULL;
+        refuse(t, SMTP_CATEGORY_SIZE, "Send a link instead of the attachment.", detail);
+        return true;
+    }
+    return false;
+}
+
+/* ---- the dialogue
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static void rest(smtp_session *s)
+{
+    smtp_timer_stop(&s->pool->loop->timers, &s->timer);
+    if (s->out.cap > KEEP_BYTES)
+        buf_free(&s->out);
+    s->served++;
+    smtp_pool_ready(s->pool, s);
+}
+
+static void on_reset_timeout(smtp_timer *timer)
+{
+    drop_session((smtp_session *)(void *)((char *)timer - offsetof(smtp_session, timer)));
+}
+
+/* After a refused transaction. The task has ended by then, or ends now. */
+static void reset(smtp_session *s)
+{
+    smtp_task *t = take_task(s);
+    s->state = SMTP_RESET;
+    s->timer.fire = on_reset_timeout;
+    smtp_timer_set(&s->pool->loop->timers, &s->timer, clock_us() + RESET_US);
+    buf_adds(&s->out, "RSET\r\n");
+    bool ok = buf_ok(&s->out) && smtp_dialogue_flush(s);
+    if (t) {
+        t->result->outcome = SMTP_NOT_SENT;
+        finish(s, t);
+    }
+    if (!ok)
+        drop_session(s);
+}
+
+void smtp_dialogue_begin(smtp_session *s, smtp_task *t)
+{
+    int64_t now = clock_us();
+    bool fresh = s->served == 0;
+
+    s->task = t;
+    t->session = s;
+    if (!t->attended)
+        t->attended = now;
+    t->result->timing.queued = t->attended - t->submitted;
+    t->result->reused = !fresh;
+    if (fresh) {
+        int64_t from = s->begun > t->submitted ? s->begun : t->submitted;
+        t->result->timing.session = s->ready > from ? s->ready - from : 0;
+        if (t->what.transcript)
+            smtp_transcript_append(&t->transcript, &s->opening);
+        smtp_transcript_free(&s->opening);
+    }
+    s->state = SMTP_ENVELOPE;
+    s->cursor = s->sent = s->accepted = 0;
+    s->mail_refused = s->source_ended = s->dot_sent = false;
+    s->dot = (smtp_dot){0};
+    s->envelope_since = now;
+    s->body_since = 0;
+    if (t->is_check && !t->what.reverse_path) {
+        (void)take_task(s);
+        s->envelope_since = 0;
+        finish(s, t);
+        smtp_session_quit(s);
+        smtp_pool_lost(s->pool, s);
+        return;
+    }
+    if (is_refused_here(s, t)) {
+        (void)take_task(s);
+        s->envelope_since = 0;
+        finish(s, t);
+        rest(s);
+        return;
+    }
+    add_commands(s);
+    (void)put(s);
+}
+
+static void note_recipient(smtp_session *s, size_t i, smtp_reply *reply)
+{
+    smtp_recipient_result *r = &s->task->result->recipients[i];
+    r->reply = *reply;
+    *reply = (smtp_reply){0};
+    r->accepted = r->reply.code / 100 == 2;
+    if (r->accepted) {
+        s->accepted++;
+        return;
+    }
+    smtp_fault fault = {0};
+    smtp_classify_reply(SMTP_STAGE_RCPT, &r->reply, preset_name(s), &fault);
+    r->category = fault.category;
+    r->hint = fault.hint;
+    r->retryable = fault.retryable;
+}
+
+/* Every recipient was refused: if one of them only for now, the whole is worth another try. */
+static void decide_on_recipients(smtp_session *s, smtp_task *t)
+{
+    size_t which = 0;
+    for (size_t i = t->result->recipient_count; i-- > 0;) {
+        if (t->result->recipients[i].retryable)
+            which = i;
+    }
+    if (!t->result->recipients[which].reply.code)
+        return;
+    decide(s, t, SMTP_STAGE_RCPT, &t->result->recipients[which].reply);
+}
+
+static void begin_body(smtp_session *s)
+{
+    s->state = SMTP_SENDING;
+    s->body_since = clock_us();
+    log_command(s, "(the message, %" PRIu64 " octets)", s->task->what.source.size);
+    log_command(s, ".");
+    send_body(s);
+}
+
+/* The last reply of the envelope: DATA's. */
+static void on_data_reply(smtp_session *s, const smtp_reply *reply)
+{
+    smtp_task *t = s->task;
+    bool go = reply->code == 354;
+    if (!s->mail_refused && s->accepted == 0)
+        decide_on_recipients(s, t);
+    if (go && !t->has_decisive) {
+        begin_body(s);
+    } else if (go) { /* RFC 2920 section 3.1: it accepted DATA for nobody; nothing must be in it */
+        s->state = SMTP_CANCEL;
+        buf_adds(&s->out, ".\r\n");
+        log_command(s, ".");
+        (void)put(s);
+    } else if (reply->code < 400) {
+        broken(s, CURLE_WEIRD_SERVER_REPLY, NULL, "the reply to DATA makes no sense");
+    } else {
+        decide(s, t, SMTP_STAGE_DATA, reply);
+        reset(s);
+    }
+}
+
+static void end_check(smtp_session *s, smtp_reply *reply)
+{
+    smtp_task *t = take_task(s);
+    smtp_result *r = t->result;
+    bool ok = reply->code / 100 == 2;
+    smtp_step *steps = realloc(r->steps, (r->step_count + 1) * sizeof *steps);
+    if (steps) {
+        r->steps = steps;
+        steps[r->step_count] = (smtp_step){
+            .stage = SMTP_STAGE_MAIL, .ok = ok, .took_us = clock_us() - s->envelope_since};
+        (void)smtp_reply_copy(&steps[r->step_count++].reply, reply);
+    }
+    if (!ok)
+        decide(s, t, SMTP_STAGE_MAIL, reply);
+    r->outcome = SMTP_NOT_SENT;
+    finish(s, t);
+    smtp_session_quit(s);
+    smtp_pool_lost(s->pool, s);
+}
+
+static void on_envelope_reply(smtp_session *s, smtp_reply *reply)
+{
+    smtp_task *t = s->task;
+    size_t which = s->cursor, last = t->what.recipient_count + 1;
+    if (which == 0) {
+        if (t->is_check) {
+            end_check(s, reply);
+            return;
+        }
+        if (reply->code / 100 != 2) {
+            s->mail_refused = true;
+            decide(s, t, SMTP_STAGE_MAIL, reply);
+        }
+    } else if (which < last && !s->mail_refused) {
+        note_recipient(s, which - 1, reply);
+    }
+    s->cursor++;
+    if (which == last) {
+        on_data_reply(s, reply);
+        return;
+    }
+    if (s->caps.pipelining)
+        return;
+    if (s->mail_refused || (s->cursor == last && s->accepted == 0)) {
+        if (!s->mail_refused)
+            decide_on_recipients(s, t);
+        reset(s);
+        return;
+    }
+    add_commands(s);
+    (void)put(s);
+}
+
+static void on_final_reply(smtp_session *s, smtp_reply *reply)
+{
+    smtp_task *t = s->task;
+    bool whole = s->source_ended && s->out.len == 0;
+    if (reply->code / 100 == 2 && whole) {
+        smtp_result *r = take_task(s)->result;
+        r->outcome = s->accepted == r->recipient_count ? SMTP_SENT : SMTP_PARTIAL;
+        r->reply = *reply;
+        *reply = (smtp_reply){0};
+        finish(s, t);
+        rest(s);
+    } else if (reply->code >= 400) {
+        decide(s, t, SMTP_STAGE_BODY, reply);
+        (void)take_task(s);
+        t->result->outcome = SMTP_NOT_SENT;
+        /* A relay that refuses in the middle still waits for the rest: that session is done with.
+         */
+        if (!whole)
+            smtp_session_close(s);
+        finish(s, t);
+        if (whole)
+            rest(s);
+        else
+            smtp_pool_lost(s->pool, s);
+    } else {
+        broken(s, CURLE_WEIRD_SERVER_REPLY, NULL, "the reply to the message makes no sense");
+    }
+}
+
+static void on_reply(smtp_session *s, smtp_reply *reply)
+{
+    if (s->task && s->task->what.transcript)
+        smtp_transcript_reply(&s->task->transcript, reply);
+    if (reply->code == 421 && s->state != SMTP_QUITTING) {
+        broken(s, CURLE_RECV_ERROR, reply, "the relay said 421");
+        return;
+    }
+    switch (s->state) {
+    case SMTP_ENVELOPE: on_envelope_reply(s, reply); break;
+    case SMTP_CANCEL: reset(s); break;
+    case SMTP_SENDING: on_final_reply(s, reply); break;
+    case SMTP_RESET:
+        if (reply->code / 100 == 2)
+            rest(s);
+        else
+            drop_session(s);
+        break;
+    case SMTP_QUITTING: smtp_session_close(s); break;
+    case SMTP_IDLE: /* nothing was asked */ drop_session(s); break;
+    case SMTP_OPENING:
+    case SMTP_DEAD: break;
+    }
+}
+
+/* ---- events
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static void gone(smtp_session *s, CURLcode code, const char *what)
+{
+    if (s->state == SMTP_QUITTING)
+        smtp_session_close(s);
+    else if (s->task)
+        broken(s, code, NULL, what);
+    else
+        drop_session(s);
+}
+
+static void handle_replies(smtp_session *s)
+{
+    smtp_reply reply = {0};
+    smtp_reply_status status = SMTP_REPLY_MORE;
+    while (s->state != SMTP_DEAD &&
+           (status = smtp_reply_next(s->parser, &reply)) == SMTP_REPLY_DONE) {
+        on_reply(s, &reply);
+        smtp_reply_clear(&reply);
+    }
+    if (s->state == SMTP_DEAD)
+        return;
+    if (status == SMTP_REPLY_BAD)
+        gone(s, CURLE_WEIRD_SERVER_REPLY, "what the relay says is not SMTP");
+    else if (status == SMTP_REPLY_NOMEM)
+        gone(s, CURLE_OUT_OF_MEMORY, "out of memory");
+}
+
+static void read_all(smtp_session *s)
+{
+    char data[CHUNK];
+    while (s->state != SMTP_DEAD) {
+        size_t n = 0;
+        CURLcode code = curl_easy_recv(s->easy, data, sizeof data, &n);
+        if (code == CURLE_AGAIN)
+            return;
+        if (code != CURLE_OK || n == 0) {
+            gone(s, CURLE_RECV_ERROR, "the relay closed the connection");
+            return;
+        }
+        if (!smtp_reply_feed(s->parser, data, n)) {
+            gone(s, CURLE_OUT_OF_MEMORY, "out of memory");
+            return;
+        }
+        handle_replies(s);
+        /* In clear, a short read says that there is no more; under TLS a record may wait decrypted.
+         */
+        if (n < sizeof data && s->pool->relay->tls == SMTP_TLS_NONE)
+            return;
+    }
+}
+
+void smtp_dialogue_event(smtp_session *s, bool readable, bool writable)
+{
+    if (readable)
+        read_all(s);
+    if (!writable || s->state == SMTP_DEAD)
+        return;
+    if (s->state == SMTP_SENDING)
+        send_body(s);
+    else if (!smtp_dialogue_flush(s))
+        gone(s, CURLE_SEND_ERROR, "the relay closed the connection");
+}

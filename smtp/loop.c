@@ -1,0 +1,698 @@
+#include "smtp/loop.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "smtp/classify.h"
+
+#define EVENTS 256
+/* What epoll gives back: the wake-up, a socket that is libcurl's at the moment, or a session's
+ * address (whose upper bits are never set on Linux). */
+#define WAKE_TAG (UINT64_C(1) << 63)
+#define CURL_TAG (UINT64_C(1) << 62)
+/* After a relay has refused a further session while others work, none is asked for so long. */
+#define FULL_US INT64_C(5000000)
+
+#define MEMBER_OF(pointer, type, member)                                                           \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* ---- tasks
+ * --------------------------------------------------------------------------------------------------
+ */
+
+smtp_task *smtp_task_create(void)
+{
+    return calloc(1, sizeof(smtp_task));
+}
+
+void smtp_task_free(smtp_task *t)
+{
+    if (!t)
+        return;
+    smtp_result_free(t->result);
+    smtp_transcript_free(&t->transcript);
+    free(t);
+}
+
+void smtp_task_end(smtp_task *t)
+{
+    smtp_loop *l = t->pool->loop;
+    smtp_result *r = t->result;
+    smtp_timer_stop(&l->timers, &t->deadline);
+    r->second_try = t->second_try;
+    r->timing.total = clock_us() - t->submitted;
+    if (t->what.transcript)
+        smtp_transcript_give(&t->transcript, t->submitted, r);
+    t->result = NULL;
+    atomic_fetch_sub_explicit(&l->load, 1, memory_order_relaxed);
+    t->what.done(t->what.ctx, r);
+    smtp_task_free(t);
+}
+
+/* Ends a task that never got to speak, with the fault of whatever kept it from that. */
+static void fail_task(smtp_task *t, const smtp_fault *fault, const smtp_reply *reply,
+                      const smtp_transcript *lines)
+{
+    smtp_result *r = t->result;
+    r->outcome = SMTP_NOT_SENT;
+    free(r->fault.detail);
+    r->fault = *fault;
+    r->fault.detail = fault->detail ? strdup(fault->detail) : NULL;
+    if (reply)
+        (void)smtp_reply_copy(&r->reply, reply);
+    if (lines && t->what.transcript)
+        smtp_transcript_append(&t->transcript, lines);
+    r->timing.queued = (t->attended ? t->attended : clock_us()) - t->submitted;
+    smtp_task_end(t);
+}
+
+static void push(smtp_pool *p, smtp_task *t)
+{
+    t->queued = true;
+    t->next = NULL;
+    t->previous = p->last;
+    if (p->last)
+        p->last->next = t;
+    else
+        p->first = t;
+    p->last = t;
+    p->waiting++;
+    atomic_store_explicit(&p->waiting_now, p->waiting, memory_order_relaxed);
+}
+
+static void unqueue(smtp_pool *p, smtp_task *t)
+{
+    if (t->previous)
+        t->previous->next = t->next;
+    else
+        p->first = t->next;
+    if (t->next)
+        t->next->previous = t->previous;
+    else
+        p->last = t->previous;
+    t->queued = false;
+    p->waiting--;
+    atomic_store_explicit(&p->waiting_now, p->waiting, memory_order_relaxed);
+}
+
+/* ---- pools
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static void pump(smtp_pool *p);
+
+static void on_retry(smtp_timer *timer)
+{
+    pump(MEMBER_OF(timer, smtp_pool, retry));
+}
+
+smtp_pool *smtp_loop_pool(const smtp_loop *l, const smtp_relay *relay)
+{
+    smtp_pool *p = atomic_load_explicit(&l->pools, memory_order_acquire);
+    while (p && p->relay != relay)
+        p = atomic_load_explicit(&p->next, memory_order_acquire);
+    return p;
+}
+
+static smtp_pool *get_pool(smtp_loop *l, const smtp_relay *relay)
+{
+    smtp_pool *p = smtp_loop_pool(l, relay);
+    if (p || !(p = calloc(1, sizeof *p)))
+        return p;
+    p->loop = l;
+    p->relay = relay;
+    p->cap = relay->sessions / l->loops;
+    if (p->cap == 0)
+        p->cap = 1;
+    p->retry.fire = on_retry;
+    atomic_store_explicit(&p->next, atomic_load(&l->pools), memory_order_relaxed);
+    atomic_store_explicit(&l->pools, p, memory_order_release);
+    return p;
+}
+
+static void on_idle_timeout(smtp_timer *timer);
+
+static void push_idle(smtp_pool *p, smtp_session *s)
+{
+    s->state = SMTP_IDLE;
+    s->next_idle = p->idle;
+    p->idle = s;
+    s->timer.fire = on_idle_timeout;
+    smtp_timer_set(&p->loop->timers, &s->timer, clock_us() + p->loop->idle_us);
+    atomic_fetch_add_explicit(&p->idle_now, 1, memory_order_relaxed);
+}
+
+/* Takes the session out of those that idle, if it is one of them. */
+static void drop_idle(smtp_pool *p, smtp_session *s)
+{
+    smtp_session **at = &p->idle;
+    while (*at && *at != s)
+        at = &(*at)->next_idle;
+    if (!*at)
+        return;
+    *at = s->next_idle;
+    atomic_fetch_sub_explicit(&p->idle_now, 1, memory_order_relaxed);
+}
+
+static void quit(smtp_pool *p, smtp_session *s)
+{
+    drop_idle(p, s);
+    smtp_session_quit(s);
+    smtp_pool_lost(p, s);
+}
+
+static void on_idle_timeout(smtp_timer *timer)
+{
+    smtp_session *s = MEMBER_OF(timer, smtp_session, timer);
+    quit(s->pool, s);
+}
+
+static void give_work(smtp_pool *p)
+{
+    while (p->first && p->idle) {
+        smtp_session *s = p->idle;
+        smtp_task *t = p->first;
+        drop_idle(p, s);
+        smtp_timer_stop(&p->loop->timers, &s->timer);
+        unqueue(p, t);
+        if (s->served > 0)
+            atomic_fetch_add_explicit(&p->reused, 1, memory_order_relaxed);
+        smtp_dialogue_begin(s, t);
+    }
+}
+
+static void fail_waiting(smtp_pool *p, const smtp_fault *fault, const smtp_reply *reply,
+                         const smtp_transcript *lines)
+{
+    /* Those that wait now: what a callback brings comes by the inbox, later. */
+    while (p->first) {
+        smtp_task *t = p->first;
+        unqueue(p, t);
+        fail_task(t, fault, reply, lines);
+    }
+}
+
+static void no_memory(smtp_fault *fault)
+{
+    smtp_classify_curl(SMTP_STAGE_NONE, CURLE_OUT_OF_MEMORY, NULL, NULL, fault);
+}
+
+/* As many sessions as there are transactions to carry, up to the cap. While none has ever opened
+ * there is only one try at a time: eight wrong logins at once may lock an account. */
+static void open_more(smtp_pool *p)
+{
+    while (p->waiting > p->opening && p->open + p->opening < p->cap &&
+           (p->open > 0 || p->opening == 0)) {
+        if (clock_us() < p->full_until && p->open + p->opening > 0) {
+            smtp_timer_set(&p->loop->timers, &p->retry, p->full_until);
+            return;
+        }
+        for (smtp_task *t = p->first; t; t = t->next) {
+            if (!t->attended) {
+                t->attended = clock_us();
+                break;
+            }
+        }
+        if (smtp_session_open(p, NULL))
+            continue;
+        if (p->open + p->opening == 0) {
+            smtp_fault fault = {0};
+            no_memory(&fault);
+            fail_waiting(p, &fault, NULL, NULL);
+        }
+        return;
+    }
+}
+
+static void pump(smtp_pool *p)
+{
+    if (p->pumping || p->loop->stopping)
+        return;
+    p->pumping = true;
+    give_work(p);
+    open_more(p);
+    give_work(p);
+    p->pumping = false;
+}
+
+void smtp_pool_ready(smtp_pool *p, smtp_session *s)
+{
+    smtp_loop *l = p->loop;
+    if (s->state == SMTP_OPENING) {
+        atomic_fetch_add_explicit(&p->opened, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&p->open_now, 1, memory_order_relaxed);
+        if (s->bound) {
+            s->bound = false;
+            smtp_dialogue_begin(s, s->task);
+            return;
+        }
+    }
+    if (l->stopping || (l->session_transactions && s->served >= l->session_transactions)) {
+        quit(p, s);
+        return;
+    }
+    push_idle(p, s);
+    pump(p);
+}
+
+void smtp_pool_lost(smtp_pool *p, smtp_session *s)
+{
+    drop_idle(p, s);
+    p->open--;
+    atomic_fetch_sub_explicit(&p->open_now, 1, memory_order_relaxed);
+    pump(p);
+}
+
+void smtp_pool_refused(smtp_pool *p, smtp_session *s, const smtp_fault *fault)
+{
+    smtp_reply *reply = s->stage_reply.code >= 400 ? &s->stage_reply : NULL;
+    smtp_task *t = s->task;
+
+    atomic_fetch_add_explicit(&p->failed, 1, memory_order_relaxed);
+    s->task = NULL;
+    smtp_session_close(s);
+    if (t) {
+        t->session = NULL;
+        t->result->timing.session = clock_us() - s->begun;
+        fail_task(t, fault, reply, &s->opening);
+    } else if (p->open + p->opening > 0) {
+        p->full_until = clock_us() + FULL_US;
+    } else {
+        fail_waiting(p, fault, reply, &s->opening);
+    }
+    pump(p);
+}
+
+void smtp_pool_again(smtp_pool *p, smtp_task *t)
+{
+    atomic_fetch_add_explicit(&p->second_tries, 1, memory_order_relaxed);
+    t->second_try = true;
+    for (size_t i = 0; i < t->result->recipient_count; i++) {
+        smtp_reply_clear(&t->result->recipients[i].reply);
+        t->result->recipients[i] = (smtp_recipient_result){0};
+    }
+    if (t->what.source.rewind)
+        t->what.source.rewind(t->what.source.ctx);
+    if (smtp_session_open(p, t))
+        return;
+    smtp_fault fault = {0};
+    no_memory(&fault);
+    fail_task(t, &fault, NULL, NULL);
+}
+
+/* ---- deadlines
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static void time_out(smtp_task *t, smtp_stage stage, const smtp_transcript *lines)
+{
+    smtp_fault fault = {0};
+    const smtp_relay *relay = t->what.relay;
+    smtp_classify_curl(stage, CURLE_OPERATION_TIMEDOUT, NULL, NULL, &fault);
+    int made = stage == SMTP_STAGE_NONE
+                   ? asprintf(&fault.detail, "No session to %s:%u was free in time.", relay->host,
+                              relay->port)
+                   : asprintf(&fault.detail, "%s:%u did not answer in time at %s.", relay->host,
+                              relay->port, smtp_stage_name(stage));
+    if (made < 0)
+        fault.detail = NULL;
+    if (stage == SMTP_STAGE_NONE)
+        fault.hint =
+            "All sessions are busy: raise sessions= in the relay's URL if the relay allows it.";
+    fail_task(t, &fault, NULL, lines);
+    free(fault.detail);
+}
+
+static void on_deadline(smtp_timer *timer)
+{
+    smtp_task *t = MEMBER_OF(timer, smtp_task, deadline);
+    smtp_pool *p = t->pool;
+    smtp_session *s = t->session;
+
+    if (s && s->state != SMTP_OPENING) {
+        smtp_dialogue_abort(s, CURLE_OPERATION_TIMEDOUT, "no answer in time");
+        return;
+    }
+    if (s) {
+        s->task = NULL;
+        t->session = NULL;
+        p->opening--;
+        smtp_session_close(s);
+        time_out(t, s->stage, &s->opening);
+        pump(p);
+        return;
+    }
+    unqueue(p, t);
+    for (s = p->sessions; s && s->state != SMTP_OPENING; s = s->next)
+        continue;
+    time_out(t, s && p->open == 0 ? s->stage : SMTP_STAGE_NONE, s ? &s->opening : NULL);
+}
+
+/* ---- libcurl's side of epoll
+ * ------------------------------------------------------------------------------------------ */
+
+static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *known)
+{
+    smtp_loop *l = ctx;
+    struct epoll_event event = {.data.u64 = CURL_TAG | (uint32_t)fd};
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        (void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL); /* it may be closed already */
+        return 0;
+    }
+    event.events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) |
+                   (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
+    if (epoll_ctl(l->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0)
+        return -1;
+    return curl_multi_assign(l->multi, fd, l) == CURLM_OK ? 0 : -1;
+}
+
+static int on_curl_timer(CURLM *multi, long ms, void *ctx)
+{
+    smtp_loop *l = ctx;
+    (void)multi;
+    if (ms < 0)
+        smtp_timer_stop(&l->timers, &l->curl_timer);
+    else
+        smtp_timer_set(&l->timers, &l->curl_timer, clock_us() + (int64_t)ms * 1000);
+    return 0;
+}
+
+/* Sessions that libcurl is done with: open, or failed. */
+static void take_finished(smtp_loop *l)
+{
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(l->multi, &left))) {
+        smtp_session *s = NULL;
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        CURLcode code = message->data.result;
+        if (curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &s) == CURLE_OK && s &&
+            s->state == SMTP_OPENING)
+            smtp_session_opened(s, code);
+    }
+}
+
+static void run_curl(smtp_loop *l, curl_socket_t fd, int events)
+{
+    int running;
+    (void)curl_multi_socket_action(l->multi, fd, events, &running);
+    take_finished(l);
+}
+
+static void fire_curl_timer(smtp_timer *timer)
+{
+    run_curl(MEMBER_OF(timer, smtp_loop, curl_timer), CURL_SOCKET_TIMEOUT, 0);
+}
+
+bool smtp_loop_watch(smtp_session *s)
+{
+    struct epoll_event event = {.events =
+                                    (uint32_t)EPOLLIN | (s->wants_out ? (uint32_t)EPOLLOUT : 0),
+                                .data.u64 = (uint64_t)(uintptr_t)s};
+    int how = s->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl(s->pool->loop->epoll, how, s->fd, &event) != 0)
+        return false;
+    s->watched = true;
+    return true;
+}
+
+void smtp_loop_unwatch(smtp_session *s)
+{
+    if (!s->watched)
+        return;
+    (void)epoll_ctl(s->pool->loop->epoll, EPOLL_CTL_DEL, s->fd, NULL);
+    s->watched = false;
+}
+
+/* ---- the thread
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static void accept_task(smtp_loop *l, smtp_task *t)
+{
+    smtp_fault fault = {0};
+    t->pool = get_pool(l, t->what.relay);
+    if (!t->pool) { /* not even a pool: end by hand what smtp_task_end() would */
+        atomic_fetch_sub_explicit(&l->load, 1, memory_order_relaxed);
+        t->what.done(t->what.ctx, NULL);
+        smtp_task_free(t);
+        return;
+    }
+    if (l->stopping) {
+        smtp_classify_curl(SMTP_STAGE_NONE, CURLE_ABORTED_BY_CALLBACK, NULL, NULL, &fault);
+        fail_task(t, &fault, NULL, NULL);
+        return;
+    }
+    t->deadline.fire = on_deadline;
+    smtp_timer_set(&l->timers, &t->deadline, t->submitted + t->what.timeout_us);
+    if (!t->is_check) {
+        push(t->pool, t);
+        return;
+    }
+    if (!smtp_session_open(t->pool, t)) {
+        no_memory(&fault);
+        fail_task(t, &fault, NULL, NULL);
+    }
+}
+
+static void stop_pool(smtp_pool *p)
+{
+    smtp_fault fault = {
+        .category = SMTP_CATEGORY_TEMPORARY, .blame = SMTP_BLAME_RELAY, .retryable = true};
+    char detail[] = "The gateway is shutting down.";
+    fault.detail = detail;
+    fail_waiting(p, &fault, NULL, NULL);
+    for (smtp_session *s = p->sessions, *next; s; s = next) {
+        next = s->next;
+        smtp_task *t = s->task;
+        if (s->state == SMTP_OPENING) {
+            p->opening--;
+            s->task = NULL;
+            smtp_session_close(s);
+            if (t) {
+                t->session = NULL;
+                fail_task(t, &fault, NULL, &s->opening);
+            }
+        } else if (t) {
+            smtp_dialogue_abort(s, CURLE_ABORTED_BY_CALLBACK, "the gateway is shutting down");
+        } else if (s->state == SMTP_IDLE || s->state == SMTP_RESET) {
+            quit(p, s);
+        }
+    }
+}
+
+static void take_inbox(smtp_loop *l)
+{
+    uint64_t count;
+    if (read(l->wake, &count, sizeof count) < 0 && errno != EAGAIN)
+        return;
+    (void)pthread_mutex_lock(&l->lock);
+    smtp_task *t = l->inbox_first;
+    l->inbox_first = l->inbox_last = NULL;
+    bool stop = l->stop && !l->stopping;
+    int64_t grace_us = l->stop_grace_us;
+    (void)pthread_mutex_unlock(&l->lock);
+    while (t) {
+        smtp_task *next = t->next;
+        accept_task(l, t);
+        t = next;
+    }
+    for (smtp_pool *p = atomic_load(&l->pools); p; p = atomic_load(&p->next))
+        pump(p);
+    if (!stop)
+        return;
+    l->stopping = true;
+    l->stop_at = clock_us() + grace_us;
+    for (smtp_pool *p = atomic_load(&l->pools); p; p = atomic_load(&p->next))
+        stop_pool(p);
+}
+
+static bool any_session(const smtp_loop *l)
+{
+    for (smtp_pool *p = atomic_load(&l->pools); p; p = atomic_load(&p->next)) {
+        if (p->sessions)
+            return true;
+    }
+    return false;
+}
+
+static void free_dead(smtp_loop *l)
+{
+    while (l->dead) {
+        smtp_session *s = l->dead;
+        l->dead = s->next_idle;
+        smtp_session_free(s);
+    }
+}
+
+static int wait_ms(const smtp_loop *l)
+{
+    int64_t until = l->timers.first ? l->timers.first->at : INT64_MAX;
+    if (l->stopping && l->stop_at < until)
+        until = l->stop_at;
+    if (until == INT64_MAX)
+        return -1;
+    int64_t left = until - clock_us();
+    if (left <= 0)
+        return 0;
+    left = (left + 999) / 1000;
+    return left < 60000 ? (int)left : 60000;
+}
+
+static void handle(smtp_loop *l, const struct epoll_event *event)
+{
+    uint64_t tag = event->data.u64;
+    if (tag == WAKE_TAG) {
+        take_inbox(l);
+    } else if (tag & CURL_TAG) {
+        int events = (event->events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                     (event->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                     (event->events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+        run_curl(l, (curl_socket_t)(tag & UINT32_MAX), events);
+    } else {
+        smtp_session *s = (smtp_session *)(uintptr_t)tag; /* alive, or dead and not yet freed */
+        if (s->state != SMTP_DEAD)
+            smtp_dialogue_event(s, (event->events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0,
+                                (event->events & EPOLLOUT) != 0);
+    }
+}
+
+static void *run(void *ctx)
+{
+    smtp_loop *l = ctx;
+    struct epoll_event events[EVENTS];
+    while (!l->stopping || (any_session(l) && clock_us() < l->stop_at)) {
+        int n = epoll_wait(l->epoll, events, EVENTS, wait_ms(l));
+        for (int i = 0; i < n; i++)
+            handle(l, &events[i]);
+        smtp_timers_run(&l->timers, clock_us());
+        free_dead(l);
+    }
+    for (smtp_pool *p = atomic_load(&l->pools); p; p = atomic_load(&p->next)) {
+        while (p->sessions)
+            smtp_session_close(p->sessions);
+    }
+    free_dead(l);
+    return NULL;
+}
+
+/* ---- from other threads
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+static void wake(const smtp_loop *l)
+{
+    const uint64_t one = 1;
+    ssize_t n = write(l->wake, &one, sizeof one);
+    (void)n; /* a full counter wakes as well */
+}
+
+bool smtp_loop_submit(smtp_loop *l, smtp_task *t)
+{
+    t->submitted = clock_us();
+    (void)pthread_mutex_lock(&l->lock);
+    if (l->stop) {
+        (void)pthread_mutex_unlock(&l->lock);
+        return false;
+    }
+    atomic_fetch_add_explicit(&l->load, 1, memory_order_relaxed);
+    bool first = !l->inbox_first;
+    t->next = NULL;
+    if (first)
+        l->inbox_first = t;
+    else
+        l->inbox_last->next = t;
+    l->inbox_last = t;
+    (void)pthread_mutex_unlock(&l->lock);
+    if (first)
+        wake(l);
+    return true;
+}
+
+void smtp_loop_stop(smtp_loop *l, int64_t grace_us)
+{
+    (void)pthread_mutex_lock(&l->lock);
+    l->stop = true;
+    l->stop_grace_us = grace_us;
+    (void)pthread_mutex_unlock(&l->lock);
+    wake(l);
+}
+
+void smtp_loop_join(smtp_loop *l)
+{
+    if (l->started)
+        (void)pthread_join(l->thread, NULL);
+    l->started = false;
+}
+
+static void tell(char **error, const char *what)
+{
+    if (asprintf(error, "The sender can't start: %s.", what) < 0)
+        *error = NULL;
+}
+
+static bool set_up(smtp_loop *l)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = WAKE_TAG};
+    return l->epoll >= 0 && l->wake >= 0 && l->multi &&
+           epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->wake, &event) == 0 &&
+           curl_multi_setopt(l->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) == CURLM_OK &&
+           curl_multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l) == CURLM_OK &&
+           curl_multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) == CURLM_OK &&
+           curl_multi_setopt(l->multi, CURLMOPT_TIMERDATA, l) == CURLM_OK &&
+           /* It counts CONNECT_ONLY's connections too and would close one of them to make room. */
+           curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, 100000L) == CURLM_OK;
+}
+
+smtp_loop *smtp_loop_create(const smtp_sender_options *options, unsigned loops, char **error)
+{
+    smtp_loop *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    l->loops = loops;
+    l->idle_us = options->idle_us;
+    l->session_transactions = options->session_transactions;
+    l->curl_timer.fire = fire_curl_timer;
+    (void)pthread_mutex_init(&l->lock, NULL); /* with default attributes it can't fail on Linux */
+    l->epoll = epoll_create1(EPOLL_CLOEXEC);
+    l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    l->multi = curl_multi_init();
+    if (!set_up(l)) {
+        tell(error, "no descriptors or no memory");
+        smtp_loop_free(l);
+        return NULL;
+    }
+    l->started = pthread_create(&l->thread, NULL, run, l) == 0;
+    if (!l->started) {
+        tell(error, "no thread can be made");
+        smtp_loop_free(l);
+        return NULL;
+    }
+    return l;
+}
+
+void smtp_loop_free(smtp_loop *l)
+{
+    if (!l)
+        return;
+    for (smtp_pool *p = atomic_load(&l->pools), *next; p; p = next) {
+        next = atomic_load(&p->next);
+        free(p);
+    }
+    (void)curl_multi_cleanup(l->multi);
+    if (l->epoll >= 0)
+        (void)close(l->epoll);
+    if (l->wake >= 0)
+        (void)close(l->wake);
+    (void)pthread_mutex_destroy(&l->lock);
+    free(l);
+}

@@ -1,0 +1,184 @@
+/*
+ * loop - one sender thread: its epoll, its relays' pools of sessions, the transactions that wait
+ * and those that are under way. Shared by loop.c (pools and events), session.c (opening and closing
+ * a session) and dialogue.c (speaking a transaction on one); nobody else includes it.
+ *
+ * Everything here belongs to the loop's thread, but for the inbox (under its lock) and the atomics.
+ */
+#ifndef POSTERN_SMTP_LOOP_H
+#define POSTERN_SMTP_LOOP_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <curl/curl.h>
+
+#include "base/buf.h"
+#include "smtp/caps.h"
+#include "smtp/dot.h"
+#include "smtp/relay_config.h"
+#include "smtp/sender.h"
+#include "smtp/timer.h"
+#include "smtp/transcript.h"
+
+typedef struct smtp_loop smtp_loop;
+typedef struct smtp_pool smtp_pool;
+typedef struct smtp_session smtp_session;
+typedef struct smtp_task smtp_task;
+
+/* ---- a transaction, or a check, on its way
+ * ------------------------------------------------------------ */
+
+struct smtp_task {
+    smtp_task *next;       /* in the inbox, or in the pool's queue */
+    smtp_task *previous;   /* in the pool's queue */
+    smtp_transaction what; /* of a check: the members that it has */
+    bool is_check;
+    bool queued; /* in the pool's queue */
+    bool second_try;
+    smtp_pool *pool;
+    smtp_session *session; /* that serves it, or is being opened for it alone; NULL: waiting */
+    int64_t submitted, attended; /* attended 0: not yet */
+    smtp_timer deadline;
+    smtp_transcript transcript;
+    smtp_result *result; /* made when submitted, so that ending can't fail */
+    bool has_decisive;   /* result->reply is set */
+};
+
+/* ---- one relay's sessions and queue
+ * --------------------------------------------------------------------- */
+
+struct smtp_pool {
+    _Atomic(smtp_pool *) next; /* of the loop; never taken out */
+    smtp_loop *loop;
+    const smtp_relay *relay;
+    unsigned cap;
+    smtp_task *first, *last;         /* waiting, oldest first */
+    smtp_session *sessions;          /* all of them */
+    smtp_session *idle;              /* the last used first */
+    unsigned waiting, opening, open; /* open: idle or at work */
+    bool pumping;
+    int64_t full_until; /* no further session before: the relay refused one while others worked */
+    smtp_timer retry;   /* at full_until, while transactions wait */
+    /* Read by other threads. */
+    atomic_ullong opened, failed, reused, second_tries;
+    atomic_ullong open_now, idle_now, waiting_now;
+};
+
+/* ---- a session
+ * --------------------------------------------------------------------------------------------- */
+
+typedef enum smtp_state {
+    SMTP_OPENING,  /* libcurl's: resolve to AUTH */
+    SMTP_IDLE,     /* in the pool */
+    SMTP_ENVELOPE, /* replies to MAIL, RCPT and DATA are awaited */
+    SMTP_CANCEL,   /* a lone dot was sent, because DATA was accepted and no recipient */
+    SMTP_SENDING,  /* the body, and the reply to its dot */
+    SMTP_RESET,    /* RSET's reply is awaited */
+    SMTP_QUITTING, /* QUIT was sent */
+    SMTP_DEAD      /* closed; freed behind the events at hand */
+} smtp_state;
+
+struct smtp_session {
+    smtp_session *next, *previous; /* of the pool */
+    smtp_session *next_idle;       /* or the next of the dead */
+    smtp_pool *pool;
+    smtp_state state;
+    CURL *easy;
+    int fd; /* in our epoll; -1: not (yet) */
+    bool watched, wants_out;
+    smtp_task *task;
+    bool bound; /* opened for `task` alone */
+    unsigned served;
+    smtp_timer timer; /* of idling, quitting, resetting */
+
+    /* opening */
+    smtp_stage stage;
+    int64_t begun, stage_since, ready;
+    smtp_reply stage_reply;
+    char *stage_detail;
+    bool authenticated;
+    smtp_caps caps;
+    smtp_transcript opening; /* its lines, until the first transaction takes them */
+    char error[CURL_ERROR_SIZE];
+    char tls[64];
+
+    /* speaking */
+    smtp_reply_parser *parser;
+    buf out;
+    size_t out_at;
+    size_t cursor; /* replies that came: 0 MAIL's is awaited, 1… RCPTs', last DATA's */
+    size_t sent;   /* commands that went */
+    bool mail_refused;
+    size_t accepted; /* recipients */
+    smtp_dot dot;
+    bool source_ended; /* the final dot is in `out`, or went */
+    bool dot_sent;     /* the final dot was handed to the socket, or may have been */
+    int64_t envelope_since, body_since;
+};
+
+struct smtp_loop {
+    unsigned loops; /* of the sender: they share a relay's sessions */
+    pthread_t thread;
+    bool started;
+    int epoll, wake;
+    CURLM *multi;
+    smtp_timers timers;
+    smtp_timer curl_timer;
+    _Atomic(smtp_pool *) pools;
+    smtp_session *dead;
+    int64_t idle_us;
+    unsigned session_transactions;
+    atomic_uint load; /* tasks handed over and not ended */
+
+    pthread_mutex_t lock;
+    smtp_task *inbox_first, *inbox_last;
+    bool stop;
+    int64_t stop_grace_us;
+
+    bool stopping;
+    int64_t stop_at;
+};
+
+/* loop.c */
+smtp_loop *smtp_loop_create(const smtp_sender_options *options, unsigned loops, char **error);
+/* The relay's pool; NULL: it has none here yet. From any thread. */
+smtp_pool *smtp_loop_pool(const smtp_loop *l, const smtp_relay *relay);
+bool smtp_loop_submit(smtp_loop *l, smtp_task *t);   /* false: the loop stops */
+void smtp_loop_stop(smtp_loop *l, int64_t grace_us); /* asks; the thread ends by itself */
+void smtp_loop_join(smtp_loop *l);
+void smtp_loop_free(smtp_loop *l);
+
+smtp_task *smtp_task_create(void);
+void smtp_task_free(smtp_task *t);
+
+/* Ends a task: its callback is called, and the task freed. */
+void smtp_task_end(smtp_task *t);
+
+/* The pool's side of a session's life. */
+void smtp_pool_ready(smtp_pool *p, smtp_session *s); /* open, or done with a transaction */
+void smtp_pool_lost(smtp_pool *p, smtp_session *s);  /* an open one was closed, or says QUIT */
+void smtp_pool_refused(smtp_pool *p, smtp_session *s,
+                       const smtp_fault *fault);  /* could not be opened */
+void smtp_pool_again(smtp_pool *p, smtp_task *t); /* the task's second try */
+
+/* Watches the session's socket from now on, for writing too if it wants to. */
+bool smtp_loop_watch(smtp_session *s);
+void smtp_loop_unwatch(smtp_session *s);
+
+/* session.c */
+smtp_session *smtp_session_open(smtp_pool *p, smtp_task *bound); /* NULL: no memory */
+void smtp_session_opened(smtp_session *s, CURLcode code);        /* libcurl has done its part */
+void smtp_session_close(smtp_session *s); /* the socket, at once; the task must be off */
+void smtp_session_free(smtp_session *s);
+void smtp_session_quit(smtp_session *s);
+void smtp_session_tell_stage(smtp_session *s, smtp_result *result); /* tls, times */
+
+/* dialogue.c */
+void smtp_dialogue_begin(smtp_session *s, smtp_task *t);
+void smtp_dialogue_event(smtp_session *s, bool readable, bool writable);
+/* The task's time is up (CURLE_OPERATION_TIMEDOUT), or the sender stops. */
+void smtp_dialogue_abort(smtp_session *s, CURLcode code, const char *what);
+bool smtp_dialogue_flush(smtp_session *s); /* false: the connection is broken */
+
+#endif

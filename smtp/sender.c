@@ -1,0 +1,134 @@
+#include "smtp/sender.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "smtp/loop.h"
+
+#define THREADS_MAX 64
+
+struct smtp_sender {
+    smtp_loop *loops[THREADS_MAX];
+    unsigned count;
+    atomic_uint turn;
+    atomic_bool stopping;
+};
+
+smtp_sender *smtp_sender_create(const smtp_sender_options *options, char **error)
+{
+    smtp_sender *s = calloc(1, sizeof *s);
+    *error = NULL;
+    if (!s)
+        return NULL;
+    unsigned count = options->threads < 1             ? 1
+                     : options->threads > THREADS_MAX ? THREADS_MAX
+                                                      : options->threads;
+    while (s->count < count) {
+        smtp_loop *l = smtp_loop_create(options, count, error);
+        if (!l) {
+            smtp_sender_free(s);
+            return NULL;
+        }
+        s->loops[s->count++] = l;
+    }
+    return s;
+}
+
+/* The loop with the least to do, beginning the search at another one each time. */
+static smtp_loop *choose(smtp_sender *s)
+{
+    unsigned start =
+        s->count > 1 ? atomic_fetch_add_explicit(&s->turn, 1, memory_order_relaxed) : 0;
+    smtp_loop *best = s->loops[start % s->count];
+    unsigned least = atomic_load_explicit(&best->load, memory_order_relaxed);
+    for (unsigned i = 1; i < s->count && least > 0; i++) {
+        smtp_loop *l = s->loops[(start + i) % s->count];
+        unsigned load = atomic_load_explicit(&l->load, memory_order_relaxed);
+        if (load < least) {
+            best = l;
+            least = load;
+        }
+    }
+    return best;
+}
+
+static bool hand_over(smtp_sender *s, const smtp_transaction *what, bool is_check)
+{
+    if (atomic_load(&s->stopping))
+        return false;
+    smtp_task *t = smtp_task_create();
+    if (!t)
+        return false;
+    t->what = *what;
+    t->is_check = is_check;
+    t->result = calloc(1, sizeof *t->result);
+    if (t->result && what->recipient_count) {
+        t->result->recipients = calloc(what->recipient_count, sizeof *t->result->recipients);
+        t->result->recipient_count = t->result->recipients ? what->recipient_count : 0;
+    }
+    if (!t->result || t->result->recipient_count != what->recipient_count) {
+        smtp_task_free(t);
+        return false;
+    }
+    t->result->outcome = SMTP_NOT_SENT;
+    if (smtp_loop_submit(choose(s), t))
+        return true;
+    smtp_task_free(t);
+    return false;
+}
+
+bool smtp_sender_submit(smtp_sender *s, const smtp_transaction *t)
+{
+    return hand_over(s, t, false);
+}
+
+bool smtp_sender_check(smtp_sender *s, const smtp_check *c)
+{
+    const smtp_transaction what = {
+        .id = c->id,
+        .relay = c->relay,
+        .reverse_path = c->reverse_path,
+        .timeout_us = c->timeout_us,
+        .transcript = c->transcript,
+        .done = c->done,
+        .ctx = c->ctx,
+    };
+    return hand_over(s, &what, true);
+}
+
+void smtp_sender_stats_get(const smtp_sender *s, const smtp_relay *relay, smtp_sender_stats *out)
+{
+    *out = (smtp_sender_stats){0};
+    for (unsigned i = 0; i < s->count; i++) {
+        const smtp_pool *p = smtp_loop_pool(s->loops[i], relay);
+        if (!p)
+            continue;
+        out->sessions_opened += atomic_load(&p->opened);
+        out->sessions_failed += atomic_load(&p->failed);
+        out->sessions_reused += atomic_load(&p->reused);
+        out->second_tries += atomic_load(&p->second_tries);
+        out->sessions_open += atomic_load(&p->open_now);
+        out->sessions_idle += atomic_load(&p->idle_now);
+        out->waiting += atomic_load(&p->waiting_now);
+    }
+}
+
+void smtp_sender_stop(smtp_sender *s, int64_t grace_us)
+{
+    if (atomic_exchange(&s->stopping, true))
+        return;
+    for (unsigned i = 0; i < s->count; i++)
+        smtp_loop_stop(s->loops[i], grace_us);
+    for (unsigned i = 0; i < s->count; i++)
+        smtp_loop_join(s->loops[i]);
+}
+
+void smtp_sender_free(smtp_sender *s)
+{
+    if (!s)
+        return;
+    smtp_sender_stop(s, 0);
+    for (unsigned i = 0; i < s->count; i++)
+        smtp_loop_free(s->loops[i]);
+    free(s);
+}
