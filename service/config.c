@@ -9,6 +9,7 @@
 
 #include "service/config_setting.h"
 #include "service/file.h"
+#include "service/wrap.h"
 
 static const char CONFIG_HELP[] =
     "A JSON file of settings: the variables in lower case without POSTERN_, and \"relays\", an "
@@ -270,33 +271,6 @@ bool config_may_send(const config *c, const mime_mailbox *from)
 /* --- help ---------------------------------------------------------------------------------------
  */
 
-#define HELP_INDENT  6
-#define HELP_COLUMNS 80
-
-/* Adds words, broken into indented lines. */
-static void add_wrapped(buf *out, const char *text)
-{
-    size_t column = 0;
-
-    for (;;) {
-        text += strspn(text, " ");
-        size_t len = strcspn(text, " ");
-        if (len == 0)
-            break;
-        if (column == 0 || column + 1 + len > HELP_COLUMNS) {
-            buf_addf(out, "%s%*s", column ? "\n" : "", HELP_INDENT, "");
-            column = HELP_INDENT;
-        } else {
-            buf_addc(out, ' ');
-            column++;
-        }
-        buf_add(out, text, len);
-        column += len;
-        text += len;
-    }
-    buf_addc(out, '\n');
-}
-
 static void describe(buf *out, const setting *s)
 {
     const char *fallback = s->shown ? s->shown : s->fallback;
@@ -309,7 +283,7 @@ static void describe(buf *out, const setting *s)
     buf_addf(&text, "%s Default: %s.", s->help, fallback ? fallback : "none");
     const char *words = buf_cstr(&text);
     if (words)
-        add_wrapped(out, words);
+        wrap_text(out, words, 6);
     else
         out->failed = true;
     buf_free(&text);

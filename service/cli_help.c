@@ -1,0 +1,76 @@
+/*
+ * cli_help - `postern help`: the commands, one command's manual, the settings.
+ */
+#include <string.h>
+
+#include "service/cli.h"
+#include "service/cli_options.h"
+#include "service/cli_tool.h"
+#include "service/config.h"
+#include "service/wrap.h"
+
+static const cli_manual SERVE = {
+    .name = "serve",
+    .usage = "",
+    .summary = "Serves HTTP until SIGTERM or SIGINT; then answers what is in flight and ends. This "
+               "is the command where none is given.",
+    .text = "exit code: 0 ended by a signal; 1 can't listen or start; 78 wrong settings.",
+};
+
+static const cli_manual HEALTH = {
+    .name = "health",
+    .usage = "",
+    .summary = "Asks the running instance's /healthz, for a container's health check.",
+    .text = "exit code: 0 it lives; 1 it doesn't answer; 78 wrong settings.",
+};
+
+static const cli_manual VERSION = {
+    .name = "version",
+    .usage = "",
+    .summary = "Prints the version, and the libraries' versions.",
+};
+
+static const cli_manual HELP = {
+    .name = "help",
+    .usage = "[COMMAND]",
+    .summary = "Prints the commands and settings, or the manual of one command.",
+};
+
+static const cli_manual *const MANUALS[] = {
+    &SERVE, &cli_send_manual, &cli_compose_manual, &cli_check_manual, &HEALTH, &VERSION, &HELP,
+};
+
+#define COUNT (sizeof MANUALS / sizeof *MANUALS)
+
+static void write_all(buf *out)
+{
+    buf_adds(out, "postern - an HTTP-to-SMTP gateway\n\n"
+                  "usage: postern [COMMAND] [ARGUMENT]...\n\ncommands:\n");
+    for (size_t i = 0; i < COUNT; i++) {
+        buf_addf(out, "  %s %s\n", MANUALS[i]->name, MANUALS[i]->usage);
+        wrap_text(out, MANUALS[i]->summary, 6);
+    }
+    buf_adds(out, "\nsettings (environment variables):\n");
+    config_describe(out);
+}
+
+int cli_help(int argc, char **argv, const char *const *environment)
+{
+    buf out = BUF_INIT;
+    size_t i = 0;
+
+    (void)environment;
+    if (argc > 2)
+        return cli_complain(CLI_USAGE, "help takes the name of one command");
+    while (argc == 2 && i < COUNT && strcmp(MANUALS[i]->name, argv[1]) != 0)
+        i++;
+    if (i == COUNT)
+        return cli_complain(CLI_USAGE, "there is no command %s; see postern help", argv[1]);
+    if (argc == 2)
+        cli_manual_write(MANUALS[i], &out);
+    else
+        write_all(&out);
+    int code = cli_print(stdout, &out);
+    buf_free(&out);
+    return code;
+}
