@@ -68,7 +68,7 @@ const cli_manual cli_check_manual = {
                "EHLO, STARTTLS, AUTH, MAIL FROM. Nothing is sent.",
     .text = "exit code: 0 every step worked; 1 one did not; 64 wrong options; 78 wrong settings, "
             "or no relay.",
-    .options = {OPTIONS},
+    .options = OPTIONS,
 };
 
 static int take_relay(void *ctx, const char *value)
@@ -246,10 +246,14 @@ static int check_relay(const check *k, const config *c, smtp_sender *sender,
     if (!smtp_sender_check(sender, &asked))
         cli_wait_done(&wait, NULL);
     smtp_result *result = cli_wait_end(&wait);
-    int code = !result   ? cli_no_memory()
-               : k->json ? print_json(k, id, relay, result)
-                         : print_steps(k, relay, result);
-    if (code == CLI_OK && result->fault.category != SMTP_CATEGORY_NONE)
+    int code = CLI_NO_MEMORY;
+    if (!result)
+        (void)cli_no_memory();
+    else if (k->json)
+        code = print_json(k, id, relay, result);
+    else
+        code = print_steps(k, relay, result);
+    if (result && code == CLI_OK && result->fault.category != SMTP_CATEGORY_NONE)
         code = CLI_FAILED;
     smtp_result_free(result);
     mime_mailbox_clear(&user);

@@ -16,7 +16,7 @@ const cli_manual cli_compose_manual = {
             "on stderr as a JSON problem.\n\n"
             "exit code: 0 composed; 64 wrong options; 65 the message is not valid; 66 a file can't "
             "be read; 78 wrong settings.",
-    .options = {cli_draft_options},
+    .options = cli_draft_options,
 };
 
 static int write_message(const mime_message *m)

@@ -38,17 +38,16 @@ static const cli_manual HELP = {
 
 static const cli_manual *const MANUALS[] = {
     &SERVE, &cli_send_manual, &cli_compose_manual, &cli_check_manual, &HEALTH, &VERSION, &HELP,
+    NULL,
 };
-
-#define COUNT (sizeof MANUALS / sizeof *MANUALS)
 
 static void write_all(buf *out)
 {
     buf_adds(out, "postern - an HTTP-to-SMTP gateway\n\n"
                   "usage: postern [COMMAND] [ARGUMENT]...\n\ncommands:\n");
-    for (size_t i = 0; i < COUNT; i++) {
-        buf_addf(out, "  %s %s\n", MANUALS[i]->name, MANUALS[i]->usage);
-        wrap_text(out, MANUALS[i]->summary, 6);
+    for (const cli_manual *const *m = MANUALS; *m; m++) {
+        buf_addf(out, "  %s%s%s\n", (*m)->name, (*m)->usage[0] ? " " : "", (*m)->usage);
+        wrap_text(out, (*m)->summary, 6);
     }
     buf_adds(out, "\nsettings (environment variables):\n");
     config_describe(out);
@@ -56,18 +55,18 @@ static void write_all(buf *out)
 
 int cli_help(int argc, char **argv, const char *const *environment)
 {
+    const cli_manual *const *m = MANUALS;
     buf out = BUF_INIT;
-    size_t i = 0;
 
     (void)environment;
     if (argc > 2)
         return cli_complain(CLI_USAGE, "help takes the name of one command");
-    while (argc == 2 && i < COUNT && strcmp(MANUALS[i]->name, argv[1]) != 0)
-        i++;
-    if (i == COUNT)
+    while (argc == 2 && *m && strcmp((*m)->name, argv[1]) != 0)
+        m++;
+    if (!*m)
         return cli_complain(CLI_USAGE, "there is no command %s; see postern help", argv[1]);
     if (argc == 2)
-        cli_manual_write(MANUALS[i], &out);
+        cli_manual_write(*m, &out);
     else
         write_all(&out);
     int code = cli_print(stdout, &out);

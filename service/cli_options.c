@@ -94,15 +94,15 @@ static void write_option(buf *out, const cli_option *o)
 
 void cli_manual_write(const cli_manual *manual, buf *out)
 {
-    buf_addf(out, "usage: postern %s %s\n\n", manual->name, manual->usage);
+    buf_addf(out, "usage: postern %s%s%s\n\n", manual->name, manual->usage[0] ? " " : "",
+             manual->usage);
     wrap_text(out, manual->summary, 0);
     if (manual->text) {
         buf_addc(out, '\n');
         wrap_text(out, manual->text, 0);
     }
-    if (manual->options[0])
+    if (manual->options)
         buf_adds(out, "\noptions:\n");
-    for (size_t i = 0; i < sizeof manual->options / sizeof *manual->options; i++)
-        for (const cli_option *o = manual->options[i]; o && o->name; o++)
-            write_option(out, o);
+    for (const cli_option *o = manual->options; o && o->name; o++)
+        write_option(out, o);
 }

@@ -29,10 +29,10 @@ typedef struct cli_options {
 
 typedef struct cli_manual {
     const char *name;
-    const char *usage;   /* behind "postern NAME " */
-    const char *summary; /* a line of the list of commands */
-    const char *text;    /* paragraphs; may be NULL */
-    const cli_option *options[2];
+    const char *usage;         /* behind "postern NAME " */
+    const char *summary;       /* a line of the list of commands */
+    const char *text;          /* paragraphs; may be NULL */
+    const cli_option *options; /* NULL: none */
 } cli_manual;
 
 /* What parsing returns beside an exit code: --help was asked for and printed. */

@@ -21,7 +21,7 @@ const cli_manual cli_send_manual = {
             "not sent, trying again may work; 76 unknown: the relay took it and never answered; 64 "
             "wrong options; 65 the message is not valid; 66 a file can't be read; 78 wrong "
             "settings, or no relay.",
-    .options = {cli_draft_options},
+    .options = cli_draft_options,
 };
 
 static int exit_code(const smtp_result *result)
