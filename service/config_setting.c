@@ -24,12 +24,18 @@
 
 void config_fault(loader *l, const char *where, const char *format, ...)
 {
+    size_t start = l->faults->len;
     va_list args;
 
     buf_addf(l->faults, "%s: ", where);
     va_start(args, format);
     buf_addv(l->faults, format, args);
     va_end(args);
+    for (size_t i = start; i < l->faults->len; i++) { /* a path can hold anything */
+        unsigned char c = (unsigned char)l->faults->data[i];
+        if (c < ' ' || c == 0x7F)
+            l->faults->data[i] = '?';
+    }
     buf_addc(l->faults, '\n');
 }
 
@@ -429,7 +435,8 @@ const setting config_settings[] = {
      .min = 100 * INT64_C(1000),
      .max = 600 * INT64_C(1000000),
      .fallback = "30s",
-     .help = "How long a client may take to bring a request; a second more for each 16 KiB that came."},
+     .help =
+         "How long a client may take to bring a request; a second more for each 16 KiB that came."},
     {.variable = "POSTERN_SESSION_IDLE",
      .read = read_duration,
      .form = FORM_STRING,

@@ -45,7 +45,7 @@ typedef struct setting {
 extern const setting config_settings[];
 extern const size_t config_setting_count;
 
-/* Adds the line "where: …". */
+/* Adds the line "where: …", controls in it as "?". */
 void config_fault(loader *l, const char *where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void config_no_memory(loader *l);

@@ -176,6 +176,8 @@ static void a_value_that_does_not_read_is_a_fault_that_says_what_would(void **st
         {"POSTERN_API_KEYS=" KEY ",short",
          "POSTERN_API_KEYS: key 2: a key has 16 characters at least\n"},
         {"POSTERN_CONFIG=", "POSTERN_CONFIG: is empty: give it a value, or leave it out\n"},
+        {"POSTERN_RELAY_FILE=/nonexistent\n/\x1B\x7F",
+         "POSTERN_RELAY_FILE: Can't read /nonexistent?/??: No such file or directory.\n"},
         {"POSTERN_CONFIG=/nonexistent/file",
          "POSTERN_CONFIG: Can't read /nonexistent/file: No such file or directory.\n"},
     };
