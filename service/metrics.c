@@ -162,15 +162,21 @@ static code_counters *codes_of(relay_metrics *r, smtp_category category)
     return there;
 }
 
+/* Accepted is who got the message; rejected is whom the relay refused. Who got nothing for another
+ * reason is neither: that is told by the transaction's category. */
 static void count_recipients(relay_metrics *r, const smtp_result *result)
 {
+    bool sent = result->outcome == SMTP_SENT || result->outcome == SMTP_PARTIAL;
     uint64_t accepted = 0;
-    bool taken = result->outcome == SMTP_SENT || result->outcome == SMTP_PARTIAL;
+    uint64_t rejected = 0;
 
-    for (size_t i = 0; taken && result->recipients && i < result->recipient_count; i++)
-        accepted += result->recipients[i].accepted;
+    for (size_t i = 0; result->recipients && i < result->recipient_count; i++) {
+        const smtp_recipient_result *one = &result->recipients[i];
+        accepted += sent && one->accepted;
+        rejected += !one->accepted && one->reply.code;
+    }
     add(&r->accepted, accepted);
-    add(&r->rejected, result->recipient_count - accepted);
+    add(&r->rejected, rejected);
 }
 
 void metrics_transaction(metrics *m, size_t relay, const smtp_result *result, uint64_t size)
@@ -350,7 +356,7 @@ static void write_messages(const metrics *m, buf *out)
     static const char bytes[] = "postern_message_bytes_total";
 
     write_head(out, recipients, "counter",
-               "Recipients that relays accepted a message for, or not.");
+               "Recipients whose message the relay took, and those it refused.");
     for (size_t r = 0; r < m->relay_count; r++) {
         const char *relay = smtp_relay_name(m->relay_list[r]);
         const label accepted[] = {{"relay", relay}, {"result", "accepted"}};

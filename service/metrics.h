@@ -10,7 +10,8 @@
  * - postern_transactions_total{relay,category,code}: category "none" when accepted; code "0": no
  *   reply
  * - postern_stage_seconds{relay,stage}: a histogram; stages queued, session, envelope, body
- * - postern_recipients_total{relay,result}: accepted, rejected
+ * - postern_recipients_total{relay,result}: accepted (the message was taken for them), rejected
+ * (the relay refused them)
  * - postern_message_bytes_total{relay}: of what was accepted
  * - postern_requests_in_flight, postern_transactions_in_flight
  * - postern_sessions{relay,state}: open, idle; postern_transactions_waiting{relay};

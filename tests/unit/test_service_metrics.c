@@ -143,16 +143,17 @@ static void transactions_are_counted_by_relay_category_and_code(void **state)
 static void recipients_count_as_accepted_only_if_the_message_was(void **state)
 {
     fixture *f = *state;
-    smtp_recipient_result recipients[3] = {{.accepted = true}, {.accepted = true}};
+    smtp_recipient_result recipients[4] = {
+        {.accepted = true}, {.accepted = true}, {.reply = {.code = 550}}, {.reply = {.code = 0}}};
     smtp_result r = result_of(SMTP_PARTIAL, SMTP_CATEGORY_NONE, 250);
     r.recipients = recipients;
-    r.recipient_count = 3;
+    r.recipient_count = 4;
     metrics_transaction(f->metrics, 0, &r, 1);
     r.outcome = SMTP_NOT_SENT;
     metrics_transaction(f->metrics, 0, &r, 1);
     const char *text = scrape(f);
     assert_true(has(text, "postern_recipients_total{relay=\"default\",result=\"accepted\"} 2"));
-    assert_true(has(text, "postern_recipients_total{relay=\"default\",result=\"rejected\"} 4"));
+    assert_true(has(text, "postern_recipients_total{relay=\"default\",result=\"rejected\"} 2"));
 }
 
 static void stages_that_did_not_happen_are_not_observed(void **state)
