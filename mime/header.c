@@ -7,8 +7,9 @@
 #include "base/utf8.h"
 #include "mime/base64.h"
 
-#define LINE_WANTED 76 /* RFC 5322 section 2.1.1 wants 78 at most, RFC 2047 76 with encoded-words  \
-                        */
+#define LINE_WANTED                                                                                \
+    76 /* RFC 5322 section 2.1.1 wants 78 at most, RFC 2047 76 with encoded-words                  \
+        */
 #define LINE_ENCODED LINE_WANTED
 #define WORD_MAX     900 /* of text without a place to fold: leaves room for the name in 998 */
 #define NAME_LENGTH  76
@@ -245,10 +246,12 @@ static void add_encoded_word(field *f, const char *s, size_t len, bool b)
     f->begun = true;
 }
 
-/* How much of `s`, in whole characters, an encoded-word with `room` for its payload takes. */
+/* How much of `s`, in whole characters, an encoded-word with `room` for its payload takes. Base64
+ * that another word follows ends on a group of three octets if it can: some readers join the
+ * payloads of neighbours before decoding, and padding in the middle ends the text for them. */
 static size_t fitting(const char *s, size_t len, size_t room, bool b)
 {
-    size_t n = 0, used = 0;
+    size_t n = 0, used = 0, whole_groups = 0;
     while (n < len) {
         uint32_t point;
         size_t octets = utf8_decode(s + n, len - n, &point);
@@ -256,8 +259,10 @@ static size_t fitting(const char *s, size_t len, size_t room, bool b)
             octets = 1;
         used = b ? encoded_size(s, n + octets, true) : used + q_size(s + n, octets);
         if (used > room)
-            break;
+            return b && whole_groups ? whole_groups : n;
         n += octets;
+        if (n % 3 == 0)
+            whole_groups = n;
     }
     return n;
 }

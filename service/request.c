@@ -72,9 +72,8 @@ static size_t feed_parser(void *buffer, size_t cap, void *data)
 
 request_json_result request_parse_json(body *b, json_t **out, buf *detail)
 {
-    /* NUL is let through here to be told with a pointer later; numbers are never used, so a huge
-     * one need not be a fault of its own. */
-    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    /* NUL, and a document that is no object, are let through to be told with a pointer later. */
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY;
     json_error_t error;
     feed f = {.body = b};
 
@@ -217,16 +216,25 @@ static bool read_mailbox_object(reader *r, const char *pointer, const json_t *va
     }
     pointer_member(at, pointer, "email");
     if (!email.data) {
-        if (good)
+        const json_t *given = json_object_get(value, "email");
+        if (!given || json_is_null(given))
             faults_add(r->errors, at, "required", "An address object needs its email.");
         return false;
     }
     if (!good)
         return false;
     const char *reason = NULL;
+    if (!mime_mailbox_make(email.data, email.len, NULL, 0, out, &reason)) {
+        address_fault(r, at, reason);
+        return false;
+    }
+    if (name.len == 0)
+        return true;
+    mime_mailbox_clear(out); /* the address is good: what is wrong now is the name */
     if (mime_mailbox_make(email.data, email.len, name.data, name.len, out, &reason))
         return true;
-    address_fault(r, pointer, reason);
+    pointer_member(at, pointer, "name");
+    address_fault(r, at, reason);
     return false;
 }
 
