@@ -203,6 +203,8 @@ void config_load_file(loader *l, const char *path)
     json_t *root = json_loadb(content, len, JSON_REJECT_DUPLICATES, &bad);
     if (root) {
         apply_root(l, path, root);
+    } else if (bad.text[0] == '\0') {
+        config_no_memory(l);
     } else {
         /* What is behind "near" repeats the file, which may hold secrets. */
         const char *near = strstr(bad.text, " near ");
