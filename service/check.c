@@ -79,7 +79,7 @@ static void read_document(const app *a, const json_t *document, check_job *job, 
         else if (strcmp(key, "from") == 0)
             read_from(value, job, errors);
         else
-            faults_add(errors, "", "unknown_member", "The members are relay and from.");
+            faults_unknown(errors, "", key);
     }
 }
 

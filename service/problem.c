@@ -8,6 +8,7 @@
 #include "service/jsonw.h"
 
 #define FIRST_FAULTS 8
+#define NAME_SHOWN   128 /* of a name that the user chose, in a pointer */
 
 void faults_init(faults *f)
 {
@@ -72,6 +73,47 @@ void faults_add_at(faults *f, const char *pointer, const char *code, size_t offs
                    const char *detail)
 {
     add(f, pointer, code, &offset, strdup(detail));
+}
+
+void faults_member(char out[FAULTS_POINTER_MAX], const char *parent, const char *name)
+{
+    if (snprintf(out, FAULTS_POINTER_MAX, "%s/%s", parent, name) >= FAULTS_POINTER_MAX)
+        out[FAULTS_POINTER_MAX - 1] = '\0';
+}
+
+void faults_item_pointer(char out[FAULTS_POINTER_MAX], const char *parent, size_t i)
+{
+    if (snprintf(out, FAULTS_POINTER_MAX, "%s/%zu", parent, i) >= FAULTS_POINTER_MAX)
+        out[FAULTS_POINTER_MAX - 1] = '\0';
+}
+
+void faults_pointer(char out[FAULTS_POINTER_MAX], const char *parent, const char *name)
+{
+    char escaped[2 * NAME_SHOWN + sizeof "…"];
+    size_t at = 0, n = 0;
+    for (; name[n] && n < NAME_SHOWN; n++) {
+        if (name[n] == '~' || name[n] == '/') {
+            escaped[at++] = '~';
+            escaped[at++] = name[n] == '~' ? '0' : '1';
+        } else {
+            escaped[at++] = name[n];
+        }
+    }
+    if (name[n]) { /* never in the middle of a character */
+        while (n > 0 && ((unsigned char)name[n] & 0xC0) == 0x80)
+            n--, at--;
+        memcpy(escaped + at, "…", strlen("…"));
+        at += strlen("…");
+    }
+    escaped[at] = '\0';
+    faults_member(out, parent, escaped);
+}
+
+void faults_unknown(faults *f, const char *parent, const char *name)
+{
+    char pointer[FAULTS_POINTER_MAX];
+    faults_pointer(pointer, parent, name);
+    faults_add(f, pointer, "unknown_member", "There is no such member; is it a typo?");
 }
 
 static const struct {

@@ -41,6 +41,16 @@ void faults_add(faults *f, const char *pointer, const char *code, const char *de
 void faults_add_at(faults *f, const char *pointer, const char *code, size_t offset,
                    const char *detail);
 
+/* JSON Pointers one step below `parent`: to a member of ours, to an item, and to one whose name the
+ * user chose, which is escaped (RFC 6901 section 3) and cut where it is long. */
+#define FAULTS_POINTER_MAX 512
+void faults_member(char out[FAULTS_POINTER_MAX], const char *parent, const char *name);
+void faults_item_pointer(char out[FAULTS_POINTER_MAX], const char *parent, size_t i);
+void faults_pointer(char out[FAULTS_POINTER_MAX], const char *parent, const char *name);
+
+/* A member that there is not. */
+void faults_unknown(faults *f, const char *parent, const char *name);
+
 /* The kinds of problem that the HTTP request itself is answered with; status, type and title are a
  * table. */
 typedef enum problem_kind {

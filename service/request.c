@@ -16,8 +16,6 @@
 #define FILENAME_MAX_   1024
 #define CONTENT_ID_MAX  200
 #define SUBJECT_MAX     10000
-#define NAME_SHOWN      128 /* of an unknown member, in a pointer */
-#define POINTER_MAX     512
 
 typedef struct mailboxes {
     mime_mailbox *list;
@@ -70,6 +68,33 @@ static size_t feed_parser(void *buffer, size_t cap, void *data)
     return n;
 }
 
+/* True if no array or object is nested deeper than `levels`. The parser's own bound (2048) keeps
+ * this recursion's depth. */
+static bool depth_fits(json_t *value, unsigned levels)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+    if (json_is_object(value)) {
+        if (levels == 0)
+            return false;
+        json_object_foreach(value, key, item)
+        {
+            if (!depth_fits(item, levels - 1))
+                return false;
+        }
+    } else if (json_is_array(value)) {
+        if (levels == 0)
+            return false;
+        json_array_foreach(value, i, item)
+        {
+            if (!depth_fits(item, levels - 1))
+                return false;
+        }
+    }
+    return true;
+}
+
 request_json_result request_parse_json(body *b, json_t **out, buf *detail)
 {
     /* NUL, and a document that is no object, are let through to be told with a pointer later. */
@@ -86,8 +111,14 @@ request_json_result request_parse_json(body *b, json_t **out, buf *detail)
         *out = json_loadb(f.piece, f.len, flags, &error);
     else
         *out = json_load_callback(feed_parser, &f, flags, &error);
-    if (*out)
+    if (*out && depth_fits(*out, REQUEST_JSON_DEPTH))
         return REQUEST_JSON_OK;
+    if (*out) {
+        json_decref(*out);
+        *out = NULL;
+        buf_addf(detail, "Arrays and objects are nested more than %d deep.", REQUEST_JSON_DEPTH);
+        return REQUEST_JSON_BAD;
+    }
     if (json_error_code(&error) == json_error_out_of_memory)
         return REQUEST_JSON_NOMEM;
     buf_addf(detail, "Line %d, column %d (byte %d): %s.", error.line, error.column, error.position,
@@ -131,50 +162,6 @@ static bool get_string(reader *r, const char *pointer, const json_t *value, mime
     return true;
 }
 
-/* Pointers one step further down. They are short: names of unknown members and headers are cut. */
-static void pointer_member(char out[POINTER_MAX], const char *parent, const char *name)
-{
-    if (snprintf(out, POINTER_MAX, "%s/%s", parent, name) >= POINTER_MAX)
-        out[POINTER_MAX - 1] = '\0';
-}
-
-static void pointer_item(char out[POINTER_MAX], const char *parent, size_t i)
-{
-    if (snprintf(out, POINTER_MAX, "%s/%zu", parent, i) >= POINTER_MAX)
-        out[POINTER_MAX - 1] = '\0';
-}
-
-/* A pointer to a member whose name the user chose: escaped (RFC 6901 section 3), cut where it is
- * long. */
-static void pointer_any(char out[POINTER_MAX], const char *parent, const char *name)
-{
-    char escaped[2 * NAME_SHOWN + sizeof "…"];
-    size_t at = 0, n = 0;
-    for (; name[n] && n < NAME_SHOWN; n++) {
-        if (name[n] == '~' || name[n] == '/') {
-            escaped[at++] = '~';
-            escaped[at++] = name[n] == '~' ? '0' : '1';
-        } else {
-            escaped[at++] = name[n];
-        }
-    }
-    if (name[n]) { /* never in the middle of a character */
-        while (n > 0 && ((unsigned char)name[n] & 0xC0) == 0x80)
-            n--, at--;
-        memcpy(escaped + at, "…", strlen("…"));
-        at += strlen("…");
-    }
-    escaped[at] = '\0';
-    pointer_member(out, parent, escaped);
-}
-
-static void unknown_member(reader *r, const char *parent, const char *name)
-{
-    char pointer[POINTER_MAX];
-    pointer_any(pointer, parent, name);
-    faults_add(r->errors, pointer, "unknown_member", "There is no such member; is it a typo?");
-}
-
 /* An array's or single value's number of items. */
 static size_t item_count(const json_t *value)
 {
@@ -198,7 +185,7 @@ static bool read_mailbox_object(reader *r, const char *pointer, const json_t *va
     mime_bytes email = {0}, name = {0};
     const char *key;
     json_t *member;
-    char at[POINTER_MAX];
+    char at[FAULTS_POINTER_MAX];
     bool good = true;
 
     json_object_foreach((json_t *)value, key, member)
@@ -207,14 +194,14 @@ static bool read_mailbox_object(reader *r, const char *pointer, const json_t *va
                          : strcmp(key, "name") == 0 ? &name
                                                     : NULL;
         if (!to) {
-            unknown_member(r, pointer, key);
+            faults_unknown(r->errors, pointer, key);
             good = false;
         } else if (!json_is_null(member)) {
-            pointer_member(at, pointer, key);
+            faults_member(at, pointer, key);
             good = get_string(r, at, member, to) && good;
         }
     }
-    pointer_member(at, pointer, "email");
+    faults_member(at, pointer, "email");
     if (!email.data) {
         const json_t *given = json_object_get(value, "email");
         if (!given || json_is_null(given))
@@ -233,7 +220,7 @@ static bool read_mailbox_object(reader *r, const char *pointer, const json_t *va
     mime_mailbox_clear(out); /* the address is good: what is wrong now is the name */
     if (mime_mailbox_make(email.data, email.len, name.data, name.len, out, &reason))
         return true;
-    pointer_member(at, pointer, "name");
+    faults_member(at, pointer, "name");
     address_fault(r, at, reason);
     return false;
 }
@@ -278,8 +265,8 @@ static void read_mailboxes(reader *r, const char *pointer, const json_t *value, 
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        char at[POINTER_MAX];
-        pointer_item(at, pointer, i);
+        char at[FAULTS_POINTER_MAX];
+        faults_item_pointer(at, pointer, i);
         if (read_mailbox(r, at, json_array_get(value, i), &out->list[out->count]))
             out->count++;
     }
@@ -354,10 +341,10 @@ static void read_text(reader *r, const char *pointer, const json_t *value)
 
 static void read_header(reader *r, const char *name, const json_t *value)
 {
-    char pointer[POINTER_MAX];
+    char pointer[FAULTS_POINTER_MAX];
     mime_header *h = &r->parts->headers[r->parts->header_count];
     h->name = (mime_bytes){name, strlen(name)};
-    pointer_any(pointer, "/headers", name);
+    faults_pointer(pointer, "/headers", name);
     const char *reason = mime_header_check_name(name, h->name.len);
     if (reason) {
         faults_add(r->errors, pointer, "header_name", "This header can't be set: %s.", reason);
@@ -509,7 +496,7 @@ static void read_attachment(reader *r, const char *pointer, const json_t *value,
                             mime_attachment *out)
 {
     attachment_reader a = {.reader = r, .out = out};
-    char at[POINTER_MAX];
+    char at[FAULTS_POINTER_MAX];
     const char *key;
     json_t *member;
 
@@ -520,18 +507,18 @@ static void read_attachment(reader *r, const char *pointer, const json_t *value,
     json_object_foreach((json_t *)value, key, member)
     {
         if (!is_attachment_member(key))
-            unknown_member(r, pointer, key);
+            faults_unknown(r->errors, pointer, key);
     }
     for (size_t i = 0; i < ATTACHMENT_MEMBERS; i++) {
         mime_bytes text;
         member = json_object_get(value, attachment_members[i].name);
         if (!member || json_is_null(member))
             continue;
-        pointer_member(at, pointer, attachment_members[i].name);
+        faults_member(at, pointer, attachment_members[i].name);
         if (get_string(r, at, member, &text))
             attachment_members[i].read(&a, at, &text);
     }
-    pointer_member(at, pointer, "content");
+    faults_member(at, pointer, "content");
     member = json_object_get(value, "content");
     if (!member || json_is_null(member))
         faults_add(r->errors, at, "required", "An attachment needs its content, as base64.");
@@ -548,7 +535,7 @@ static void check_content_ids(reader *r)
             const mime_bytes *b = &r->parts->attachments[k].content_id;
             if (!b->data || a->len != b->len || memcmp(a->data, b->data, a->len) != 0)
                 continue;
-            char pointer[POINTER_MAX];
+            char pointer[FAULTS_POINTER_MAX];
             (void)snprintf(pointer, sizeof pointer, "/attachments/%zu/content_id", i);
             faults_add(r->errors, pointer, "content_id", "Attachment %zu has the same content id.",
                        k);
@@ -578,8 +565,8 @@ static void read_attachments(reader *r, const char *pointer, const json_t *value
     }
     r->parts->attachment_count = count;
     for (size_t i = 0; i < count; i++) {
-        char at[POINTER_MAX];
-        pointer_item(at, pointer, i);
+        char at[FAULTS_POINTER_MAX];
+        faults_item_pointer(at, pointer, i);
         read_attachment(r, at, json_array_get(value, i), &r->parts->attachments[i]);
     }
     check_content_ids(r);
@@ -638,7 +625,7 @@ static void read_members(reader *r, const json_t *document)
         while (i < sizeof members / sizeof *members && strcmp(members[i].name, key) != 0)
             i++;
         if (i == sizeof members / sizeof *members)
-            unknown_member(r, "", key);
+            faults_unknown(r->errors, "", key);
         else if (!json_is_null(value))
             members[i].read(r, members[i].pointer, value);
     }

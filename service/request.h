@@ -22,6 +22,8 @@
 #include "service/config.h"
 #include "service/problem.h"
 
+#define REQUEST_JSON_DEPTH 32 /* of arrays and objects; a valid request needs 3 */
+
 typedef enum request_json_result {
     REQUEST_JSON_OK,
     REQUEST_JSON_BAD,

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,9 +17,15 @@
 /* Slowest body that is borne, on the whole; the limit comes on top. */
 #define BYTES_PER_SECOND 16384
 #define LOOK_EVERY_US    INT64_C(1000000)
+#define IDLE_US          INT64_C(75000000)
 #define LOOK_LEAST_US    INT64_C(20000)
 
-typedef enum watch_state { WAITING, READING, HANDLING } watch_state;
+typedef enum watch_state {
+    FRESH,   /* connected; nothing asked yet */
+    WAITING, /* between requests */
+    READING, /* a request's first line has come */
+    HANDLING
+} watch_state;
 
 struct watch_connection {
     watch *watch;
@@ -26,10 +33,11 @@ struct watch_connection {
     int fd;
     /* Written by the connection's thread, read by the watch's. */
     _Atomic watch_state state;
-    _Atomic int64_t since_us; /* in READING: when the request's first line came */
+    _Atomic int64_t since_us; /* when the state began */
     atomic_size_t received;
     atomic_bool known;   /* an exchange of the service tells of this request */
     atomic_uint refused; /* the status that was written beside the server */
+    bool ended; /* the watch's thread alone: at the last look the client had closed its side */
     char remote[INET6_ADDRSTRLEN];
 };
 
@@ -43,6 +51,9 @@ struct watch {
     pthread_mutex_t lock; /* of the list, and against closing a socket while it is written to */
     pthread_cond_t changed;
     watch_connection *first;
+    size_t count;
+    struct pollfd *polled; /* room for `polled_cap` connections, kept between looks */
+    size_t polled_cap;
     bool stopping;
 };
 
@@ -90,24 +101,63 @@ void watch_refuse(watch_connection *c, unsigned status)
 /* ---- the thread
  * ------------------------------------------------------------------------------------------- */
 
-static bool is_overdue(const watch_connection *c, int64_t now)
+/* How long the state may last; INT64_MAX: as long as it wants. */
+static int64_t allowed_us(const watch_connection *c)
 {
-    if (atomic_load(&c->state) != READING || atomic_load(&c->refused))
-        return false;
-    int64_t allowed =
-        c->watch->limit_us + (int64_t)(atomic_load(&c->received) / BYTES_PER_SECOND) * 1000000;
-    return now - atomic_load(&c->since_us) > allowed;
+    switch (atomic_load(&c->state)) {
+    case FRESH: return c->watch->limit_us;
+    case WAITING: return IDLE_US;
+    case READING:
+        return c->watch->limit_us +
+               (int64_t)(atomic_load(&c->received) / BYTES_PER_SECOND) * 1000000;
+    case HANDLING: break;
+    }
+    return INT64_MAX;
+}
+
+static void end_overdue(watch *w, watch_connection *c, int64_t now)
+{
+    if (atomic_load(&c->refused) || now - atomic_load(&c->since_us) <= allowed_us(c))
+        return;
+    if (atomic_load(&c->state) != READING) {
+        (void)shutdown(c->fd, SHUT_RDWR);
+        return;
+    }
+    if (!atomic_load(&c->known))
+        w->slow(w->ctx, c->remote);
+    watch_refuse(c, 408);
+}
+
+/* Whether each connection's client has closed its side, in the list's order; false: can't be told
+ * now. */
+static bool poll_all(watch *w)
+{
+    if (w->count > w->polled_cap) {
+        struct pollfd *polled = realloc(w->polled, w->count * sizeof *polled);
+        if (!polled)
+            return false;
+        w->polled = polled;
+        w->polled_cap = w->count;
+    }
+    size_t n = 0;
+    for (watch_connection *c = w->first; c; c = c->next)
+        w->polled[n++] = (struct pollfd){.fd = c->fd, .events = POLLRDHUP};
+    return poll(w->polled, n, 0) >= 0;
 }
 
 static void look(watch *w)
 {
     int64_t now = clock_us();
-    for (watch_connection *c = w->first; c; c = c->next) {
-        if (!is_overdue(c, now))
-            continue;
-        if (!atomic_load(&c->known))
-            w->slow(w->ctx, c->remote);
-        watch_refuse(c, 408);
+    bool polled = poll_all(w);
+    size_t i = 0;
+    for (watch_connection *c = w->first; c; c = c->next, i++) {
+        bool ended =
+            polled && (w->polled[i].revents & POLLRDHUP) && atomic_load(&c->state) != HANDLING;
+        /* Twice in a row: the server has had the time to see it by itself. */
+        if (ended && c->ended)
+            (void)shutdown(c->fd, SHUT_RDWR);
+        c->ended = ended;
+        end_overdue(w, c, now);
     }
 }
 
@@ -179,6 +229,7 @@ void watch_free(watch *w)
         watch_remove(w, w->first);
     (void)pthread_cond_destroy(&w->changed);
     (void)pthread_mutex_destroy(&w->lock);
+    free(w->polled);
     free(w);
 }
 
@@ -203,8 +254,10 @@ watch_connection *watch_add(watch *w, int fd, const struct sockaddr *from)
         return NULL;
     c->watch = w;
     c->fd = fd;
+    atomic_init(&c->since_us, clock_us());
     name_remote(c->remote, from);
     (void)pthread_mutex_lock(&w->lock);
+    w->count++;
     c->next = w->first;
     if (c->next)
         c->next->previous = c;
@@ -226,6 +279,7 @@ void watch_remove(watch *w, watch_connection *c)
         w->first = c->next;
     if (c->next)
         c->next->previous = c->previous;
+    w->count--;
     (void)pthread_mutex_unlock(&w->lock);
     free(c);
 }
@@ -255,6 +309,7 @@ void watch_handling(watch_connection *c)
 void watch_waiting(watch_connection *c)
 {
     atomic_store_explicit(&c->known, false, memory_order_relaxed);
+    atomic_store_explicit(&c->since_us, clock_us(), memory_order_relaxed);
     atomic_store_explicit(&c->state, WAITING, memory_order_release);
 }
 

@@ -3,9 +3,13 @@
  *
  * libmicrohttpd closes a connection on which nothing moves; it does not mind one that brings a byte
  * now and then for ever. The watch does: a request must have come `limit` after its first line, and
- * a second later for each 16 KiB of body. One that hasn't is told 408, where that can be written
- * beside the server (not under TLS, where the connection is just closed), and its socket is shut
- * down.
+ * a second later for each 16 KiB of body; the first line itself `limit` after the connection. One
+ * that hasn't is told 408, where that can be written beside the server (not under TLS, and not
+ * before a first line, where the connection is just closed), and its socket is shut down.
+ *
+ * And a client that went away in the middle of a request: with edge-triggered epoll libmicrohttpd
+ * 0.9.75 misses the end of a stream that arrived together with the last bytes, and would keep the
+ * connection until it times out. The watch sees the end and shuts such sockets down.
  *
  * A thread of its own looks once a second, while there are connections.
  * Threads: every function from any thread; a connection's own functions from its connection's
