@@ -246,12 +246,12 @@ static void add_encoded_word(field *f, const char *s, size_t len, bool b)
     f->begun = true;
 }
 
-/* How much of `s`, in whole characters, an encoded-word with `room` for its payload takes. Base64
- * that another word follows ends on a group of three octets if it can: some readers join the
- * payloads of neighbours before decoding, and padding in the middle ends the text for them. */
-static size_t fitting(const char *s, size_t len, size_t room, bool b)
+/* How much of `s`, in whole characters, an encoded-word with `room` for its payload takes. *groups:
+ * the most of it that ends on a group of three octets. */
+static size_t fitting(const char *s, size_t len, size_t room, bool b, size_t *groups)
 {
-    size_t n = 0, used = 0, whole_groups = 0;
+    size_t n = 0, used = 0;
+    *groups = 0;
     while (n < len) {
         uint32_t point;
         size_t octets = utf8_decode(s + n, len - n, &point);
@@ -259,12 +259,28 @@ static size_t fitting(const char *s, size_t len, size_t room, bool b)
             octets = 1;
         used = b ? encoded_size(s, n + octets, true) : used + q_size(s + n, octets);
         if (used > room)
-            return b && whole_groups ? whole_groups : n;
+            break;
         n += octets;
         if (n % 3 == 0)
-            whole_groups = n;
+            *groups = n;
     }
     return n;
+}
+
+/* The next encoded-word's text. Base64 that another word follows must not be padded: some readers
+ * join the payloads of neighbours before decoding, and padding in the middle ends the text for
+ * them. So it ends on a group of three octets, and where no character does, the word is Q (*b
+ * false). */
+static size_t next_word(const char *s, size_t len, size_t room, bool *b)
+{
+    size_t groups;
+    size_t n = fitting(s, len, room, *b, &groups);
+    if (!*b || n == len)
+        return n;
+    if (groups > 0)
+        return groups;
+    *b = false;
+    return fitting(s, len, room, false, &groups);
 }
 
 /* Text as encoded-words, each but perhaps the first behind a space; the spaces between them don't
@@ -284,10 +300,11 @@ static void put_encoded(field *f, const char *s, size_t len)
             left = EW_LEAST + EW_OVERHEAD;
         if (left > EW_MAX)
             left = EW_MAX;
-        size_t n = fitting(s, len, left - EW_OVERHEAD, b);
+        bool word_b = b;
+        size_t n = next_word(s, len, left - EW_OVERHEAD, &word_b);
         if (lead)
             put(f, " ", 1);
-        add_encoded_word(f, s, n, b);
+        add_encoded_word(f, s, n, word_b);
         s += n;
         len -= n;
     }
@@ -491,12 +508,13 @@ static void put_fallback(field *f, const char *name, const char *value, size_t l
     put(f, name, strlen(name));
     put(f, "=\"", 2);
     for (bool first = true; len > 0; first = false) {
-        size_t n = fitting(value, len, room, b);
+        bool word_b = b;
+        size_t n = next_word(value, len, room, &word_b);
         if (!first) {
             fold(f);
             put(f, " ", 1);
         }
-        add_encoded_word(f, value, n, b);
+        add_encoded_word(f, value, n, word_b);
         value += n;
         len -= n;
     }

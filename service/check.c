@@ -66,6 +66,8 @@ static void read_document(const app *a, const json_t *document, check_job *job, 
     const char *key;
     json_t *value;
 
+    if (json_is_null(document))
+        return;
     if (!json_is_object(document)) {
         faults_add(errors, "", "wrong_type", "Must be an object.");
         return;

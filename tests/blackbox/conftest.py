@@ -1,5 +1,7 @@
 """Fixtures: one of each real server for the whole run; the certificates; a Postern without a relay."""
 
+import signal
+
 import pytest
 
 from . import places
@@ -14,6 +16,8 @@ LAST = "test_contract.py"
 
 
 def pytest_sessionstart(session):
+    # Ended from outside, too, the fixtures are to be taken down.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not BINARY.exists():
         pytest.exit(f"there is no {BINARY}: build it first (make)", returncode=4)
 

@@ -73,9 +73,9 @@ class Postern:
     """A running `postern serve`. Settings are environment variables without POSTERN_, in lower
     case: Postern(relay=…, api_keys=…). It listens on a free loopback port unless told otherwise."""
 
-    def __init__(self, secrets=(), key=None, tls_ca=None, **settings):
+    def __init__(self, secrets=(), key=None, tls_ca=None, port=None, **settings):
         self.key = key
-        self.port = free_port()
+        self.port = port or free_port()
         settings.setdefault("listen", f"127.0.0.1:{self.port}")
         self.settings = settings
         self._unix = settings["listen"].removeprefix("unix:") if (

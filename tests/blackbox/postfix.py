@@ -139,7 +139,7 @@ class Postfix(HonestRelay):
             # Not `postfix start-fg`: it puts a shell between, and the master in another session.
             output = (self.dir / "start.log").open("wb")
             self._master = Child(["/usr/lib/postfix/sbin/master", "-d", "-c", self.dir / "etc"],
-                                 stdout=output, stderr=output)
+                                 stdout=output, stderr=output, orphaned="TERM")
         wait_until(lambda: all(map(accepts, self.ports.values())), what="Postfix to listen")
         return self
 

@@ -14,16 +14,16 @@ _alive = set()
 class Child:
     """A process in a group of its own; its output goes to the given files.
 
-    setpriv has the kernel end it when the thread that started it ends, whatever way, so start
-    children from a thread that lives as long as they should.
+    setpriv has the kernel send it the signal `orphaned` when the thread that started it ends,
+    whatever way, so start children from a thread that lives as long as they should.
     """
 
     def __init__(self, argv, env=None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                 cwd=None):
+                 orphaned="KILL"):
         self.argv = [str(a) for a in argv]
-        self.popen = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *self.argv], env=env,
+        self.popen = subprocess.Popen(["setpriv", "--pdeathsig", orphaned, *self.argv], env=env,
                                       stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-                                      cwd=cwd, start_new_session=True)
+                                      start_new_session=True)
         _alive.add(self)
 
     @property

@@ -6,7 +6,9 @@ filename, type, disposition, cid, size, sha256) and headers (the values of X-…
 """
 
 import email
+import email.header
 import email.policy
+import email.utils
 import hashlib
 import json
 import subprocess
@@ -37,10 +39,10 @@ def part(filename, content_type, disposition, cid, content):
 
 def read_with_python(raw):
     message = email.message_from_bytes(raw, policy=email.policy.default)
+    older = email.message_from_bytes(raw)
     view = {"subject": message["Subject"], "text": None, "html": None, "attachments": []}
     for key, field in _ADDRESSES.items():
-        addresses = message[field].addresses if message[field] else ()
-        view[key] = [[a.display_name, a.addr_spec] for a in addresses]
+        view[key] = _python_addresses(message[field], older[field])
     for leaf in message.walk():
         if leaf.is_multipart():
             continue
@@ -53,6 +55,19 @@ def read_with_python(raw):
     view["headers"] = {name.lower(): value for name, value in message.items()
                        if name.startswith("X-")}
     return view
+
+
+def _python_addresses(modern, raw):
+    """Python 3.11's address parser keeps the blanks between the encoded-words of a name, which RFC 2047
+    section 6.2 drops; its older decoder does it right, and is asked where there are any."""
+    if modern is None:
+        return []
+    found = [[a.display_name, a.addr_spec] for a in modern.addresses]
+    if "=?" in str(raw):
+        names = [name for name, _ in email.utils.getaddresses([str(raw)])]
+        for entry, name in zip(found, names, strict=True):
+            entry[0] = str(email.header.make_header(email.header.decode_header(name)))
+    return found
 
 
 # --- GMime ---
@@ -82,7 +97,7 @@ def _gmime_addresses(addresses):
     if addresses is None:
         return []
     found = [addresses.get_address(i) for i in range(addresses.length())]
-    return [[a.get_name() or "", a.get_addr()] for a in found]
+    return [[a.get_name() or "", a.get_idn_addr()] for a in found]
 
 
 def _gmime_leaf(leaf, view):

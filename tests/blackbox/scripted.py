@@ -226,7 +226,10 @@ class Session:
             self.server.keep(mail)
             self._read_body(mail)
             mail.complete = True
-            mail.accepted = self._do("body")
+            if self._recipients:
+                mail.accepted = self._do("body")
+            else:  # as an honest server ends a message for nobody
+                self.send(b"554 5.5.1 no valid recipients\r\n")
             self._sender, self._recipients = None, []
             self._do("idle")
 

@@ -67,8 +67,7 @@ def test_a_public_address_with_keys_or_with_auth_off_starts():
     from .process import free_port
     for guard in ({"api_keys": "k3y-of-the-back-gate-0001"}, {"auth": "off"}):
         port = free_port()
-        with Postern(listen=f"0.0.0.0:{port}", **guard) as postern:
-            postern.port = port
+        with Postern(listen=f"0.0.0.0:{port}", port=port, **guard) as postern:
             assert postern.get("/healthz").status == 200
 
 

@@ -73,7 +73,10 @@ def test_what_is_no_address(bare, address):
 def test_no_line_break_gets_into_a_header(bare, value):
     assert faults(bare, mail(subject=value)).keys() == {"/subject"}
     assert faults(bare, mail(headers={"X-A": value})).keys() == {"/headers/X-A"}
-    assert list(faults(bare, mail(headers={value: "x"})).values())[0]
+    if "\0" in value:  # jansson takes no NUL in a name at all
+        assert bare.post("/v1/compose", mail(headers={value: "x"})).status == 400
+    else:
+        assert list(faults(bare, mail(headers={value: "x"})).values())[0]
     assert faults(bare, mail(to={"email": "a@b.c", "name": value})).keys() == {"/to/name"}
     for member in ("filename", "content_type", "content_id"):
         document = mail(attachments=[{"content": "AAAA", member: value}])
