@@ -1,0 +1,217 @@
+/* Tests of mime/base64 and mime/encode: what goes over the wire as a body. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "mime/base64.h"
+#include "mime/encode.h"
+
+static void base64_is_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int octets; /* -1: refused */
+        size_t offset;
+        bool canonical;
+    } cases[] = {
+        {"", 0, 0, true},
+        {"QQ==", 1, 0, true},
+        {"QUI=", 2, 0, true},
+        {"QUJD", 3, 0, true},
+        {"QQ", 1, 0, false},
+        {"QUI", 2, 0, false},
+        {"QU\r\nJD\r\n", 3, 0, false},
+        {" Q\tU J D ", 3, 0, false},
+        {"+/+/", 3, 0, true},
+        {"-_-_", 3, 0, false},
+        {"QQ=\n=", 1, 0, false},
+        {"+-AA", -1, 1, false},
+        {"Q", -1, 1, false},
+        {"QUJDQ", -1, 5, false},
+        {"QQ=", -1, 3, false},
+        {"QUJD=", -1, 5, false},
+        {"Q=Q=", -1, 2, false},
+        {"QR==", -1, 1, false},
+        {"QUJ=", -1, 2, false},
+        {"QU*D", -1, 2, false},
+        {"QU\xC3\xA9", -1, 2, false},
+        {"QQ===", -1, 5, false},
+        {"====", -1, 4, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mime_base64_info info;
+        bool ok = mime_base64_check(cases[i].text, strlen(cases[i].text), &info);
+        if (ok != (cases[i].octets >= 0))
+            fail_msg("%s", cases[i].text);
+        if (ok) {
+            assert_int_equal(info.octets, cases[i].octets);
+            assert_int_equal(info.canonical, cases[i].canonical);
+        } else {
+            assert_int_equal(info.fault_offset, cases[i].offset);
+            assert_non_null(info.fault);
+        }
+    }
+}
+
+/* Reads with pieces of `cap` bytes. */
+static void wrap_all(const char *text, size_t cap, buf *out)
+{
+    mime_base64_info info;
+    mime_base64_wrap w;
+    size_t n;
+    assert_true(mime_base64_check(text, strlen(text), &info));
+    mime_base64_wrap_init(&w, text, strlen(text), &info);
+    while (buf_reserve(out, cap) && (n = mime_base64_wrap_read(&w, out->data + out->len, cap)) > 0)
+        out->len += n;
+    assert_int_equal(out->len, info.wrapped);
+}
+
+static void base64_is_wrapped_the_same_however_it_is_cut(void **state)
+{
+    (void)state;
+    char octets[300], plain[401], messy[900], back[300];
+    for (size_t len = 0; len <= sizeof octets; len++) {
+        for (size_t i = 0; i < len; i++)
+            octets[i] = (char)(i * 7 + len);
+        size_t n = mime_base64_encode(octets, len, plain);
+        plain[n] = '\0';
+        size_t m = 0;
+        for (size_t i = 0; i < n && plain[i] != '=';
+             i++) { /* URL-safe, unpadded, broken anywhere */
+            messy[m++] = plain[i] == '+' ? '-' : plain[i] == '/' ? '_' : plain[i];
+            if (i % 5 == 4)
+                messy[m++] = '\n';
+        }
+        messy[m] = '\0';
+        buf a = BUF_INIT, b = BUF_INIT;
+        wrap_all(plain, 4096, &a);
+        wrap_all(messy, 1 + len % 7, &b);
+        assert_int_equal(a.len, b.len);
+        if (a.len)
+            assert_memory_equal(a.data, b.data, a.len);
+        for (size_t at = 0, column = 0; at < a.len; at++) {
+            column = a.data[at] == '\n' ? 0 : column + 1;
+            assert_true(column <= 77); /* 76 and the CR */
+        }
+        assert_int_equal(mime_base64_decode(a.data, a.len, back), len);
+        if (len)
+            assert_memory_equal(back, octets, len);
+        buf_free(&a);
+        buf_free(&b);
+    }
+}
+
+static void encode_all(mime_encoding encoding, const char *text, size_t len, size_t cap, buf *out)
+{
+    mime_encoder e;
+    size_t n;
+    mime_encoder_init(&e, encoding, text, len);
+    while (buf_reserve(out, cap) && (n = mime_encoder_read(&e, out->data + out->len, cap)) > 0)
+        out->len += n;
+}
+
+static void quoted_printable_is_right_to_the_byte(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *encoded;
+    } cases[] = {
+        {"", ""},
+        {"plain", "plain"},
+        {"a=b", "a=3Db"},
+        {"a\nb\r\nc\rd", "a\r\nb\r\nc\r\nd"},
+        {"end \n", "end=20\r\n"},
+        {"end\t", "end=09"},
+        {"in side", "in side"},
+        {".\n..\n.a", "=2E\r\n=2E.\r\n=2Ea"},
+        {"a.b", "a.b"},
+        {"From me\nfrom me\n From x\nFrom", "=46rom me\r\nfrom me\r\n From x\r\nFrom"},
+        {"é", "=C3=A9"},
+        {"\x01\x7F", "=01=7F"},
+        {"1234567890123456789012345678901234567890123456789012345678901234567890123456",
+         "123456789012345678901234567890123456789012345678901234567890123456789012345=\r\n6"},
+        {"12345678901234567890123456789012345678901234567890123456789012345678901234é",
+         "12345678901234567890123456789012345678901234567890123456789012345678901234=\r\n=C3=A9"},
+        {"123456789012345678901234567890123456789012345678901234567890123456789012345.x",
+         "123456789012345678901234567890123456789012345678901234567890123456789012345=\r\n=2Ex"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (size_t cap = 1; cap < 100; cap += 7) {
+            buf out = BUF_INIT;
+            encode_all(MIME_QUOTED_PRINTABLE, cases[i].text, strlen(cases[i].text), cap, &out);
+            assert_string_equal(buf_cstr(&out), cases[i].encoded);
+            buf_free(&out);
+        }
+    }
+}
+
+static void base64_of_a_text_has_crlf_line_ends(void **state)
+{
+    (void)state;
+    /* Line ends at every place of the 57 octets that make a line. */
+    for (size_t len = 0; len < 200; len++) {
+        char text[200], back[400];
+        buf expected = BUF_INIT, out = BUF_INIT, whole = BUF_INIT;
+        for (size_t i = 0; i < len; i++) {
+            text[i] = (i + len) % 3 == 0 ? '\n' : 'x';
+            buf_adds(&expected, text[i] == '\n' ? "\r\n" : "x");
+        }
+        encode_all(MIME_BASE64, text, len, 1 + len % 13, &out);
+        encode_all(MIME_BASE64, text, len, 4096, &whole);
+        assert_int_equal(out.len, whole.len);
+        size_t n = mime_base64_decode(out.data, out.len, back);
+        assert_int_equal(n, expected.len);
+        if (n)
+            assert_memory_equal(back, expected.data, n);
+        buf_free(&expected);
+        buf_free(&out);
+        buf_free(&whole);
+    }
+}
+
+static void the_smaller_encoding_is_chosen_and_its_size_known(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        mime_encoding encoding;
+        bool ends_line;
+    } cases[] = {
+        {"plain ASCII text\n", MIME_QUOTED_PRINTABLE, true},
+        {"plain ASCII text", MIME_QUOTED_PRINTABLE, false},
+        {"", MIME_QUOTED_PRINTABLE, false},
+        {"谢谢您的订单。", MIME_BASE64, true},
+        {"Grüße aus Köln, und alles Gute", MIME_QUOTED_PRINTABLE, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t size;
+        bool ends_line;
+        size_t len = strlen(cases[i].text);
+        buf out = BUF_INIT;
+        assert_int_equal(mime_encoding_choose(cases[i].text, len, &size, &ends_line),
+                         cases[i].encoding);
+        encode_all(cases[i].encoding, cases[i].text, len, 5, &out);
+        assert_int_equal(out.len, size);
+        assert_int_equal(ends_line, cases[i].ends_line);
+        buf_free(&out);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base64_is_checked),
+        cmocka_unit_test(base64_is_wrapped_the_same_however_it_is_cut),
+        cmocka_unit_test(quoted_printable_is_right_to_the_byte),
+        cmocka_unit_test(base64_of_a_text_has_crlf_line_ends),
+        cmocka_unit_test(the_smaller_encoding_is_chosen_and_its_size_known),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
