@@ -207,7 +207,7 @@ class Postern:
         else:
             with contextlib.suppress(AssertionError):
                 self.stop()
-            print(f"Postern's log:\n{self.log()}")
+            print(f"Postern (exit code {self._child.popen.poll()}), its log:\n{self.log()}")
 
     def _healthy(self):
         assert self._child.running(), f"it did not start:\n{self.log()}"

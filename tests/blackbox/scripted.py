@@ -217,11 +217,15 @@ class Session:
             self._sender, self._recipients = argument, []
 
     def _rcpt(self, argument):
-        if self._do("rcpt", argument):
+        if self._sender is None and not self.server.forgetful:
+            self.send(b"503 5.5.1 MAIL first\r\n")
+        elif self._do("rcpt", argument):
             self._recipients.append(argument[argument.find("<") + 1:argument.find(">")])
 
     def _data(self, argument):
-        if self._do("data"):
+        if not self._recipients and not self.server.forgetful:
+            self.send(b"554 5.5.1 no valid recipients\r\n")
+        elif self._do("data"):
             mail = Mail(self._sender, self._recipients)
             self.server.keep(mail)
             self._read_body(mail)
@@ -313,14 +317,16 @@ class ScriptedServer:
 
     certificate: offers STARTTLS, or with implicit=True speaks TLS from the first byte.
     users: {name: password}; offers AUTH with the mechanisms of `auth_mechanisms`.
+    forgetful: takes RCPT without MAIL, and DATA without a recipient.
     """
 
     def __init__(self, certificate=None, implicit=False, users=None, extensions=EXTENSIONS,
-                 auth_mechanisms="PLAIN LOGIN CRAM-MD5", ca=None, **script):
+                 auth_mechanisms="PLAIN LOGIN CRAM-MD5", ca=None, forgetful=False, **script):
         self.tls_context = certificate.context() if certificate else None
         self.implicit = implicit
         self.users = users or {}
         self.ca = ca
+        self.forgetful = forgetful
         self._extensions = list(extensions)
         self._mechanisms = auth_mechanisms
         queued = itertools.count(1)
