@@ -339,6 +339,10 @@ static const struct {
      "The file of ca= can't be read."},
     {CURLE_USE_SSL_FAILED, NULL, SMTP_CATEGORY_TLS, SMTP_BLAME_GATEWAY,
      "The relay does not offer STARTTLS here: try smtps:// on port 465; nothing is sent in clear."},
+    {CURLE_READ_ERROR, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
+     "The file of token_file must hold the token, and this process be allowed to read it."},
+    {CURLE_AUTH_ERROR, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
+     "The login could not be made with what this machine has: choose another mechanism (auth=)."},
     {CURLE_LOGIN_DENIED, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
      "No login that the relay offers works with these credentials: check them, and the mechanism "
      "(auth=)."},

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "smtp/classify.h"
+#include "smtp/result.h"
 
 /* Of the body, read at once. */
 #define CHUNK 16384
@@ -16,38 +17,35 @@
 #define TURN_BYTES ((size_t)256 * 1024)
 #define OUT_BYTES  ((size_t)64 * 1024)
 /* What a buffer may keep between transactions. */
-#define KEEP_BYTES ((size_t)128 * 1024)
+#define KEEP_BYTES ((size_t)32 * 1024)
 #define RESET_US   INT64_C(10000000)
 
-/* ---- ending
- * ------------------------------------------------------------------------------------------------
- */
+static void send_failed(smtp_session *s);
+
+/* ---- ending ---- */
 
 static const char *preset_name(const smtp_session *s)
 {
     return s->pool->relay->preset ? s->pool->relay->preset->name : NULL;
 }
 
-/* Takes the task off the session and ends it. What becomes of the session is the caller's to say,
- * before. */
-static void finish(smtp_session *s, smtp_task *t)
+/* Takes the task off the session and writes down what the session knows of it. The caller first
+ * says what becomes of the session, and then ends the task: whoever is called back finds the
+ * session free. */
+static smtp_task *settle(smtp_session *s)
 {
+    smtp_task *t = s->task;
+    if (!t)
+        return NULL;
     int64_t now = clock_us();
     smtp_timing *timing = &t->result->timing;
     if (s->envelope_since)
         timing->envelope = (s->body_since ? s->body_since : now) - s->envelope_since;
     if (s->body_since)
         timing->body = now - s->body_since;
-    smtp_session_tell_stage(s, t->result);
-    smtp_task_end(t);
-}
-
-static smtp_task *take_task(smtp_session *s)
-{
-    smtp_task *t = s->task;
+    memcpy(t->result->tls, s->tls, sizeof s->tls);
     s->task = NULL;
-    if (t)
-        t->session = NULL;
+    t->session = NULL;
     return t;
 }
 
@@ -58,24 +56,15 @@ static void drop_session(smtp_session *s)
     smtp_pool_lost(p, s);
 }
 
-static void explain_reply(smtp_session *s, smtp_task *t, smtp_stage stage, const smtp_reply *reply)
-{
-    smtp_fault *fault = &t->result->fault;
-    smtp_classify_reply(stage, reply, preset_name(s), fault);
-    free(fault->detail);
-    if (asprintf(&fault->detail, "The relay refused at %s: %d %s%s%s", smtp_stage_name(stage),
-                 reply->code, reply->enhanced, reply->enhanced[0] ? " " : "",
-                 reply->text ? reply->text : "") < 0)
-        fault->detail = NULL;
-}
-
 static void decide(smtp_session *s, smtp_task *t, smtp_stage stage, const smtp_reply *reply)
 {
     if (t->has_decisive)
         return;
     t->has_decisive = true;
     (void)smtp_reply_copy(&t->result->reply, reply);
-    explain_reply(s, t, stage, reply);
+    smtp_classify_reply(stage, reply, preset_name(s), &t->result->fault);
+    free(t->result->fault.detail);
+    t->result->fault.detail = smtp_refusal_detail(s->pool->relay, stage, reply);
 }
 
 /* The stage that the dialogue stands at: whose reply is awaited. */
@@ -89,12 +78,13 @@ static smtp_stage stage_of(const smtp_session *s)
     return s->cursor == 0 ? SMTP_STAGE_MAIL : SMTP_STAGE_RCPT;
 }
 
-/* Nothing was delivered on this session, and it was one that had idled: the relay may just have
- * ended it. */
-static bool may_try_again(const smtp_session *s, const smtp_task *t)
+/* The session was not opened for this task, so that the relay may have ended it before; it was
+ * closed, reset or 421; and nothing can have been delivered on it. */
+static bool may_try_again(const smtp_session *s, const smtp_task *t, CURLcode code)
 {
-    return s->served > 0 && !s->dot_sent && !t->second_try && !t->is_check &&
-           !s->pool->loop->stopping;
+    return (t->result->reused || s->rested) &&
+           (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) && !s->dot_sent &&
+           !t->has_decisive && !t->second_try && !t->is_check && !s->pool->loop->stopping;
 }
 
 /* The session broke, or talks nonsense, or says 421: it is closed, and the task ended or tried
@@ -103,9 +93,8 @@ static void broken(smtp_session *s, CURLcode code, const smtp_reply *reply, cons
 {
     smtp_pool *p = s->pool;
     smtp_stage stage = s->task ? stage_of(s) : SMTP_STAGE_NONE;
-    bool again = s->task && may_try_again(s, s->task) && code != CURLE_WEIRD_SERVER_REPLY &&
-                 !s->task->has_decisive;
-    smtp_task *t = take_task(s);
+    bool again = s->task && may_try_again(s, s->task, code);
+    smtp_task *t = settle(s);
     bool unknown = s->dot_sent && !reply;
 
     smtp_session_close(s);
@@ -133,22 +122,21 @@ static void broken(smtp_session *s, CURLcode code, const smtp_reply *reply, cons
                           "sent again.";
         }
         smtp_transcript_addf(&t->transcript, '*', "%s", what);
-        finish(s, t);
     }
     smtp_pool_lost(p, s);
+    if (t)
+        smtp_task_end(t);
 }
 
 void smtp_dialogue_abort(smtp_session *s, CURLcode code, const char *what)
 {
-    s->served = 0; /* no second try */
     broken(s, code, NULL, what);
 }
 
-/* ---- sending
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- sending ---- */
 
-static void log_command(smtp_session *s, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void log_command(smtp_session *s,
+                                                              const char *format, ...)
 {
     buf text = BUF_INIT;
     va_list args;
@@ -219,7 +207,7 @@ static void send_body(smtp_session *s)
         }
         given += s->out.len - s->out_at;
         if (!smtp_dialogue_flush(s)) {
-            broken(s, CURLE_SEND_ERROR, NULL, "the relay closed the connection");
+            send_failed(s);
             return;
         }
     } while (s->out.len == 0 && !s->source_ended && given < TURN_BYTES);
@@ -274,23 +262,13 @@ static bool put(smtp_session *s)
         return false;
     }
     if (!smtp_dialogue_flush(s)) {
-        broken(s, CURLE_SEND_ERROR, NULL, "the relay closed the connection");
+        send_failed(s);
         return false;
     }
     return true;
 }
 
-/* ---- what is refused before anything is said
- * ------------------------------------------------------------------ */
-
-static bool is_clean(const char *address)
-{
-    for (const char *c = address; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7F)
-            return false;
-    }
-    return true;
-}
+/* ---- what is refused before anything is said ---- */
 
 static void refuse(smtp_task *t, smtp_category category, const char *hint, char *detail)
 {
@@ -305,14 +283,6 @@ static bool is_refused_here(const smtp_session *s, smtp_task *t)
 {
     const smtp_transaction *w = &t->what;
     char *detail = NULL;
-    bool clean = is_clean(w->reverse_path);
-    for (size_t i = 0; i < w->recipient_count; i++)
-        clean = clean && is_clean(w->recipients[i]);
-    if (!clean) {
-        refuse(t, SMTP_CATEGORY_PROTOCOL, NULL,
-               strdup("An address of the envelope holds a control character."));
-        return true;
-    }
     if (w->utf8 && !s->caps.utf8) {
         refuse(
             t, SMTP_CATEGORY_RECIPIENT,
@@ -337,17 +307,18 @@ static bool is_refused_here(const smtp_session *s, smtp_task *t)
     return false;
 }
 
-/* ---- the dialogue
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- the dialogue ---- */
 
 static void rest(smtp_session *s)
 {
     smtp_timer_stop(&s->pool->loop->timers, &s->timer);
     if (s->out.cap > KEEP_BYTES)
         buf_free(&s->out);
-    s->served++;
-    smtp_pool_ready(s->pool, s);
+    /* More than was asked for: its replies can't be told apart any more. */
+    if (smtp_reply_pending(s->parser))
+        drop_session(s);
+    else
+        smtp_pool_ready(s->pool, s);
 }
 
 static void on_reset_timeout(smtp_timer *timer)
@@ -358,18 +329,16 @@ static void on_reset_timeout(smtp_timer *timer)
 /* After a refused transaction. The task has ended by then, or ends now. */
 static void reset(smtp_session *s)
 {
-    smtp_task *t = take_task(s);
+    smtp_task *t = settle(s);
     s->state = SMTP_RESET;
     s->timer.fire = on_reset_timeout;
     smtp_timer_set(&s->pool->loop->timers, &s->timer, clock_us() + RESET_US);
     buf_adds(&s->out, "RSET\r\n");
     bool ok = buf_ok(&s->out) && smtp_dialogue_flush(s);
-    if (t) {
-        t->result->outcome = SMTP_NOT_SENT;
-        finish(s, t);
-    }
     if (!ok)
         drop_session(s);
+    if (t)
+        smtp_task_end(t);
 }
 
 void smtp_dialogue_begin(smtp_session *s, smtp_task *t)
@@ -396,21 +365,14 @@ void smtp_dialogue_begin(smtp_session *s, smtp_task *t)
     s->dot = (smtp_dot){0};
     s->envelope_since = now;
     s->body_since = 0;
-    if (t->is_check && !t->what.reverse_path) {
-        (void)take_task(s);
+    if ((t->is_check && !t->what.reverse_path) || is_refused_here(s, t)) {
         s->envelope_since = 0;
-        finish(s, t);
-        smtp_session_quit(s);
-        smtp_pool_lost(s->pool, s);
-        return;
-    }
-    if (is_refused_here(s, t)) {
-        (void)take_task(s);
-        s->envelope_since = 0;
-        finish(s, t);
+        (void)settle(s);
         rest(s);
+        smtp_task_end(t);
         return;
     }
+    s->served++;
     add_commands(s);
     (void)put(s);
 }
@@ -476,40 +438,55 @@ static void on_data_reply(smtp_session *s, const smtp_reply *reply)
     }
 }
 
-static void end_check(smtp_session *s, smtp_reply *reply)
+static void end_check(smtp_session *s, const smtp_reply *reply)
 {
-    smtp_task *t = take_task(s);
-    smtp_result *r = t->result;
     bool ok = reply->code / 100 == 2;
-    smtp_step *steps = realloc(r->steps, (r->step_count + 1) * sizeof *steps);
-    if (steps) {
-        r->steps = steps;
-        steps[r->step_count] = (smtp_step){
-            .stage = SMTP_STAGE_MAIL, .ok = ok, .took_us = clock_us() - s->envelope_since};
-        (void)smtp_reply_copy(&steps[r->step_count++].reply, reply);
+    smtp_step *step = smtp_result_step(s->task->result);
+
+    if (step) {
+        step->stage = SMTP_STAGE_MAIL;
+        step->ok = ok;
+        step->took_us = clock_us() - s->envelope_since;
+        (void)smtp_reply_copy(&step->reply, reply);
     }
     if (!ok)
-        decide(s, t, SMTP_STAGE_MAIL, reply);
-    r->outcome = SMTP_NOT_SENT;
-    finish(s, t);
-    smtp_session_quit(s);
-    smtp_pool_lost(s->pool, s);
+        decide(s, s->task, SMTP_STAGE_MAIL, reply);
+    reset(s);
+}
+
+/* 25y or a refusal: what MAIL and RCPT can be answered with. Anything else shows that the two sides
+ * are not at the same place of the dialogue. */
+static bool fits_command(const smtp_reply *reply)
+{
+    return reply->code / 10 == 25 || reply->code >= 400;
 }
 
 static void on_envelope_reply(smtp_session *s, smtp_reply *reply)
 {
     smtp_task *t = s->task;
     size_t which = s->cursor, last = t->what.recipient_count + 1;
+    if (reply->code / 100 == 3 && which < last) {
+        broken(s, CURLE_WEIRD_SERVER_REPLY, NULL, "the reply makes no sense here");
+        return;
+    }
     if (which == 0) {
         if (t->is_check) {
             end_check(s, reply);
             return;
         }
-        if (reply->code / 100 != 2) {
+        if (!fits_command(reply)) {
+            broken(s, CURLE_WEIRD_SERVER_REPLY, NULL, "the reply to MAIL makes no sense");
+            return;
+        }
+        if (reply->code >= 400) {
             s->mail_refused = true;
             decide(s, t, SMTP_STAGE_MAIL, reply);
         }
     } else if (which < last && !s->mail_refused) {
+        if (!fits_command(reply)) {
+            broken(s, CURLE_WEIRD_SERVER_REPLY, NULL, "the reply to RCPT makes no sense");
+            return;
+        }
         note_recipient(s, which - 1, reply);
     }
     s->cursor++;
@@ -534,25 +511,23 @@ static void on_final_reply(smtp_session *s, smtp_reply *reply)
     smtp_task *t = s->task;
     bool whole = s->source_ended && s->out.len == 0;
     if (reply->code / 100 == 2 && whole) {
-        smtp_result *r = take_task(s)->result;
+        smtp_result *r = t->result;
         r->outcome = s->accepted == r->recipient_count ? SMTP_SENT : SMTP_PARTIAL;
         r->reply = *reply;
         *reply = (smtp_reply){0};
-        finish(s, t);
+        (void)settle(s);
         rest(s);
+        smtp_task_end(t);
     } else if (reply->code >= 400) {
         decide(s, t, SMTP_STAGE_BODY, reply);
-        (void)take_task(s);
-        t->result->outcome = SMTP_NOT_SENT;
+        (void)settle(s);
         /* A relay that refuses in the middle still waits for the rest: that session is done with.
          */
-        if (!whole)
-            smtp_session_close(s);
-        finish(s, t);
         if (whole)
             rest(s);
         else
-            smtp_pool_lost(s->pool, s);
+            drop_session(s);
+        smtp_task_end(t);
     } else {
         broken(s, CURLE_WEIRD_SERVER_REPLY, NULL, "the reply to the message makes no sense");
     }
@@ -583,9 +558,7 @@ static void on_reply(smtp_session *s, smtp_reply *reply)
     }
 }
 
-/* ---- events
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- events ---- */
 
 static void gone(smtp_session *s, CURLcode code, const char *what)
 {
@@ -638,6 +611,15 @@ static void read_all(smtp_session *s)
     }
 }
 
+/* What the relay said before it closed counts more than that it did: a 552 in the middle of the
+ * body, a 421. */
+static void send_failed(smtp_session *s)
+{
+    read_all(s);
+    if (s->state != SMTP_DEAD)
+        gone(s, CURLE_SEND_ERROR, "the relay closed the connection");
+}
+
 void smtp_dialogue_event(smtp_session *s, bool readable, bool writable)
 {
     if (readable)
@@ -647,5 +629,5 @@ void smtp_dialogue_event(smtp_session *s, bool readable, bool writable)
     if (s->state == SMTP_SENDING)
         send_body(s);
     else if (!smtp_dialogue_flush(s))
-        gone(s, CURLE_SEND_ERROR, "the relay closed the connection");
+        send_failed(s);
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "smtp/classify.h"
+#include "smtp/envelope.h"
 
 #define EVENTS 256
 /* What epoll gives back: the wake-up, a socket that is libcurl's at the moment, or a session's
@@ -18,19 +19,13 @@
 #define WAKE_TAG (UINT64_C(1) << 63)
 #define CURL_TAG (UINT64_C(1) << 62)
 /* After a relay has refused a further session while others work, none is asked for so long. */
-#define FULL_US INT64_C(5000000)
+#define FULL_US  INT64_C(5000000)
+#define STOPPING "the gateway is shutting down"
 
 #define MEMBER_OF(pointer, type, member)                                                           \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-/* ---- tasks
- * --------------------------------------------------------------------------------------------------
- */
-
-smtp_task *smtp_task_create(void)
-{
-    return calloc(1, sizeof(smtp_task));
-}
+/* ---- tasks ---- */
 
 void smtp_task_free(smtp_task *t)
 {
@@ -102,9 +97,7 @@ static void unqueue(smtp_pool *p, smtp_task *t)
     atomic_store_explicit(&p->waiting_now, p->waiting, memory_order_relaxed);
 }
 
-/* ---- pools
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- pools ---- */
 
 static void pump(smtp_pool *p);
 
@@ -121,6 +114,11 @@ smtp_pool *smtp_loop_pool(const smtp_loop *l, const smtp_relay *relay)
     return p;
 }
 
+unsigned smtp_loop_share(const smtp_loop *l, const smtp_relay *relay)
+{
+    return relay->sessions / l->loops + (l->index < relay->sessions % l->loops ? 1 : 0);
+}
+
 static smtp_pool *get_pool(smtp_loop *l, const smtp_relay *relay)
 {
     smtp_pool *p = smtp_loop_pool(l, relay);
@@ -128,8 +126,8 @@ static smtp_pool *get_pool(smtp_loop *l, const smtp_relay *relay)
         return p;
     p->loop = l;
     p->relay = relay;
-    p->cap = relay->sessions / l->loops;
-    if (p->cap == 0)
+    p->cap = smtp_loop_share(l, relay);
+    if (p->cap == 0) /* a check's only, which has a session of its own anyway */
         p->cap = 1;
     p->retry.fire = on_retry;
     atomic_store_explicit(&p->next, atomic_load(&l->pools), memory_order_relaxed);
@@ -161,11 +159,19 @@ static void drop_idle(smtp_pool *p, smtp_session *s)
     atomic_fetch_sub_explicit(&p->idle_now, 1, memory_order_relaxed);
 }
 
+/* Sends an open session away. */
 static void quit(smtp_pool *p, smtp_session *s)
 {
     drop_idle(p, s);
+    p->leaving++;
     smtp_session_quit(s);
     smtp_pool_lost(p, s);
+}
+
+void smtp_pool_left(smtp_pool *p)
+{
+    p->leaving--;
+    pump(p);
 }
 
 static void on_idle_timeout(smtp_timer *timer)
@@ -188,11 +194,11 @@ static void give_work(smtp_pool *p)
     }
 }
 
-static void fail_waiting(smtp_pool *p, const smtp_fault *fault, const smtp_reply *reply,
-                         const smtp_transcript *lines)
+/* Fails those that waited at `since` already. What a callback brings comes by the inbox, later. */
+static void fail_waiting(smtp_pool *p, int64_t since, const smtp_fault *fault,
+                         const smtp_reply *reply, const smtp_transcript *lines)
 {
-    /* Those that wait now: what a callback brings comes by the inbox, later. */
-    while (p->first) {
+    while (p->first && p->first->submitted <= since) {
         smtp_task *t = p->first;
         unqueue(p, t);
         fail_task(t, fault, reply, lines);
@@ -208,7 +214,7 @@ static void no_memory(smtp_fault *fault)
  * there is only one try at a time: eight wrong logins at once may lock an account. */
 static void open_more(smtp_pool *p)
 {
-    while (p->waiting > p->opening && p->open + p->opening < p->cap &&
+    while (p->waiting > p->opening && p->open + p->opening + p->replacing + p->leaving < p->cap &&
            (p->open > 0 || p->opening == 0)) {
         if (clock_us() < p->full_until && p->open + p->opening > 0) {
             smtp_timer_set(&p->loop->timers, &p->retry, p->full_until);
@@ -225,7 +231,7 @@ static void open_more(smtp_pool *p)
         if (p->open + p->opening == 0) {
             smtp_fault fault = {0};
             no_memory(&fault);
-            fail_waiting(p, &fault, NULL, NULL);
+            fail_waiting(p, clock_us(), &fault, NULL, NULL);
         }
         return;
     }
@@ -254,12 +260,14 @@ void smtp_pool_ready(smtp_pool *p, smtp_session *s)
             return;
         }
     }
-    if (l->stopping || (l->session_transactions && s->served >= l->session_transactions)) {
+    if (l->stopping || s->last ||
+        (l->session_transactions && s->served >= l->session_transactions)) {
         quit(p, s);
         return;
     }
     push_idle(p, s);
     pump(p);
+    s->rested = s->rested || s->state == SMTP_IDLE;
 }
 
 void smtp_pool_lost(smtp_pool *p, smtp_session *s)
@@ -285,7 +293,8 @@ void smtp_pool_refused(smtp_pool *p, smtp_session *s, const smtp_fault *fault)
     } else if (p->open + p->opening > 0) {
         p->full_until = clock_us() + FULL_US;
     } else {
-        fail_waiting(p, fault, reply, &s->opening);
+        /* Who came later than this try began gets one of its own. */
+        fail_waiting(p, s->begun, fault, reply, &s->opening);
     }
     pump(p);
 }
@@ -307,9 +316,7 @@ void smtp_pool_again(smtp_pool *p, smtp_task *t)
     fail_task(t, &fault, NULL, NULL);
 }
 
-/* ---- deadlines
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- deadlines ---- */
 
 static void time_out(smtp_task *t, smtp_stage stage, const smtp_transcript *lines)
 {
@@ -341,9 +348,9 @@ static void on_deadline(smtp_timer *timer)
         return;
     }
     if (s) {
+        smtp_session_fail_step(s);
         s->task = NULL;
         t->session = NULL;
-        p->opening--;
         smtp_session_close(s);
         time_out(t, s->stage, &s->opening);
         pump(p);
@@ -355,23 +362,25 @@ static void on_deadline(smtp_timer *timer)
     time_out(t, s && p->open == 0 ? s->stage : SMTP_STAGE_NONE, s ? &s->opening : NULL);
 }
 
-/* ---- libcurl's side of epoll
- * ------------------------------------------------------------------------------------------ */
+/* ---- libcurl's side of epoll ---- */
 
-static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *known)
+static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *unused)
 {
     smtp_loop *l = ctx;
     struct epoll_event event = {.data.u64 = CURL_TAG | (uint32_t)fd};
     (void)easy;
+    (void)unused;
     if (what == CURL_POLL_REMOVE) {
         (void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL); /* it may be closed already */
         return 0;
     }
     event.events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) |
                    (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
-    if (epoll_ctl(l->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0)
-        return -1;
-    return curl_multi_assign(l->multi, fd, l) == CURLM_OK ? 0 : -1;
+    /* A number may have been closed and given again without a word. */
+    int done = epoll_ctl(l->epoll, EPOLL_CTL_MOD, fd, &event);
+    if (done != 0 && errno == ENOENT)
+        done = epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &event);
+    return done;
 }
 
 static int on_curl_timer(CURLM *multi, long ms, void *ctx)
@@ -433,9 +442,7 @@ void smtp_loop_unwatch(smtp_session *s)
     s->watched = false;
 }
 
-/* ---- the thread
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- the thread ---- */
 
 static void accept_task(smtp_loop *l, smtp_task *t)
 {
@@ -450,6 +457,14 @@ static void accept_task(smtp_loop *l, smtp_task *t)
     if (l->stopping) {
         smtp_classify_curl(SMTP_STAGE_NONE, CURLE_ABORTED_BY_CALLBACK, NULL, NULL, &fault);
         fail_task(t, &fault, NULL, NULL);
+        return;
+    }
+    const char *wrong = t->is_check ? NULL : smtp_envelope_fault(&t->what, &fault.category);
+    if (wrong) {
+        fault.blame = SMTP_BLAME_MESSAGE;
+        fault.detail = strdup(wrong);
+        fail_task(t, &fault, NULL, NULL);
+        free(fault.detail);
         return;
     }
     t->deadline.fire = on_deadline;
@@ -470,20 +485,20 @@ static void stop_pool(smtp_pool *p)
         .category = SMTP_CATEGORY_TEMPORARY, .blame = SMTP_BLAME_RELAY, .retryable = true};
     char detail[] = "The gateway is shutting down.";
     fault.detail = detail;
-    fail_waiting(p, &fault, NULL, NULL);
+
+    fail_waiting(p, INT64_MAX, &fault, NULL, NULL);
     for (smtp_session *s = p->sessions, *next; s; s = next) {
         next = s->next;
         smtp_task *t = s->task;
         if (s->state == SMTP_OPENING) {
-            p->opening--;
             s->task = NULL;
             smtp_session_close(s);
             if (t) {
                 t->session = NULL;
                 fail_task(t, &fault, NULL, &s->opening);
             }
-        } else if (t) {
-            smtp_dialogue_abort(s, CURLE_ABORTED_BY_CALLBACK, "the gateway is shutting down");
+        } else if (t && !s->dot_sent) { /* else the grace is for its reply */
+            smtp_dialogue_abort(s, CURLE_ABORTED_BY_CALLBACK, STOPPING);
         } else if (s->state == SMTP_IDLE || s->state == SMTP_RESET) {
             quit(p, s);
         }
@@ -578,16 +593,18 @@ static void *run(void *ctx)
         free_dead(l);
     }
     for (smtp_pool *p = atomic_load(&l->pools); p; p = atomic_load(&p->next)) {
-        while (p->sessions)
-            smtp_session_close(p->sessions);
+        while (p->sessions) {
+            if (p->sessions->task)
+                smtp_dialogue_abort(p->sessions, CURLE_ABORTED_BY_CALLBACK, STOPPING);
+            else
+                smtp_session_close(p->sessions);
+        }
     }
     free_dead(l);
     return NULL;
 }
 
-/* ---- from other threads
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- from other threads ---- */
 
 static void wake(const smtp_loop *l)
 {
@@ -653,11 +670,13 @@ static bool set_up(smtp_loop *l)
            curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, 100000L) == CURLM_OK;
 }
 
-smtp_loop *smtp_loop_create(const smtp_sender_options *options, unsigned loops, char **error)
+smtp_loop *smtp_loop_create(const smtp_sender_options *options, unsigned index, unsigned loops,
+                            char **error)
 {
     smtp_loop *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
+    l->index = index;
     l->loops = loops;
     l->idle_us = options->idle_us;
     l->session_transactions = options->session_transactions;

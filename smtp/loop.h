@@ -26,8 +26,7 @@ typedef struct smtp_pool smtp_pool;
 typedef struct smtp_session smtp_session;
 typedef struct smtp_task smtp_task;
 
-/* ---- a transaction, or a check, on its way
- * ------------------------------------------------------------ */
+/* ---- a transaction, or a check, on its way ---- */
 
 struct smtp_task {
     smtp_task *next;       /* in the inbox, or in the pool's queue */
@@ -45,18 +44,21 @@ struct smtp_task {
     bool has_decisive;   /* result->reply is set */
 };
 
-/* ---- one relay's sessions and queue
- * --------------------------------------------------------------------- */
+/* ---- one relay's sessions and queue ---- */
 
 struct smtp_pool {
     _Atomic(smtp_pool *) next; /* of the loop; never taken out */
     smtp_loop *loop;
     const smtp_relay *relay;
     unsigned cap;
-    smtp_task *first, *last;         /* waiting, oldest first */
-    smtp_session *sessions;          /* all of them */
-    smtp_session *idle;              /* the last used first */
-    unsigned waiting, opening, open; /* open: idle or at work */
+    smtp_task *first, *last; /* waiting, oldest first */
+    smtp_session *sessions;  /* all of them */
+    smtp_session *idle;      /* the last used first */
+    unsigned waiting;
+    unsigned opening;   /* for whoever waits */
+    unsigned replacing; /* being opened for one transaction's second try */
+    unsigned open;      /* idle or at work */
+    unsigned leaving;   /* QUIT was said; they count for the cap while the relay has them */
     bool pumping;
     int64_t full_until; /* no further session before: the relay refused one while others worked */
     smtp_timer retry;   /* at full_until, while transactions wait */
@@ -65,8 +67,7 @@ struct smtp_pool {
     atomic_ullong open_now, idle_now, waiting_now;
 };
 
-/* ---- a session
- * --------------------------------------------------------------------------------------------- */
+/* ---- a session ---- */
 
 typedef enum smtp_state {
     SMTP_OPENING,  /* libcurl's: resolve to AUTH */
@@ -88,8 +89,10 @@ struct smtp_session {
     int fd; /* in our epoll; -1: not (yet) */
     bool watched, wants_out;
     smtp_task *task;
-    bool bound; /* opened for `task` alone */
-    unsigned served;
+    bool bound;       /* opened for `task` alone */
+    bool last;        /* a check's: it serves nobody else */
+    bool rested;      /* it has idled since it was opened, and may have gone stale by now */
+    unsigned served;  /* transactions */
     smtp_timer timer; /* of idling, quitting, resetting */
 
     /* opening */
@@ -97,7 +100,9 @@ struct smtp_session {
     int64_t begun, stage_since, ready;
     smtp_reply stage_reply;
     char *stage_detail;
+    bool asked_ehlo; /* the last command was EHLO */
     bool authenticated;
+    bool garbage; /* what came is not SMTP */
     smtp_caps caps;
     smtp_transcript opening; /* its lines, until the first transaction takes them */
     char error[CURL_ERROR_SIZE];
@@ -118,7 +123,7 @@ struct smtp_session {
 };
 
 struct smtp_loop {
-    unsigned loops; /* of the sender: they share a relay's sessions */
+    unsigned index, loops; /* of the sender: they share a relay's sessions */
     pthread_t thread;
     bool started;
     int epoll, wake;
@@ -141,7 +146,10 @@ struct smtp_loop {
 };
 
 /* loop.c */
-smtp_loop *smtp_loop_create(const smtp_sender_options *options, unsigned loops, char **error);
+smtp_loop *smtp_loop_create(const smtp_sender_options *options, unsigned index, unsigned loops,
+                            char **error);
+/* How many sessions to the relay are this loop's share; 0: its transactions go to other loops. */
+unsigned smtp_loop_share(const smtp_loop *l, const smtp_relay *relay);
 /* The relay's pool; NULL: it has none here yet. From any thread. */
 smtp_pool *smtp_loop_pool(const smtp_loop *l, const smtp_relay *relay);
 bool smtp_loop_submit(smtp_loop *l, smtp_task *t);   /* false: the loop stops */
@@ -149,7 +157,6 @@ void smtp_loop_stop(smtp_loop *l, int64_t grace_us); /* asks; the thread ends by
 void smtp_loop_join(smtp_loop *l);
 void smtp_loop_free(smtp_loop *l);
 
-smtp_task *smtp_task_create(void);
 void smtp_task_free(smtp_task *t);
 
 /* Ends a task: its callback is called, and the task freed. */
@@ -157,7 +164,8 @@ void smtp_task_end(smtp_task *t);
 
 /* The pool's side of a session's life. */
 void smtp_pool_ready(smtp_pool *p, smtp_session *s); /* open, or done with a transaction */
-void smtp_pool_lost(smtp_pool *p, smtp_session *s);  /* an open one was closed, or says QUIT */
+void smtp_pool_lost(smtp_pool *p, smtp_session *s);  /* an open one was closed */
+void smtp_pool_left(smtp_pool *p);                   /* one that said QUIT was closed */
 void smtp_pool_refused(smtp_pool *p, smtp_session *s,
                        const smtp_fault *fault);  /* could not be opened */
 void smtp_pool_again(smtp_pool *p, smtp_task *t); /* the task's second try */
@@ -172,7 +180,8 @@ void smtp_session_opened(smtp_session *s, CURLcode code);        /* libcurl has 
 void smtp_session_close(smtp_session *s); /* the socket, at once; the task must be off */
 void smtp_session_free(smtp_session *s);
 void smtp_session_quit(smtp_session *s);
-void smtp_session_tell_stage(smtp_session *s, smtp_result *result); /* tls, times */
+/* A check's session is given up while it is opened: the present step has failed. */
+void smtp_session_fail_step(smtp_session *s);
 
 /* dialogue.c */
 void smtp_dialogue_begin(smtp_session *s, smtp_task *t);

@@ -12,16 +12,19 @@
 #define ADDRESS "the full address"
 
 #define QQ_HINT                                                                                    \
-    "QQ Mail wants the 16-letter authorization code (授权码) made in its settings under POP3/SMTP, " \
-    "not the QQ password, and the full address as user; changing the QQ password voids every code."
+    "QQ Mail wants the 16-letter authorization code (授权码) made in its settings under "       \
+    "POP3/SMTP, "                                                                                  \
+    "not the QQ password, and the full address as user; changing the QQ password voids every "     \
+    "code."
 #define EXMAIL_HINT                                                                                \
     "Tencent Exmail wants the full address as user and, where client passwords are switched on, "  \
     "the client-only password (客户端专用密码) instead of the login password."
-#define NETEASE_HINT                                                                               \
-    "NetEase wants the client authorization code (客户端授权码) made in the mailbox's POP3/SMTP "  \
+#define NETEASE_HINT                                                                                    \
+    "NetEase wants the client authorization code (客户端授权码) made in the mailbox's POP3/SMTP " \
     "settings, not the login password, and the full address as user."
 #define GMAIL_HINT                                                                                 \
-    "Gmail wants the full address and a 16-letter app password (which needs 2-step verification), " \
+    "Gmail wants the full address and a 16-letter app password (which needs 2-step "               \
+    "verification), "                                                                              \
     "not the account's password; or XOAUTH2 with token_file."
 #define OUTLOOK_HINT                                                                               \
     "Outlook.com takes no passwords for SMTP any more: use XOAUTH2 with token_file."
@@ -43,8 +46,7 @@
 #define MAILGUN_HINT                                                                               \
     "Mailgun wants an SMTP credential of the domain (postmaster@domain), not the API key; EU "     \
     "accounts need region=eu."
-#define SES_HINT                                                                                   \
-    "Amazon SES wants SMTP credentials made for this region, not the IAM access keys."
+#define SES_HINT "Amazon SES wants SMTP credentials made for this region, not the IAM access keys."
 #define POSTMARK_HINT                                                                              \
     "Postmark wants the Server API token as user and as password; check that the server is not "   \
     "set to another stream or disabled."
@@ -56,7 +58,8 @@
     "Zoho wants the full address and, with two-factor login, an app-specific password; the data "  \
     "centre must be the account's (region=eu, in, com.cn, …)."
 #define YANDEX_HINT                                                                                \
-    "Yandex wants an app password, after mail clients have been allowed in the mailbox's settings."
+    "Yandex wants an app password, after mail clients have been allowed in the mailbox's "         \
+    "settings."
 #define ICLOUD_HINT                                                                                \
     "iCloud wants the full iCloud address (not an alias or own domain) and an app-specific "       \
     "password."

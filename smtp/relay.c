@@ -47,7 +47,8 @@ static void wipe(char *s)
     free(s);
 }
 
-/* --- pieces ------------------------------------------------------------------------------------ */
+/* --- pieces ------------------------------------------------------------------------------------
+ */
 
 static int hex_value(char c)
 {
@@ -162,16 +163,16 @@ static char *read_secret(reading *p, const char *path)
     return exact;
 }
 
-/* --- options ----------------------------------------------------------------------------------- */
+/* --- options -----------------------------------------------------------------------------------
+ */
 
 static bool set_tls(reading *p, const char *value)
 {
     static const struct {
         const char *word;
         smtp_tls tls;
-    } modes[] = {{"none", SMTP_TLS_NONE},
-                 {"starttls", SMTP_TLS_STARTTLS},
-                 {"implicit", SMTP_TLS_IMPLICIT}};
+    } modes[] = {
+        {"none", SMTP_TLS_NONE}, {"starttls", SMTP_TLS_STARTTLS}, {"implicit", SMTP_TLS_IMPLICIT}};
 
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
         if (strcmp(modes[i].word, value) == 0) {
@@ -308,7 +309,8 @@ static bool read_options(reading *p, const char *query)
     return true;
 }
 
-/* --- parts of the URL -------------------------------------------------------------------------- */
+/* --- parts of the URL --------------------------------------------------------------------------
+ */
 
 static bool read_scheme(reading *p, const char *s, size_t len)
 {
@@ -424,7 +426,8 @@ static bool read_url(reading *p, const char *url)
     return read_host(p, host, host_len) && (!query || read_options(p, query + 1));
 }
 
-/* --- what only the whole tells ----------------------------------------------------------------- */
+/* --- what only the whole tells -----------------------------------------------------------------
+ */
 
 /* Fills in what a preset knows. */
 static bool apply_preset(reading *p)
@@ -466,8 +469,7 @@ static bool check_credentials(reading *p)
     smtp_relay *r = p->relay;
     const char *auth = p->auth_written;
     bool none = auth && strcmp(auth, "none") == 0;
-    bool bearer =
-        auth && (strcmp(auth, "XOAUTH2") == 0 || strcmp(auth, "OAUTHBEARER") == 0);
+    bool bearer = auth && (strcmp(auth, "XOAUTH2") == 0 || strcmp(auth, "OAUTHBEARER") == 0);
     bool ticket = auth && (strcmp(auth, "EXTERNAL") == 0 || strcmp(auth, "GSSAPI") == 0);
 
     if (p->password_file && r->password)
@@ -487,11 +489,11 @@ static bool check_credentials(reading *p)
     if (r->token_file && r->password)
         return fault(p, "there is a password and a token_file: which one?");
     if (bearer && !r->token_file)
-        return fault(p, "auth=%s needs a token_file",
-                     auth[0] == 'X' ? "xoauth2" : "oauthbearer");
+        return fault(p, "auth=%s needs a token_file", auth[0] == 'X' ? "xoauth2" : "oauthbearer");
     if (!r->user) {
         if (r->password || r->token_file)
-            return fault(p, "there is a %s without a user", r->password ? "password" : "token_file");
+            return fault(p, "there is a %s without a user",
+                         r->password ? "password" : "token_file");
         return !(auth && !none) || fault(p, "auth pins a mechanism, but there is no user");
     }
     if (ticket && auth[0] == 'E' && r->password)

@@ -57,6 +57,6 @@ unsigned smtp_relay_port(const smtp_relay *r);
 smtp_tls smtp_relay_tls(const smtp_relay *r);
 /* "gmail", also where a plain URL names a preset's host; NULL: none. */
 const char *smtp_relay_preset(const smtp_relay *r);
-const char *smtp_relay_user(const smtp_relay *r);   /* NULL: no credentials */
+const char *smtp_relay_user(const smtp_relay *r); /* NULL: no credentials */
 
 #endif

@@ -1,6 +1,11 @@
-#include "smtp/sender.h"
+#include "smtp/result.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Of a reply's text, in a fault's sentence. */
+#define QUOTE_MAX 200
 
 static const char *const stages[SMTP_STAGE_COUNT] = {
     [SMTP_STAGE_NONE] = "none",         [SMTP_STAGE_RESOLVE] = "resolve",
@@ -34,6 +39,52 @@ const char *smtp_stage_name(smtp_stage s)
 const char *smtp_category_name(smtp_category c)
 {
     return categories[c];
+}
+
+smtp_result *smtp_result_create(size_t recipient_count)
+{
+    smtp_result *r = calloc(1, sizeof *r);
+
+    if (!r)
+        return NULL;
+    r->outcome = SMTP_NOT_SENT;
+    if (recipient_count == 0)
+        return r;
+    r->recipients = calloc(recipient_count, sizeof *r->recipients);
+    if (!r->recipients) {
+        free(r);
+        return NULL;
+    }
+    r->recipient_count = recipient_count;
+    return r;
+}
+
+smtp_step *smtp_result_step(smtp_result *r)
+{
+    smtp_step *steps = realloc(r->steps, (r->step_count + 1) * sizeof *steps);
+
+    if (!steps)
+        return NULL;
+    r->steps = steps;
+    steps[r->step_count] = (smtp_step){0};
+    return &steps[r->step_count++];
+}
+
+char *smtp_refusal_detail(const smtp_relay *relay, smtp_stage stage, const smtp_reply *reply)
+{
+    const char *text = reply->text ? reply->text : "";
+    size_t line = strcspn(text, "\n");
+    size_t len = line < QUOTE_MAX ? line : QUOTE_MAX;
+    char *detail = NULL;
+
+    while (len < line && len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80)
+        len--; /* not in the middle of a character */
+    if (asprintf(&detail, "%s:%u refused at %s: %d%s%s%s%.*s%s", smtp_relay_host(relay),
+                 smtp_relay_port(relay), smtp_stage_name(stage), reply->code,
+                 reply->enhanced[0] ? " " : "", reply->enhanced, len > 0 ? " " : "", (int)len, text,
+                 text[len] ? " …" : "") < 0)
+        return NULL;
+    return detail;
 }
 
 void smtp_result_free(smtp_result *r)

@@ -1,16 +1,15 @@
 #include "smtp/sender.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "smtp/loop.h"
+#include "smtp/result.h"
 
 #define THREADS_MAX 64
 
 struct smtp_sender {
     smtp_loop *loops[THREADS_MAX];
     unsigned count;
-    atomic_uint turn;
     atomic_bool stopping;
 };
 
@@ -24,7 +23,7 @@ smtp_sender *smtp_sender_create(const smtp_sender_options *options, char **error
                      : options->threads > THREADS_MAX ? THREADS_MAX
                                                       : options->threads;
     while (s->count < count) {
-        smtp_loop *l = smtp_loop_create(options, count, error);
+        smtp_loop *l = smtp_loop_create(options, s->count, count, error);
         if (!l) {
             smtp_sender_free(s);
             return NULL;
@@ -34,17 +33,28 @@ smtp_sender *smtp_sender_create(const smtp_sender_options *options, char **error
     return s;
 }
 
-/* The loop with the least to do, beginning the search at another one each time. */
-static smtp_loop *choose(smtp_sender *s)
+static unsigned load_of(const smtp_loop *l)
 {
-    unsigned start =
-        s->count > 1 ? atomic_fetch_add_explicit(&s->turn, 1, memory_order_relaxed) : 0;
-    smtp_loop *best = s->loops[start % s->count];
-    unsigned least = atomic_load_explicit(&best->load, memory_order_relaxed);
-    for (unsigned i = 1; i < s->count && least > 0; i++) {
-        smtp_loop *l = s->loops[(start + i) % s->count];
-        unsigned load = atomic_load_explicit(&l->load, memory_order_relaxed);
-        if (load < least) {
+    return atomic_load_explicit(&l->load, memory_order_relaxed);
+}
+
+static bool has_idle(const smtp_loop *l, const smtp_relay *relay)
+{
+    const smtp_pool *p = smtp_loop_pool(l, relay);
+    return p && atomic_load_explicit(&p->idle_now, memory_order_relaxed) > 0;
+}
+
+/* The loop with the least to do of those that may have sessions to the relay; of equal ones, one
+ * that has an idle session. The loads change meanwhile, which costs nothing but evenness. */
+static smtp_loop *choose(const smtp_sender *s, const smtp_relay *relay)
+{
+    smtp_loop *best = s->loops[0];
+    unsigned least = load_of(best);
+
+    for (unsigned i = 1; i < s->count && smtp_loop_share(s->loops[i], relay) > 0; i++) {
+        smtp_loop *l = s->loops[i];
+        unsigned load = load_of(l);
+        if (load < least || (load == least && !has_idle(best, relay) && has_idle(l, relay))) {
             best = l;
             least = load;
         }
@@ -56,22 +66,13 @@ static bool hand_over(smtp_sender *s, const smtp_transaction *what, bool is_chec
 {
     if (atomic_load(&s->stopping))
         return false;
-    smtp_task *t = smtp_task_create();
+    smtp_task *t = calloc(1, sizeof *t);
     if (!t)
         return false;
     t->what = *what;
     t->is_check = is_check;
-    t->result = calloc(1, sizeof *t->result);
-    if (t->result && what->recipient_count) {
-        t->result->recipients = calloc(what->recipient_count, sizeof *t->result->recipients);
-        t->result->recipient_count = t->result->recipients ? what->recipient_count : 0;
-    }
-    if (!t->result || t->result->recipient_count != what->recipient_count) {
-        smtp_task_free(t);
-        return false;
-    }
-    t->result->outcome = SMTP_NOT_SENT;
-    if (smtp_loop_submit(choose(s), t))
+    t->result = smtp_result_create(what->recipient_count);
+    if (t->result && smtp_loop_submit(choose(s, what->relay), t))
         return true;
     smtp_task_free(t);
     return false;

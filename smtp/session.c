@@ -14,35 +14,49 @@
 
 #include "base/clock.h"
 #include "smtp/classify.h"
+#include "smtp/result.h"
 
 #define QUIT_US   INT64_C(2000000)
 #define TOKEN_MAX 65536
 #define MASK      "***"
-#define STEPS_MAX 16
+/* What a user and a password can do. libcurl by itself would try GSSAPI and NTLM before PLAIN, and
+ * not fall back when there is no ticket. */
+#define DEFAULT_MECHANISMS "AUTH=DIGEST-MD5;AUTH=CRAM-MD5;AUTH=PLAIN;AUTH=LOGIN"
 
-/* ---- stages, told by libcurl's callbacks
- * --------------------------------------------------------------- */
+/* ---- stages, told by libcurl's callbacks ---- */
 
 static bool for_check(const smtp_session *s)
 {
     return s->bound && s->task && s->task->is_check;
 }
 
-/* Adds the present stage to a check's steps. */
+static smtp_step *find_step(smtp_result *r, smtp_stage stage)
+{
+    for (size_t i = 0; i < r->step_count; i++) {
+        if (r->steps[i].stage == stage)
+            return &r->steps[i];
+    }
+    return NULL;
+}
+
+/* Adds the present stage to a check's steps. EHLO is said again behind STARTTLS: if that went well
+ * it is one step, with what the relay offers under TLS. */
 static void add_step(smtp_session *s, bool ok)
 {
     smtp_result *r = s->task->result;
-    if (r->step_count == STEPS_MAX)
+    smtp_step *step = ok ? find_step(r, s->stage) : NULL;
+    int64_t took_us = clock_us() - s->stage_since;
+
+    if (step) {
+        took_us += step->took_us;
+        smtp_reply_clear(&step->reply);
+        free(step->detail);
+    } else {
+        step = smtp_result_step(r);
+    }
+    if (!step)
         return;
-    smtp_step *steps = realloc(r->steps, (r->step_count + 1) * sizeof *steps);
-    if (!steps)
-        return;
-    r->steps = steps;
-    smtp_step *step = &steps[r->step_count++];
-    *step = (smtp_step){.stage = s->stage,
-                        .ok = ok,
-                        .took_us = clock_us() - s->stage_since,
-                        .detail = s->stage_detail};
+    *step = (smtp_step){.stage = s->stage, .ok = ok, .took_us = took_us, .detail = s->stage_detail};
     s->stage_detail = NULL;
     (void)smtp_reply_copy(&step->reply, &s->stage_reply);
 }
@@ -101,12 +115,12 @@ static void on_command(smtp_session *s, const char *line, size_t len)
 {
     while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
         len--;
-    if (starts(line, len, "EHLO") || starts(line, len, "HELO")) {
-        /* The second EHLO, behind STARTTLS, belongs to that step. */
-        if (s->stage != SMTP_STAGE_STARTTLS)
-            enter(s, SMTP_STAGE_EHLO);
+    s->asked_ehlo = starts(line, len, "EHLO");
+    if (s->asked_ehlo || starts(line, len, "HELO")) {
+        enter(s, SMTP_STAGE_EHLO);
     } else if (starts(line, len, "STARTTLS")) {
         enter(s, SMTP_STAGE_STARTTLS);
+        s->caps = (smtp_caps){0}; /* void once TLS is up (RFC 3207 section 4.2) */
     } else if (starts(line, len, "AUTH ")) {
         const char *end = memchr(line + 5, ' ', len - 5);
         size_t mechanism = end ? (size_t)(end - line) : len;
@@ -165,17 +179,16 @@ static void on_opening_reply(smtp_session *s, const smtp_reply *reply)
 {
     if (s->stage == SMTP_STAGE_TLS) /* the greeting is the first that comes behind the handshake */
         enter(s, SMTP_STAGE_GREETING);
-    smtp_transcript_reply(&s->opening, reply);
-    if (reply->code == 235)
+    if (reply->code == 334) /* a challenge of AUTH; it may hold what is nobody's business */
+        smtp_transcript_addf(&s->opening, 'S', "334 " MASK);
+    else
+        smtp_transcript_reply(&s->opening, reply);
+    if (reply->code == 235 && s->stage == SMTP_STAGE_AUTH)
         s->authenticated = true;
-    bool ehlo =
-        reply->code == 250 && (s->stage == SMTP_STAGE_EHLO || s->stage == SMTP_STAGE_STARTTLS);
-    if (ehlo) {
+    if (reply->code == 250 && s->asked_ehlo) {
         smtp_caps_read(&s->caps, reply->text);
         add_extensions(s, reply->text);
     }
-    if (s->stage == SMTP_STAGE_STARTTLS && reply->code < 400 && s->stage_reply.code)
-        return; /* the step's reply is that to STARTTLS */
     smtp_reply_clear(&s->stage_reply);
     (void)smtp_reply_copy(&s->stage_reply, reply);
 }
@@ -184,17 +197,19 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 {
     smtp_session *s = ctx;
     smtp_reply reply = {0};
-    if (!smtp_reply_feed(s->parser, data, size * count))
-        return 0;
-    while (smtp_reply_next(s->parser, &reply) == SMTP_REPLY_DONE) {
-        on_opening_reply(s, &reply);
-        smtp_reply_clear(&reply);
+    smtp_reply_status status = SMTP_REPLY_NOMEM;
+    if (smtp_reply_feed(s->parser, data, size * count)) {
+        while ((status = smtp_reply_next(s->parser, &reply)) == SMTP_REPLY_DONE) {
+            on_opening_reply(s, &reply);
+            smtp_reply_clear(&reply);
+        }
     }
-    return size * count; /* what is not SMTP is libcurl's to find */
+    /* libcurl would wait for something better until the time is up. */
+    s->garbage = status == SMTP_REPLY_BAD;
+    return status == SMTP_REPLY_MORE ? size * count : 0;
 }
 
-/* ---- opening
- * -------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 /* The bearer token, read anew for each session: it is renewed by replacing the file. */
 static char *read_token(const char *path)
@@ -240,9 +255,10 @@ static bool set_login(CURL *e, const smtp_relay *r, CURLcode *bad)
             explicit_bzero(token, strlen(token));
         free(token);
     }
-    if (*bad == CURLE_OK && r->auth) {
-        char options[64];
-        (void)snprintf(options, sizeof options, "AUTH=%s", r->auth);
+    if (*bad == CURLE_OK) {
+        char options[64] = DEFAULT_MECHANISMS;
+        if (r->auth)
+            (void)snprintf(options, sizeof options, "AUTH=%s", r->auth);
         *bad = curl_easy_setopt(e, CURLOPT_LOGIN_OPTIONS, options);
     }
     return *bad == CURLE_OK;
@@ -271,7 +287,8 @@ static CURLcode set_up(smtp_session *s, const char *url, long timeout_ms)
            SET(CURLOPT_DEBUGDATA, s) && SET(CURLOPT_HEADERFUNCTION, on_header) &&
            SET(CURLOPT_HEADERDATA, s) && SET(CURLOPT_OPENSOCKETFUNCTION, on_socket) &&
            SET(CURLOPT_OPENSOCKETDATA, s) && (!r->ca || SET(CURLOPT_CAINFO, r->ca)) &&
-           set_login(e, r, &code));
+           /* A check resolves anew; the multi keeps names for a minute. */
+           (!for_check(s) || SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L)) && set_login(e, r, &code));
     return code;
 }
 
@@ -285,6 +302,14 @@ static long opening_ms(const smtp_pool *p, const smtp_task *bound)
         until = t->deadline.at > until ? t->deadline.at : until;
     int64_t ms = (until - clock_us()) / 1000;
     return ms < 1 ? 1 : (long)ms;
+}
+
+/* Counts a session that is being opened, or no more. A check's is nobody else's business. */
+static void count_opening(const smtp_session *s, int by)
+{
+    unsigned *count = s->bound ? &s->pool->replacing : &s->pool->opening;
+    if (!s->last)
+        *count += (unsigned)by;
 }
 
 smtp_session *smtp_session_open(smtp_pool *p, smtp_task *bound)
@@ -302,6 +327,7 @@ smtp_session *smtp_session_open(smtp_pool *p, smtp_task *bound)
         goto fail;
     if (bound) {
         s->bound = true;
+        s->last = bound->is_check;
         s->task = bound;
         bound->session = s;
         bound->attended = s->begun;
@@ -310,7 +336,7 @@ smtp_session *smtp_session_open(smtp_pool *p, smtp_task *bound)
     if (s->next)
         s->next->previous = s;
     p->sessions = s;
-    p->opening++;
+    count_opening(s, 1);
     enter(s, SMTP_STAGE_RESOLVE);
     CURLcode code = set_up(s, url, opening_ms(p, bound));
     free(url);
@@ -329,33 +355,29 @@ fail:
     return NULL;
 }
 
-/* ---- opened, or not
- * ----------------------------------------------------------------------------------------- */
+/* ---- opened, or not ---- */
 
-static void explain(smtp_session *s, CURLcode code, smtp_fault *fault)
+/* What libcurl says, and where it says little, more. */
+static const char *words_of(smtp_session *s, CURLcode code)
 {
-    const smtp_relay *r = s->pool->relay;
-    const char *preset = r->preset ? r->preset->name : NULL;
-    const char *words = s->error[0] ? s->error : curl_easy_strerror(code);
+    long os_errno = 0;
 
-    if (s->stage_reply.code >= 400) {
-        smtp_classify_reply(s->stage, &s->stage_reply, preset, fault);
-        if (asprintf(&fault->detail, "%s:%u refused at %s: %d %s%s%s", r->host, r->port,
-                     smtp_stage_name(s->stage), s->stage_reply.code, s->stage_reply.enhanced,
-                     s->stage_reply.enhanced[0] ? " " : "", s->stage_reply.text) < 0)
-            fault->detail = NULL;
-        return;
+    if (s->garbage)
+        return "what answers there does not speak SMTP";
+    switch (code) {
+    case CURLE_OPERATION_TIMEDOUT: return "no answer in time";
+    case CURLE_READ_ERROR: return "the file of token_file can't be read, or is empty";
+    case CURLE_RECV_ERROR: return "the relay closed the connection";
+    case CURLE_COULDNT_CONNECT:
+        if (curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &os_errno) == CURLE_OK && os_errno)
+            return strerrordesc_np((int)os_errno);
+        break;
+    default: break;
     }
-    if (code == CURLE_USE_SSL_FAILED)
-        enter(s, SMTP_STAGE_STARTTLS);
-    if (code == CURLE_OPERATION_TIMEDOUT)
-        words = "no answer in time";
-    smtp_classify_curl(s->stage, code, words, preset, fault);
-    if (asprintf(&fault->detail, "%s:%u at %s: %s.", r->host, r->port, smtp_stage_name(s->stage),
-                 words) < 0)
-        fault->detail = NULL;
+    return s->error[0] ? s->error : curl_easy_strerror(code);
 }
 
+/* Credentials are set, and no AUTH was answered with 235. */
 static void refuse_unauthenticated(smtp_session *s, smtp_fault *fault)
 {
     const smtp_relay *r = s->pool->relay;
@@ -369,6 +391,34 @@ static void refuse_unauthenticated(smtp_session *s, smtp_fault *fault)
                               r->host, r->port, s->caps.auth)
                    : asprintf(&fault->detail, "%s:%u offers no AUTH.", r->host, r->port);
     if (made < 0)
+        fault->detail = NULL;
+}
+
+static void explain(smtp_session *s, CURLcode code, smtp_fault *fault)
+{
+    const smtp_relay *r = s->pool->relay;
+    const char *preset = r->preset ? r->preset->name : NULL;
+    const smtp_reply *reply = &s->stage_reply;
+
+    if (reply->code >= 400) {
+        smtp_classify_reply(s->stage, reply, preset, fault);
+        fault->detail = smtp_refusal_detail(r, s->stage, reply);
+        return;
+    }
+    if (code == CURLE_LOGIN_DENIED && s->stage != SMTP_STAGE_AUTH) {
+        /* before any AUTH: no mechanism that both sides have */
+        refuse_unauthenticated(s, fault);
+        return;
+    }
+    if (code == CURLE_USE_SSL_FAILED)
+        enter(s, SMTP_STAGE_STARTTLS);
+    else if (code == CURLE_READ_ERROR)
+        enter(s, SMTP_STAGE_AUTH);
+    const char *words = words_of(s, code);
+    smtp_classify_curl(s->stage, s->garbage ? CURLE_WEIRD_SERVER_REPLY : code, words, preset,
+                       fault);
+    if (asprintf(&fault->detail, "%s:%u at %s: %s.", r->host, r->port, smtp_stage_name(s->stage),
+                 words) < 0)
         fault->detail = NULL;
 }
 
@@ -400,7 +450,14 @@ static bool take_over(smtp_session *s)
         return false;
     s->fd = fd;
     note_tls(s);
+    (void)curl_easy_setopt(s->easy, CURLOPT_VERBOSE, 0L); /* it would tell of every read */
     return smtp_loop_watch(s);
+}
+
+void smtp_session_fail_step(smtp_session *s)
+{
+    if (for_check(s))
+        add_step(s, false);
 }
 
 void smtp_session_opened(smtp_session *s, CURLcode code)
@@ -408,7 +465,6 @@ void smtp_session_opened(smtp_session *s, CURLcode code)
     smtp_pool *p = s->pool;
     smtp_fault fault = {0};
 
-    p->opening--;
     bool refused = code != CURLE_OK;
     if (refused) {
         explain(s, code, &fault);
@@ -420,11 +476,14 @@ void smtp_session_opened(smtp_session *s, CURLcode code)
         if (!take_over(s)) {
             explain(s, CURLE_RECV_ERROR, &fault);
             refused = true;
+        } else if (p->relay->tls != SMTP_TLS_NONE && s->tls[0] == '\0') {
+            /* libcurl was told to demand it: this can't be, and must not be. */
+            explain(s, CURLE_USE_SSL_FAILED, &fault);
+            refused = true;
         }
     }
     if (refused) {
-        if (for_check(s))
-            add_step(s, false);
+        smtp_session_fail_step(s);
         smtp_transcript_addf(&s->opening, '*', "%s", fault.detail ? fault.detail : "failed");
         smtp_pool_refused(p, s, &fault);
         free(fault.detail);
@@ -433,18 +492,12 @@ void smtp_session_opened(smtp_session *s, CURLcode code)
     s->ready = clock_us();
     if (for_check(s))
         add_step(s, true);
+    count_opening(s, -1);
     p->open++;
     smtp_pool_ready(p, s);
 }
 
-void smtp_session_tell_stage(smtp_session *s, smtp_result *result)
-{
-    (void)snprintf(result->tls, sizeof result->tls, "%s", s->tls);
-}
-
-/* ---- closing
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- closing ---- */
 
 void smtp_session_close(smtp_session *s)
 {
@@ -461,9 +514,14 @@ void smtp_session_close(smtp_session *s)
         p->sessions = s->next;
     if (s->next)
         s->next->previous = s->previous;
+    if (s->state == SMTP_OPENING)
+        count_opening(s, -1);
+    bool left = s->state == SMTP_QUITTING;
     s->state = SMTP_DEAD;
     s->next_idle = l->dead;
     l->dead = s;
+    if (left)
+        smtp_pool_left(p);
 }
 
 void smtp_session_free(smtp_session *s)

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 typedef struct smtp_timer {
-    int64_t at;                       /* on clock_us()'s scale */
+    int64_t at;                        /* on clock_us()'s scale */
     void (*fire)(struct smtp_timer *); /* called once; the timer is stopped by then */
     bool set;
     struct smtp_timer *child, *next;
