@@ -8,6 +8,7 @@ import time
 import pytest
 
 from . import places
+from .contract import contract
 from .postern import Postern, mail
 from .process import wait_until
 from .scripted import ScriptedServer, gate
@@ -72,8 +73,9 @@ def test_every_answer_has_an_id_of_its_own(bare):
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "",
                                   "application/jsonx", "application/json; charset=latin-1"])
 def test_what_is_not_json_is_415(bare, kind):
-    answer = bare.post("/v1/compose", mail(), headers={"Content-Type": kind})
-    assert answer.status == 415, answer
+    for path in ("/v1/compose", "/v1/send"):
+        answer = bare.post(path, mail(), headers={"Content-Type": kind})
+        assert answer.status == 415, answer
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON",
@@ -93,7 +95,6 @@ def test_a_post_without_length_is_411(bare, path):
         wire.send(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\r\n".encode())
         answer = wire.answer()
         assert answer.status == 411
-    from .contract import contract
     contract.seen("POST", path, answer)
 
 
@@ -128,7 +129,6 @@ def narrow():
 
 @pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/check"])
 def test_a_body_that_says_it_is_too_large_is_413_before_it_comes(narrow, path):
-    from .contract import contract
     with Wire(narrow) as wire:
         wire.send(post(path, body=b"", length=10_000_000_000))
         answer = wire.answer()
@@ -248,7 +248,6 @@ def test_a_client_that_stops_in_the_middle_is_cut_off(narrow, octets):
 @pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/check"])
 def test_a_client_that_drips_is_cut_off(narrow, path):
     """It does send something again and again, as a slow-loris does."""
-    from .contract import contract
     with Wire(narrow) as wire:
         wire.send(post(path, body=b"{", length=3000))
         stop = threading.Event()
@@ -417,7 +416,11 @@ def test_a_draining_instance_answers_all_it_has_and_takes_no_more():
             wait_until(lambda: postern.metrics()["postern_transactions_in_flight"] == count,
                        what="all transactions to be in flight")
             postern.terminate()
-            wait_until(lambda: refuses(postern), what="new work to be refused")
+            wait_until(lambda: not_ready(postern), what="draining to begin")
+            idle.send(post())
+            refused = idle.answer()
+            assert refused.status == 503 and refused.headers["Retry-After"], refused
+            contract.seen("POST", "/v1/compose", refused)
             assert postern.running()
             release.set()
             answers = [wire.answer() for wire in wires]
@@ -431,10 +434,10 @@ def test_a_draining_instance_answers_all_it_has_and_takes_no_more():
         assert all(session.ended == "QUIT" for session in relay.sessions)
 
 
-def refuses(postern):
-    """True once a new request is answered with 503, or no new connection is taken."""
+def not_ready(postern):
+    """Draining: it says so, or takes no connection any more."""
     try:
-        return postern.send(mail()).status == 503
+        return postern.get("/readyz").status == 503
     except OSError:
         return True
 

@@ -64,6 +64,10 @@ def test_a_relay_that_says_nothing_is_a_timeout(stage):
             assert answer.status == 504, answer
             assert answer.json["outcome"] == "not_sent" and answer.json["retryable"] is True
             assert answer.json["stage"] == ("greeting" if stage == "connect" else stage)
+            if stage not in ("rcpt", "data"):  # a check ends with MAIL
+                check = postern.post("/v1/check", {"from": "shop@postern.test"})
+                assert check.status == 504, check
+                assert [step["ok"] for step in check.json["steps"]].count(False) == 1
         assert relay.complete == []
 
 
@@ -259,3 +263,13 @@ def test_a_client_that_goes_away_does_not_send_the_mail_twice():
             release.set()
             assert postern.send(mail()).status == 200
         assert len(relay.complete) == 2
+
+
+@pytest.mark.parametrize("stage", ["connect", "greeting", "ehlo", "mail"])
+def test_a_check_has_the_step_at_which_the_session_ended(stage):
+    with ScriptedServer(**{stage: drop}) as relay, Postern(relay=relay.url()) as postern:
+        answer = postern.post("/v1/check", {"from": "shop@postern.test"})
+        assert answer.status == 503, answer
+        *passed, last = answer.json["steps"]
+        assert all(step["ok"] for step in passed) and last["ok"] is False
+        assert last["stage"] == answer.json["stage"] == ("greeting" if stage == "connect" else stage)
