@@ -16,6 +16,7 @@
 #define ADDRESS_MAX 254
 #define DOMAIN_MAX  253
 #define LABEL_MAX   63
+#define INPUT_MAX   ((size_t)4 * DOMAIN_MAX) /* of a domain before it becomes A-labels */
 #define NAME_MAX_   1000
 
 /* ---- reading, one character after the other
@@ -134,7 +135,7 @@ char *mime_domain_ascii(const char *domain, size_t len, const char **reason)
 {
     char *ascii = NULL;
     *reason = "the domain is not one that a name server could know";
-    if (len == 0 || len > 4 * DOMAIN_MAX) {
+    if (len == 0 || len > INPUT_MAX) {
         *reason = len ? "the domain is too long" : "the domain is empty";
         return NULL;
     }
@@ -151,9 +152,8 @@ char *mime_domain_ascii(const char *domain, size_t len, const char **reason)
     } else {
         char *made = NULL; /* from libidn2's allocator: copied, so that free() fits everywhere */
         int result = idn2_to_ascii_8z(name, &made, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
-        if (result == IDN2_OK && !(ascii = strdup(made)))
-            *reason = NULL;
-        else if (result == IDN2_MALLOC)
+        ascii = result == IDN2_OK ? strdup(made) : NULL;
+        if (result == IDN2_MALLOC || (result == IDN2_OK && !ascii))
             *reason = NULL;
         idn2_free(made);
     }

@@ -7,7 +7,7 @@
 
 /* A soft break's "=" needs the last column. */
 #define QP_COLUMNS   (MIME_LINE_COLUMNS - 1)
-#define GROUP_OCTETS (MIME_LINE_COLUMNS / 4 * 3)
+#define GROUP_OCTETS ((size_t)MIME_LINE_COLUMNS / 4 * 3)
 #define SCRATCH      4096
 
 const char *mime_encoding_name(mime_encoding e)

@@ -365,11 +365,10 @@ void mime_header_add_text(buf *out, const char *name, const char *value, size_t 
         len--;
     while (len > 0 && is_blank(*value))
         value++, len--;
-    if (is_structured(name, strlen(name))) {
-        put_plain(&f, value, len);
-    } else if (longest_word(value, len) > WORD_MAX) {
+    bool free_text = !is_structured(name, strlen(name));
+    if (free_text && longest_word(value, len) > WORD_MAX) {
         put_encoded(&f, value, len);
-    } else if (encoded_stretch(value, len, &from, &to)) {
+    } else if (free_text && encoded_stretch(value, len, &from, &to)) {
         size_t blank = from;
         while (blank > 0 && is_blank(value[blank - 1]))
             blank--;

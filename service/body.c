@@ -5,7 +5,7 @@
 
 /* Small bodies fit one piece; large pieces come from mmap and go back to the system when freed. */
 #define PIECE_MIN 4096
-#define PIECE_MAX (256 * 1024)
+#define PIECE_MAX ((size_t)256 * 1024)
 
 typedef struct piece {
     struct piece *next;

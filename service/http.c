@@ -24,7 +24,7 @@
 #define IDLE_SECONDS 75u
 /* A refused request's body is read to its end, so that the connection can go on, up to this size.
  */
-#define DISCARD_MAX     (64 * 1024)
+#define DISCARD_MAX     ((size_t)64 * 1024)
 #define CONNECTIONS_MAX 20000u
 /* Descriptors that are not clients': sessions to relays, files, the system's. */
 #define OTHER_DESCRIPTORS 512u
@@ -487,7 +487,7 @@ static void on_slow(void *cls, const char *remote)
 static unsigned connection_limit(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= 2 * OTHER_DESCRIPTORS)
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= (rlim_t)2 * OTHER_DESCRIPTORS)
         return OTHER_DESCRIPTORS;
     rlim_t room = limit.rlim_cur - OTHER_DESCRIPTORS;
     return room < CONNECTIONS_MAX ? (unsigned)room : CONNECTIONS_MAX;

@@ -89,7 +89,7 @@ void faults_item_pointer(char out[FAULTS_POINTER_MAX], const char *parent, size_
 
 void faults_pointer(char out[FAULTS_POINTER_MAX], const char *parent, const char *name)
 {
-    char escaped[2 * NAME_SHOWN + sizeof "…"];
+    char escaped[(size_t)2 * NAME_SHOWN + sizeof "…"];
     size_t at = 0, n = 0;
     for (; name[n] && n < NAME_SHOWN; n++) {
         if (name[n] == '~' || name[n] == '/') {
@@ -118,34 +118,34 @@ void faults_unknown(faults *f, const char *parent, const char *name)
 
 static const struct {
     unsigned status;
+    unsigned retry_after;
     const char *type;
     const char *title;
-    unsigned retry_after;
 } kinds[] = {
-    [PROBLEM_BAD_JSON] = {400, "urn:postern:problem:bad-json", "The body is not valid JSON", 0},
-    [PROBLEM_BAD_REQUEST] = {400, "urn:postern:problem:bad-request", "The request is malformed", 0},
-    [PROBLEM_UNAUTHORIZED] = {401, "urn:postern:problem:unauthorized", "An API key is required", 0},
-    [PROBLEM_SENDER_FORBIDDEN] = {403, "urn:postern:problem:sender-forbidden",
-                                  "This sender is not allowed here", 0},
-    [PROBLEM_NOT_FOUND] = {404, "urn:postern:problem:not-found", "There is nothing here", 0},
-    [PROBLEM_METHOD] = {405, "urn:postern:problem:method", "The method is not allowed here", 0},
-    [PROBLEM_SLOW] = {408, "urn:postern:problem:slow", "The request did not come in time", 0},
-    [PROBLEM_LENGTH] = {411, "urn:postern:problem:length-required", "The body's length is required",
-                        0},
-    [PROBLEM_TOO_LARGE] = {413, "urn:postern:problem:too-large", "The body is too large", 0},
-    [PROBLEM_MEDIA_TYPE] = {415, "urn:postern:problem:media-type", "The body must be JSON", 0},
-    [PROBLEM_INVALID] = {422, "urn:postern:problem:invalid", "The message is not valid", 0},
-    [PROBLEM_REFUSED] = {422, "urn:postern:problem:refused", "The relay refused the message", 0},
-    [PROBLEM_INTERNAL] = {500, "urn:postern:problem:internal", "The gateway made a mistake", 0},
-    [PROBLEM_GATEWAY] = {502, "urn:postern:problem:gateway",
-                         "The gateway's access to the relay does not work", 0},
-    [PROBLEM_NO_RELAY] = {503, "urn:postern:problem:no-relay", "No relay is configured", 60},
-    [PROBLEM_BUSY] = {503, "urn:postern:problem:busy", "Too much is in flight", 1},
-    [PROBLEM_DRAINING] = {503, "urn:postern:problem:draining", "The gateway is shutting down", 5},
-    [PROBLEM_MEMORY] = {503, "urn:postern:problem:memory", "The gateway is out of memory", 5},
-    [PROBLEM_RELAY] = {503, "urn:postern:problem:relay", "The relay can't take the message now",
-                       30},
-    [PROBLEM_TIMEOUT] = {504, "urn:postern:problem:timeout", "The relay did not answer in time", 0},
+    [PROBLEM_BAD_JSON] = {400, 0, "urn:postern:problem:bad-json", "The body is not valid JSON"},
+    [PROBLEM_BAD_REQUEST] = {400, 0, "urn:postern:problem:bad-request", "The request is malformed"},
+    [PROBLEM_UNAUTHORIZED] = {401, 0, "urn:postern:problem:unauthorized", "An API key is required"},
+    [PROBLEM_SENDER_FORBIDDEN] = {403, 0, "urn:postern:problem:sender-forbidden",
+                                  "This sender is not allowed here"},
+    [PROBLEM_NOT_FOUND] = {404, 0, "urn:postern:problem:not-found", "There is nothing here"},
+    [PROBLEM_METHOD] = {405, 0, "urn:postern:problem:method", "The method is not allowed here"},
+    [PROBLEM_SLOW] = {408, 0, "urn:postern:problem:slow", "The request did not come in time"},
+    [PROBLEM_LENGTH] = {411, 0, "urn:postern:problem:length-required",
+                        "The body's length is required"},
+    [PROBLEM_TOO_LARGE] = {413, 0, "urn:postern:problem:too-large", "The body is too large"},
+    [PROBLEM_MEDIA_TYPE] = {415, 0, "urn:postern:problem:media-type", "The body must be JSON"},
+    [PROBLEM_INVALID] = {422, 0, "urn:postern:problem:invalid", "The message is not valid"},
+    [PROBLEM_REFUSED] = {422, 0, "urn:postern:problem:refused", "The relay refused the message"},
+    [PROBLEM_INTERNAL] = {500, 0, "urn:postern:problem:internal", "The gateway made a mistake"},
+    [PROBLEM_GATEWAY] = {502, 0, "urn:postern:problem:gateway",
+                         "The gateway's access to the relay does not work"},
+    [PROBLEM_NO_RELAY] = {503, 60, "urn:postern:problem:no-relay", "No relay is configured"},
+    [PROBLEM_BUSY] = {503, 1, "urn:postern:problem:busy", "Too much is in flight"},
+    [PROBLEM_DRAINING] = {503, 5, "urn:postern:problem:draining", "The gateway is shutting down"},
+    [PROBLEM_MEMORY] = {503, 5, "urn:postern:problem:memory", "The gateway is out of memory"},
+    [PROBLEM_RELAY] = {503, 30, "urn:postern:problem:relay",
+                       "The relay can't take the message now"},
+    [PROBLEM_TIMEOUT] = {504, 0, "urn:postern:problem:timeout", "The relay did not answer in time"},
 };
 
 unsigned problem_status(problem_kind kind)

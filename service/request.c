@@ -717,7 +717,7 @@ static bool make_envelope(reader *r)
         r->parts->envelope_from.address ? &r->parts->envelope_from : sender_of(r);
 
     q->reverse_path = strdup(r->parts->null_envelope_from ? "" : reverse->address);
-    q->recipients = malloc((r->parts->to.count + r->parts->cc.count + r->parts->bcc.count) *
+    q->recipients = calloc(1 + r->parts->to.count + r->parts->cc.count + r->parts->bcc.count,
                            sizeof *q->recipients);
     if (!q->reverse_path || !q->recipients)
         return false;

@@ -9,6 +9,8 @@
 #include "service/job.h"
 #include "service/routes.h"
 
+#define COMPOSE_STEP ((size_t)64 * 1024)
+
 typedef struct send_job {
     app *app;
     http_exchange *exchange;
@@ -122,7 +124,7 @@ void compose_handle(app *a, http_exchange *x)
 
     if (!r)
         return;
-    while (reader && n > 0 && buf_reserve(&content, 64 * 1024)) {
+    while (reader && n > 0 && buf_reserve(&content, COMPOSE_STEP)) {
         n = mime_reader_read(reader, content.data + content.len, content.cap - content.len);
         content.len += n;
     }

@@ -42,8 +42,9 @@ static void raise_descriptor_limit(void)
  * taken. */
 static void return_large_memory(void)
 {
-    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
-    (void)mallopt(M_TRIM_THRESHOLD, RETURN_MEMORY);
+    /* No other thread is there yet. */
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);   /* NOLINT(concurrency-mt-unsafe) */
+    (void)mallopt(M_TRIM_THRESHOLD, RETURN_MEMORY); /* NOLINT(concurrency-mt-unsafe) */
 }
 
 static void complain(const char *error)

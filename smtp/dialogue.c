@@ -135,8 +135,8 @@ void smtp_dialogue_abort(smtp_session *s, CURLcode code, const char *what)
 
 /* ---- sending ---- */
 
-__attribute__((format(printf, 2, 3))) static void log_command(smtp_session *s,
-                                                              const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void log_command(smtp_session *s, const char *format,
+                                                              ...)
 {
     buf text = BUF_INIT;
     va_list args;

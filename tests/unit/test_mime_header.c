@@ -31,8 +31,7 @@ static void text_fields_are_folded_and_encoded(void **state)
         {"über alles, was bestellt wurde, sprächen wir",
          "Subject: =?UTF-8?Q?=C3=BCber_alles=2C_was_bestellt_wurde=2C_spr=C3=A4chen?=\r\n wir\r\n"},
         {"Order 4711: 您 is here", "Subject: Order 4711: =?UTF-8?B?5oKo?= is here\r\n"},
-        {"=?utf-8?b?eA==?= spoofed",
-         "Subject: =?UTF-8?B?PT91dGYtOD9iP2VBPT0/PQ==?= spoofed\r\n"},
+        {"=?utf-8?b?eA==?= spoofed", "Subject: =?UTF-8?B?PT91dGYtOD9iP2VBPT0/PQ==?= spoofed\r\n"},
         {X70 " " X10, "Subject: " X70 "\r\n " X10 "\r\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -81,6 +80,9 @@ static void structured_fields_are_folded_and_never_encoded(void **state)
     assert_string_equal(buf_cstr(&out),
                         "References: <aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@example.com>\r\n"
                         " <bbbbbbbbbbbbbbbbbbbbbbbbbb@example.com>\r\n");
+    buf_clear(&out);
+    mime_header_add_text(&out, "References", "<=?x@y.z>", 9);
+    assert_string_equal(buf_cstr(&out), "References: <=?x@y.z>\r\n");
     buf_free(&out);
 }
 
