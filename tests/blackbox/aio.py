@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 from .honest import KNOWN, PASSWORD, SIZE_LIMIT, STRICT, USER, HonestRelay
 
-# It warns of logins without STARTTLS, not knowing that a port may speak TLS from the first byte.
+# It warns of logins without STARTTLS, not knowing that a port may speak TLS from its first byte.
 warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
 logging.getLogger("mail.log").setLevel(logging.ERROR)
 

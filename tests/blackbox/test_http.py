@@ -431,6 +431,7 @@ def test_a_draining_instance_answers_all_it_has_and_takes_no_more():
                 wire.close()
             assert postern.wait() == 0
         assert len(relay.complete) == count
+        wait_until(lambda: not relay.open_sessions(), what="the sessions to end")
         assert all(session.ended == "QUIT" for session in relay.sessions)
 
 

@@ -241,6 +241,7 @@ def test_sessions_are_closed_with_quit_at_the_end():
     with ScriptedServer() as relay:
         with Postern(relay=relay.url()) as postern:
             assert postern.send(mail()).status == 200
+        wait_until(lambda: not relay.open_sessions(), what="the session to end")
         assert [session.ended for session in relay.sessions] == ["QUIT"]
 
 
