@@ -53,7 +53,7 @@ static void drop_session(smtp_session *s)
 {
     smtp_pool *p = s->pool;
     smtp_session_close(s);
-    smtp_pool_lost(p, s);
+    smtp_pool_lost(p);
 }
 
 static void decide(smtp_session *s, smtp_task *t, smtp_stage stage, const smtp_reply *reply)
@@ -89,6 +89,20 @@ static bool may_try_again(const smtp_session *s, const smtp_task *t, CURLcode co
 
 /* The session broke, or talks nonsense, or says 421: it is closed, and the task ended or tried
  * again. */
+/* A check's last step: MAIL, answered or not. */
+static void add_mail_step(const smtp_session *s, smtp_task *t, bool ok, const smtp_reply *reply)
+{
+    smtp_step *step = smtp_result_step(t->result);
+
+    if (!step)
+        return;
+    step->stage = SMTP_STAGE_MAIL;
+    step->ok = ok;
+    step->took_us = clock_us() - s->envelope_since;
+    if (reply)
+        (void)smtp_reply_copy(&step->reply, reply);
+}
+
 static void broken(smtp_session *s, CURLcode code, const smtp_reply *reply, const char *what)
 {
     smtp_pool *p = s->pool;
@@ -101,7 +115,7 @@ static void broken(smtp_session *s, CURLcode code, const smtp_reply *reply, cons
     if (t && again) {
         smtp_transcript_addf(&t->transcript, '*',
                              "the idle session had ended (%s): once more on a new one", what);
-        smtp_pool_lost(p, s);
+        smtp_pool_lost(p);
         smtp_pool_again(p, t);
         return;
     }
@@ -122,8 +136,10 @@ static void broken(smtp_session *s, CURLcode code, const smtp_reply *reply, cons
                           "sent again.";
         }
         smtp_transcript_addf(&t->transcript, '*', "%s", what);
+        if (t->is_check && stage == SMTP_STAGE_MAIL)
+            add_mail_step(s, t, false, reply);
     }
-    smtp_pool_lost(p, s);
+    smtp_pool_lost(p);
     if (t)
         smtp_task_end(t);
 }
@@ -441,14 +457,8 @@ static void on_data_reply(smtp_session *s, const smtp_reply *reply)
 static void end_check(smtp_session *s, const smtp_reply *reply)
 {
     bool ok = reply->code / 100 == 2;
-    smtp_step *step = smtp_result_step(s->task->result);
 
-    if (step) {
-        step->stage = SMTP_STAGE_MAIL;
-        step->ok = ok;
-        step->took_us = clock_us() - s->envelope_since;
-        (void)smtp_reply_copy(&step->reply, reply);
-    }
+    add_mail_step(s, s->task, ok, reply);
     if (!ok)
         decide(s, s->task, SMTP_STAGE_MAIL, reply);
     reset(s);

@@ -2,6 +2,7 @@
 
 import pytest
 
+from .process import wait_until
 from .postern import Postern, mail
 from .scripted import ScriptedServer, by_recipient, drop, nth, raw, say, then
 
@@ -83,7 +84,7 @@ def test_the_session_goes_on_after_a_refusal():
             relay.script[stage] = honest
         assert postern.send(mail()).status == 200
         assert len(relay.sessions) == 1
-        assert len([m for m in relay.mails if m.accepted]) == 1
+        wait_until(lambda: len([m for m in relay.mails if m.accepted]) == 1, what="the one mail")
 
 
 @pytest.mark.parametrize("script", [{"rcpt": "550 5.1.1 no such user"}, {"mail": "550 5.1.8 no"}],
