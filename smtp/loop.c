@@ -147,9 +147,10 @@ static void push_idle(smtp_pool *p, smtp_session *s)
     atomic_fetch_add_explicit(&p->idle_now, 1, memory_order_relaxed);
 }
 
-/* Takes the session out of those that idle, if it is one of them. */
-static void drop_idle(smtp_pool *p, smtp_session *s)
+void smtp_pool_unidle(smtp_pool *p, smtp_session *s)
 {
+    if (s->state != SMTP_IDLE)
+        return;
     smtp_session **at = &p->idle;
     while (*at && *at != s)
         at = &(*at)->next_idle;
@@ -162,10 +163,10 @@ static void drop_idle(smtp_pool *p, smtp_session *s)
 /* Sends an open session away. */
 static void quit(smtp_pool *p, smtp_session *s)
 {
-    drop_idle(p, s);
+    smtp_pool_unidle(p, s);
     p->leaving++;
     smtp_session_quit(s);
-    smtp_pool_lost(p, s);
+    smtp_pool_lost(p);
 }
 
 void smtp_pool_left(smtp_pool *p)
@@ -185,7 +186,7 @@ static void give_work(smtp_pool *p)
     while (p->first && p->idle) {
         smtp_session *s = p->idle;
         smtp_task *t = p->first;
-        drop_idle(p, s);
+        smtp_pool_unidle(p, s);
         smtp_timer_stop(&p->loop->timers, &s->timer);
         unqueue(p, t);
         if (s->served > 0)
@@ -270,9 +271,8 @@ void smtp_pool_ready(smtp_pool *p, smtp_session *s)
     s->rested = s->rested || s->state == SMTP_IDLE;
 }
 
-void smtp_pool_lost(smtp_pool *p, smtp_session *s)
+void smtp_pool_lost(smtp_pool *p)
 {
-    drop_idle(p, s);
     p->open--;
     atomic_fetch_sub_explicit(&p->open_now, 1, memory_order_relaxed);
     pump(p);
@@ -544,7 +544,7 @@ static void free_dead(smtp_loop *l)
 {
     while (l->dead) {
         smtp_session *s = l->dead;
-        l->dead = s->next_idle;
+        l->dead = s->next_dead;
         smtp_session_free(s);
     }
 }

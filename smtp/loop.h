@@ -82,7 +82,8 @@ typedef enum smtp_state {
 
 struct smtp_session {
     smtp_session *next, *previous; /* of the pool */
-    smtp_session *next_idle;       /* or the next of the dead */
+    smtp_session *next_idle;
+    smtp_session *next_dead;
     smtp_pool *pool;
     smtp_state state;
     CURL *easy;
@@ -164,8 +165,10 @@ void smtp_task_end(smtp_task *t);
 
 /* The pool's side of a session's life. */
 void smtp_pool_ready(smtp_pool *p, smtp_session *s); /* open, or done with a transaction */
-void smtp_pool_lost(smtp_pool *p, smtp_session *s);  /* an open one was closed */
-void smtp_pool_left(smtp_pool *p);                   /* one that said QUIT was closed */
+void smtp_pool_unidle(smtp_pool *p,
+                      smtp_session *s); /* takes it out of those that idle, if it does */
+void smtp_pool_lost(smtp_pool *p);      /* an open one was closed */
+void smtp_pool_left(smtp_pool *p);      /* one that said QUIT was closed */
 void smtp_pool_refused(smtp_pool *p, smtp_session *s,
                        const smtp_fault *fault);  /* could not be opened */
 void smtp_pool_again(smtp_pool *p, smtp_task *t); /* the task's second try */

@@ -506,6 +506,7 @@ void smtp_session_close(smtp_session *s)
     if (s->state == SMTP_DEAD)
         return;
     smtp_timer_stop(&l->timers, &s->timer);
+    smtp_pool_unidle(p, s);
     smtp_loop_unwatch(s);
     (void)curl_multi_remove_handle(l->multi, s->easy); /* closes the socket; no QUIT, no waiting */
     if (s->previous)
@@ -518,7 +519,7 @@ void smtp_session_close(smtp_session *s)
         count_opening(s, -1);
     bool left = s->state == SMTP_QUITTING;
     s->state = SMTP_DEAD;
-    s->next_idle = l->dead;
+    s->next_dead = l->dead;
     l->dead = s;
     if (left)
         smtp_pool_left(p);

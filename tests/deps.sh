@@ -29,6 +29,16 @@ as_root() {
     fi
 }
 
+# Installing is chatty: shown only where it fails.
+quietly() {
+    mkdir -p build
+    if ! "$@" >build/deps.log 2>&1; then
+        cat build/deps.log >&2
+        echo "$0: failed: $*" >&2
+        exit 1
+    fi
+}
+
 missing_packages() {
     for package in "$@"; do
         status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=none
@@ -53,9 +63,9 @@ packages() {
     [ -n "$missing" ] || return 0
     echo "Installing: $missing"
     keep_services_down
-    as_root apt-get -qq update
+    quietly as_root apt-get update
     # shellcheck disable=SC2086 # a list
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $missing >/dev/null
+    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends install $missing
 }
 
 # Node.js may well have come from elsewhere than Debian.
@@ -69,7 +79,7 @@ mailparser() {
     if ! grep -qs "\"version\": \"$MAILPARSER\"" $dir/node_modules/mailparser/package.json; then
         echo "Installing: mailparser $MAILPARSER (npm) into $dir"
         mkdir -p $dir
-        npm install --silent --no-audit --no-fund --prefix $dir "mailparser@$MAILPARSER" >/dev/null
+        quietly npm install --no-audit --no-fund --prefix $dir "mailparser@$MAILPARSER"
     fi
 }
 

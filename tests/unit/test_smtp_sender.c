@@ -506,6 +506,12 @@ static void assert_fault(const smtp_result *r, smtp_category category, smtp_stag
     assert_non_null(r->fault.detail);
 }
 
+static void wait_until_said(const world *w, size_t session, const char *what)
+{
+    while (atomic_load(&w->place->session_count) <= session || !said(w, session, what))
+        (void)usleep(1000);
+}
+
 static void wait_until_closed(const world *w)
 {
     smtp_sender_stats stats;
@@ -1198,6 +1204,43 @@ static void a_session_that_ends_while_idle_is_noticed(void **state)
     }
 }
 
+static void many_sessions_that_end_while_idle_are_all_noticed(void **state)
+{
+    enum { SESSIONS = 8 };
+    /* Each holds its first mail until all have one, so that there are eight; then all close. */
+    static const script s[] = {
+        [0 ... SESSIONS - 1] = {HELLO, MAIL_OK, SAY_OK, "B", "G", "S 250 ok", "X"},
+        [SESSIONS] = {HELLO, "*"}};
+    (void)state;
+    world w = WORLD(s, 0);
+    job j[2 * SESSIONS];
+    for (size_t i = 0; i < SESSIONS; i++) {
+        prepare(&j[i], &w, one, 1, "Subject: x\r\n\r\nhello\r\n");
+        submit(&w, &j[i]);
+    }
+    while (atomic_load(&w.place->session_count) < SESSIONS)
+        (void)usleep(1000);
+    for (size_t i = 0; i < SESSIONS; i++)
+        wait_until_said(&w, i, "\r\n.\r\n");
+    let_go(w.place);
+    for (size_t i = 0; i < SESSIONS; i++) {
+        assert_int_equal(await(&j[i])->outcome, SMTP_SENT);
+        finish(&j[i]);
+    }
+    for (size_t i = 0; i < 2 * SESSIONS; i++) {
+        prepare(&j[i], &w, one, 1, "x\r\n");
+        submit(&w, &j[i]);
+    }
+    for (size_t i = 0; i < 2 * SESSIONS; i++) {
+        assert_int_equal(await(&j[i])->outcome, SMTP_SENT);
+        finish(&j[i]);
+    }
+    smtp_sender_stats stats;
+    smtp_sender_stats_get(w.sender, w.relay, &stats);
+    assert_int_equal(stats.sessions_open, atomic_load(&w.place->session_count) - SESSIONS);
+    (void)close_world(&w);
+}
+
 static void idle_sessions_are_closed_with_quit(void **state)
 {
     static const script s[] = {{HELLO, SENT, "C QUIT", "S 221 bye", "X"}};
@@ -1685,12 +1728,6 @@ static void stopping_ends_what_is_in_flight_honestly(void **state)
     (void)close_world(&w);
 }
 
-static void wait_until_said(const world *w, const char *what)
-{
-    while (atomic_load(&w->place->session_count) == 0 || !said(w, 0, what))
-        (void)usleep(1000);
-}
-
 static void *let_go_soon(void *ctx)
 {
     (void)usleep(50000);
@@ -1708,7 +1745,7 @@ static void the_grace_is_for_replies_that_are_owed(void **state)
     (void)state;
     prepare(&j, &w, one, 1, "x\r\n");
     submit(&w, &j);
-    wait_until_said(&w, "\r\n.\r\n");
+    wait_until_said(&w, 0, "\r\n.\r\n");
     assert_int_equal(pthread_create(&helper, NULL, let_go_soon, w.place), 0);
     smtp_sender_stop(w.sender, SECONDS(30));
     assert_int_equal(await(&j)->outcome, SMTP_SENT);
@@ -1725,7 +1762,7 @@ static void a_reply_that_never_comes_is_unknown_when_the_grace_is_over(void **st
     (void)state;
     prepare(&j, &w, one, 1, "x\r\n");
     submit(&w, &j);
-    wait_until_said(&w, "\r\n.\r\n");
+    wait_until_said(&w, 0, "\r\n.\r\n");
     smtp_sender_stop(w.sender, 50000);
     assert_int_equal(await(&j)->outcome, SMTP_UNKNOWN);
     finish(&j);
@@ -1767,6 +1804,7 @@ int main(void)
         cmocka_unit_test(after_the_dot_nothing_is_sent_again),
         cmocka_unit_test(a_421_to_the_dot_is_a_refusal),
         cmocka_unit_test(a_session_that_ends_while_idle_is_noticed),
+        cmocka_unit_test(many_sessions_that_end_while_idle_are_all_noticed),
         cmocka_unit_test(idle_sessions_are_closed_with_quit),
         cmocka_unit_test(a_session_ends_with_quit_at_its_limit),
         cmocka_unit_test(a_relay_that_says_nothing_is_a_timeout),
