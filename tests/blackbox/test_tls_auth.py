@@ -156,6 +156,8 @@ def test_a_login_that_is_refused(authority, reply, status):
                                  {"auth", "temporary", "rate"}, {"auth"}, relay, status)
             assert answer.json["smtp"]["code"] == int(reply[:3])
             assert answer.json["retryable"] is (status == 503)
+            check = postern.post("/v1/check")
+            assert check.status == status and check.json["steps"][-1]["stage"] == "auth", check
 
 
 def test_a_refused_login_is_not_tried_with_another_mechanism(authority):
