@@ -293,10 +293,9 @@ def test_a_client_that_goes_away_while_the_relay_thinks():
     with ScriptedServer(body=gate(release, "250 ok")) as relay:
         with Postern(relay=relay.url()) as postern:
             before = postern.open_files()
-            for _ in range(5):
+            for done in range(1, 6):
                 with Wire(postern) as wire:
                     wire.send(post("/v1/send"))
-                    done = len(relay.complete) + 1
                     wait_until(lambda: len(relay.complete) == done, what="the mail at the relay")
             release.set()
             wait_until(lambda: not postern.metrics()["postern_transactions_in_flight"],

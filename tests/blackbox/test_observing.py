@@ -11,7 +11,7 @@ from .wire import Wire
 METRIC = re.compile(r'^[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-z_]+="[^"\\\n]*",?)*\})? [-+.0-9eE]+$|NaN|Inf')
 
 
-def test_metrics_are_prometheus_text_and_count(postfix):
+def test_metrics_are_prometheus_text_and_count():
     with ScriptedServer(mail=nth("250 ok", "250 ok", "550 5.1.8 no"),
                         rcpt=by_recipient({"no@postern.test": "550 5.1.1 no"})) as relay:
         with Postern(relay=relay.url()) as postern:
