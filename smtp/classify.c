@@ -6,6 +6,11 @@
 
 #include <curl/curl.h>
 
+#include "smtp/preset.h"
+
+/* Of a reply's text, searched for words: a reply may be far longer than what it says. */
+#define TEXT_MAX 2000
+
 #define AT(stage) (1u << SMTP_STAGE_##stage)
 #define OPENING   (AT(GREETING) | AT(EHLO) | AT(STARTTLS))
 #define ENVELOPE  (AT(MAIL) | AT(RCPT) | AT(DATA))
@@ -20,16 +25,15 @@ typedef struct row {
     const char
         *enhanced;     /* "5.7.8", "*.7.8" for either class, or "5.7." as a beginning; NULL: any */
     const char *words; /* any of these, parted by "|", in any case; NULL: any text */
-    const char *presets; /* any of these names, parted by "|"; NULL: any relay */
+    const char *presets; /* any of these names, parted by "|", or KNOWN; NULL: any relay */
     smtp_category category;
     smtp_blame blame;
     const char *hint;
 } row;
 
-#define AUTHORIZATION_CODE                                                                         \
-    "Log in with the full address and an authorization code (授权码) made in the mailbox's "    \
-    "settings, not with the "                                                                      \
-    "password; a changed password ends all codes."
+#define KNOWN       "*" /* any relay that is a preset's */
+#define PRESET_HINT "*" /* what the preset says of a refused login */
+
 #define APP_PASSWORD                                                                               \
     "Log in with the full address and an app password (it needs 2-step verification), not with "   \
     "the account's "                                                                               \
@@ -56,19 +60,8 @@ typedef struct row {
 
 static const row rows[] = {
     /* logging in */
-    {AT(AUTH), 535, 0, NULL, NULL, "qq|exmail|163|126", SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
-     AUTHORIZATION_CODE},
-    {AT(AUTH), 500, 599, NULL,
-     "authorization code|授权码|login fail. account is abnormal|login fail", "qq|exmail|163|126",
-     SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY, AUTHORIZATION_CODE},
-    {AT(AUTH), 530, 599, NULL, NULL, "gmail|gmail-relay", SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
-     APP_PASSWORD},
-    {AT(AUTH), 530, 599, NULL, "application-specific password|badcredentials|app password", NULL,
-     SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY, APP_PASSWORD},
     {ANY, 0, 0, "5.7.139", NULL, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY, M365_BASIC},
     {ANY, 0, 0, "5.7.30", NULL, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY, M365_BASIC},
-    {AT(AUTH), 500, 599, NULL, NULL, "outlook|office365", SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
-     M365_BASIC},
     {AT(AUTH), 454, 0, NULL, NULL, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_RELAY,
      "The relay can't check logins now; try again later."},
     {AT(AUTH), 421, 0, NULL, NULL, NULL, SMTP_CATEGORY_RATE, SMTP_BLAME_RELAY,
@@ -77,12 +70,17 @@ static const row rows[] = {
      "The relay can't check logins now, or refuses them for a while after wrong ones."},
     {AT(AUTH), 538, 0, NULL, NULL, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
      "The relay wants TLS before this login: use smtps:// or STARTTLS."},
+    {AT(AUTH), 504, 0, NULL, NULL, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
+     "The relay does not know this mechanism: choose another with auth=."},
+    {AT(AUTH), 531, 599, NULL, NULL, KNOWN, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY, PRESET_HINT},
+    {AT(AUTH), 500, 529, NULL, NULL, KNOWN, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY, PRESET_HINT},
+    {AT(AUTH), 531, 599, NULL, "application-specific password|badcredentials|app password", NULL,
+     SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY, APP_PASSWORD},
     {AT(AUTH), 534, 0, NULL, NULL, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
      "The relay finds this way of logging in too weak: use an app password, a token, or another "
      "mechanism (auth=)."},
-    {AT(AUTH), 504, 0, NULL, NULL, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
-     "The relay does not know this mechanism: choose another with auth=."},
-    {AT(AUTH), 500, 599, NULL, NULL, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY, WRONG_LOGIN},
+    {AT(AUTH), 531, 599, NULL, NULL, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY, WRONG_LOGIN},
+    {AT(AUTH), 500, 529, NULL, NULL, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY, WRONG_LOGIN},
     {ANY, 530, 0, NULL, "starttls", NULL, SMTP_CATEGORY_TLS, SMTP_BLAME_GATEWAY,
      "The relay wants STARTTLS first: leave out tls=none."},
     {ANY, 530, 0, NULL, NULL, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
@@ -140,11 +138,18 @@ static const row rows[] = {
     {ANY, 500, 599, NULL, "spf check|spf fail|sender policy framework| spf | spf:|(spf)|spf record",
      NULL, SMTP_CATEGORY_POLICY, SMTP_BLAME_GATEWAY, SPF},
 
+    /* mail before a login */
+    {AT(MAIL) | AT(RCPT), 500, 599, NULL,
+     "not authenticated|authentication required|authentication is required|must authenticate|"
+     "authenticate first|auth first|log in first|login first|need auth",
+     NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
+     "The relay wants a login before mail: put user and password into the relay's URL."},
+
     /* the sender */
     {AT(MAIL) | AT(RCPT) | MESSAGE, 500, 599, NULL,
-     "mail from must equal authorized user|same as authorization user|not owned by user|not owned "
-     "by|sendasdenied|send as|sender address rejected|sender rejected|sender address must|not "
-     "verified|unverified|from address",
+     "mail from must equal authorized user|same as authorization user|dt:sum|not owned by|"
+     "sendasdenied|send as|sender address rejected|sender rejected|sender address must|sender is "
+     "not allowed|not verified|unverified|from address",
      NULL, SMTP_CATEGORY_SENDER, SMTP_BLAME_MESSAGE, OWN_ADDRESS},
     {AT(MAIL), 553, 0, NULL, NULL, NULL, SMTP_CATEGORY_SENDER, SMTP_BLAME_MESSAGE, OWN_ADDRESS},
     {ANY, 500, 599, "5.1.7", NULL, NULL, SMTP_CATEGORY_SENDER, SMTP_BLAME_MESSAGE,
@@ -169,7 +174,7 @@ static const row rows[] = {
      NULL, SMTP_CATEGORY_RECIPIENT, SMTP_BLAME_MESSAGE, NO_MAILBOX},
     {AT(RCPT), 500, 599, NULL,
      "relay access denied|relaying denied|relay not permitted|unable to relay|not permitted to "
-     "relay|relay denied",
+     "relay|relay denied|relaying disallowed",
      NULL, SMTP_CATEGORY_POLICY, SMTP_BLAME_GATEWAY,
      "The relay does not carry mail to this recipient for us: log in, or have it allow this "
      "machine."},
@@ -177,17 +182,28 @@ static const row rows[] = {
      SMTP_CATEGORY_TEMPORARY, SMTP_BLAME_RELAY,
      "The relay takes mail from strangers at the second try only: try again in some minutes."},
 
+    /* our standing with the relay */
+    {ANY, 500, 599, NULL,
+     "blocklist|blacklist|block list|black list|spamhaus|reputation|blocked using|dnsbl|rbl", NULL,
+     SMTP_CATEGORY_POLICY, SMTP_BLAME_GATEWAY,
+     "This machine's or the relay's address is on a blocklist: ask there to be taken off, or send "
+     "over another relay."},
+
     /* content */
     {MESSAGE | ENVELOPE, 500, 599, NULL, "dt:spm|spam|junk|unsolicited|bulk mail", NULL,
      SMTP_CATEGORY_CONTENT, SMTP_BLAME_MESSAGE, SPAM},
     {MESSAGE, 500, 599, NULL,
-     "virus|malware|infected|attachment|blocked content|content reject|prohibited", NULL,
-     SMTP_CATEGORY_CONTENT, SMTP_BLAME_MESSAGE,
+     "virus|malware|infected|attachment|blocked content|content reject|content denied|prohibited",
+     NULL, SMTP_CATEGORY_CONTENT, SMTP_BLAME_MESSAGE,
      "The relay does not take this content, often an attachment of a forbidden kind."},
     {ANY, 500, 599, "5.6.", NULL, NULL, SMTP_CATEGORY_CONTENT, SMTP_BLAME_MESSAGE,
      "The relay finds the message malformed."},
 
     /* rate */
+    {ANY, 500, 599, NULL,
+     "frequency limit|rate limit|sending limit|daily limit|hourly limit|sending quota|too many "
+     "messages|too many mails",
+     NULL, SMTP_CATEGORY_RATE, SMTP_BLAME_RELAY, SLOWER},
     {ANY, 500, 599, "5.4.5", NULL, NULL, SMTP_CATEGORY_RATE, SMTP_BLAME_RELAY,
      "The day's sending limit of the account is reached; it ends after 24 hours."},
     {ANY, 400, 499, NULL, "rate|too many|too fast|too much|limit|throttl|quota|frequen", NULL,
@@ -196,12 +212,7 @@ static const row rows[] = {
     {ANY, 450, 451, "4.7.", NULL, NULL, SMTP_CATEGORY_TEMPORARY, SMTP_BLAME_RELAY,
      "The relay holds mail back for now, as with greylisting: try again in some minutes."},
 
-    /* our standing with the relay */
-    {ANY, 500, 599, NULL,
-     "blocklist|blacklist|block list|black list|spamhaus|reputation|blocked using|dnsbl|rbl", NULL,
-     SMTP_CATEGORY_POLICY, SMTP_BLAME_GATEWAY,
-     "This machine's or the relay's address is on a blocklist: ask there to be taken off, or send "
-     "over another relay."},
+    /* the relay's policy, and what is left of 5.7 */
     {AT(MAIL), 500, 599, "5.7.", NULL, NULL, SMTP_CATEGORY_SENDER, SMTP_BLAME_MESSAGE, OWN_ADDRESS},
     {AT(RCPT), 500, 599, "5.7.", NULL, NULL, SMTP_CATEGORY_POLICY, SMTP_BLAME_GATEWAY,
      "The relay's policy forbids this delivery: its words say why."},
@@ -254,14 +265,16 @@ static bool enhanced_fits(const char *pattern, const char *enhanced)
                                  : strcmp(pattern, enhanced) == 0;
 }
 
-static bool fits(const row *r, smtp_stage stage, const smtp_reply *reply, const char *preset)
+static bool fits(const row *r, smtp_stage stage, const smtp_reply *reply, const char *text,
+                 const char *preset)
 {
     int to = r->code_to ? r->code_to : r->code;
     return (r->stages & 1u << stage) &&
            (r->code == 0 || (reply->code >= r->code && reply->code <= to)) &&
            (!r->enhanced || enhanced_fits(r->enhanced, reply->enhanced)) &&
-           (!r->presets || (preset && any_of(r->presets, preset, true))) &&
-           (!r->words || (reply->text && any_of(r->words, reply->text, false)));
+           (!r->presets ||
+            (preset && (r->presets[0] == KNOWN[0] || any_of(r->presets, preset, true)))) &&
+           (!r->words || any_of(r->words, text, false));
 }
 
 /* Trying again later makes sense where the relay is at fault, or didn't answer. */
@@ -280,12 +293,27 @@ static void set(smtp_fault *out, smtp_stage stage, smtp_category category, smtp_
     out->hint = hint;
 }
 
+static const char *hint_of(const row *r, const char *preset)
+{
+    const smtp_preset *p = NULL;
+
+    if (!r->hint || r->hint[0] != PRESET_HINT[0])
+        return r->hint;
+    if (preset)
+        p = smtp_preset_find(preset);
+    return p ? p->hint : WRONG_LOGIN;
+}
+
 void smtp_classify_reply(smtp_stage stage, const smtp_reply *reply, const char *preset,
                          smtp_fault *out)
 {
+    char text[TEXT_MAX + 1] = "";
+
+    if (reply->text)
+        (void)snprintf(text, sizeof text, "%s", reply->text);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (fits(&rows[i], stage, reply, preset)) {
-            set(out, stage, rows[i].category, rows[i].blame, rows[i].hint);
+        if (fits(&rows[i], stage, reply, text, preset)) {
+            set(out, stage, rows[i].category, rows[i].blame, hint_of(&rows[i], preset));
             return;
         }
     }
@@ -359,12 +387,15 @@ static const struct {
 void smtp_classify_curl(smtp_stage stage, int curl_code, const char *error, const char *preset,
                         smtp_fault *out)
 {
-    (void)preset;
+    const smtp_preset *p = preset ? smtp_preset_find(preset) : NULL;
+
     for (size_t i = 0; i < sizeof curl_rows / sizeof *curl_rows; i++) {
         bool code_fits = curl_rows[i].code == CURLE_OK || (int)curl_rows[i].code == curl_code;
         bool words_fit = !curl_rows[i].words || (error && any_of(curl_rows[i].words, error, false));
         if (code_fits && words_fit) {
-            set(out, stage, curl_rows[i].category, curl_rows[i].blame, curl_rows[i].hint);
+            bool login = curl_code == CURLE_LOGIN_DENIED && p;
+            set(out, stage, curl_rows[i].category, curl_rows[i].blame,
+                login ? p->hint : curl_rows[i].hint);
             return;
         }
     }
