@@ -190,7 +190,7 @@ static const row rows[] = {
      "over another relay."},
 
     /* content */
-    {MESSAGE | ENVELOPE, 500, 599, NULL, "dt:spm|spam|junk|unsolicited|bulk mail", NULL,
+    {AT(BODY) | ENVELOPE, 500, 599, NULL, "dt:spm|spam|junk|unsolicited|bulk mail", NULL,
      SMTP_CATEGORY_CONTENT, SMTP_BLAME_MESSAGE, SPAM},
     {MESSAGE, 500, 599, NULL,
      "virus|malware|infected|attachment|blocked content|content reject|content denied|prohibited",

@@ -1,5 +1,6 @@
 #include "smtp/loop.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -474,9 +475,12 @@ static bool fits_command(const smtp_reply *reply)
 static void on_envelope_reply(smtp_session *s, smtp_reply *reply)
 {
     smtp_task *t = s->task;
+    assert(t);
     size_t which = s->cursor, last = t->what.recipient_count + 1;
-    if (reply->code / 100 == 3 && which < last) {
-        broken(s, CURLE_WEIRD_SERVER_REPLY, NULL, "the reply makes no sense here");
+    if (which < last && !fits_command(reply)) {
+        broken(s, CURLE_WEIRD_SERVER_REPLY, NULL,
+               which == 0 ? "the reply to MAIL makes no sense"
+                          : "the reply to RCPT makes no sense");
         return;
     }
     if (which == 0) {
@@ -484,19 +488,11 @@ static void on_envelope_reply(smtp_session *s, smtp_reply *reply)
             end_check(s, reply);
             return;
         }
-        if (!fits_command(reply)) {
-            broken(s, CURLE_WEIRD_SERVER_REPLY, NULL, "the reply to MAIL makes no sense");
-            return;
-        }
         if (reply->code >= 400) {
             s->mail_refused = true;
             decide(s, t, SMTP_STAGE_MAIL, reply);
         }
     } else if (which < last && !s->mail_refused) {
-        if (!fits_command(reply)) {
-            broken(s, CURLE_WEIRD_SERVER_REPLY, NULL, "the reply to RCPT makes no sense");
-            return;
-        }
         note_recipient(s, which - 1, reply);
     }
     s->cursor++;
@@ -519,6 +515,7 @@ static void on_envelope_reply(smtp_session *s, smtp_reply *reply)
 static void on_final_reply(smtp_session *s, smtp_reply *reply)
 {
     smtp_task *t = s->task;
+    assert(t);
     bool whole = s->source_ended && s->out.len == 0;
     if (reply->code / 100 == 2 && whole) {
         smtp_result *r = t->result;
@@ -551,7 +548,7 @@ static void on_reply(smtp_session *s, smtp_reply *reply)
         broken(s, CURLE_RECV_ERROR, reply, "the relay said 421");
         return;
     }
-    switch (s->state) {
+    switch (s->state) { /* with a task: ENVELOPE, CANCEL and SENDING */
     case SMTP_ENVELOPE: on_envelope_reply(s, reply); break;
     case SMTP_CANCEL: reset(s); break;
     case SMTP_SENDING: on_final_reply(s, reply); break;

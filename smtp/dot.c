@@ -60,6 +60,7 @@ size_t smtp_dot_end(smtp_dot *d, char *out)
     if (d->in_line || d->cr)
         out = end_line(d, out);
     d->cr = false;
-    memcpy(out, ".\r\n", 3);
-    return (size_t)(out + 3 - start);
+    *out++ = '.';
+    out = end_line(d, out);
+    return (size_t)(out - start);
 }

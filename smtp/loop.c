@@ -424,9 +424,8 @@ static void fire_curl_timer(smtp_timer *timer)
 
 bool smtp_loop_watch(smtp_session *s)
 {
-    struct epoll_event event = {.events =
-                                    (uint32_t)EPOLLIN | (s->wants_out ? (uint32_t)EPOLLOUT : 0),
-                                .data.u64 = (uint64_t)(uintptr_t)s};
+    struct epoll_event event = {
+        .events = (uint32_t)EPOLLIN | (s->wants_out ? (uint32_t)EPOLLOUT : 0), .data.ptr = s};
     int how = s->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     if (epoll_ctl(s->pool->loop->epoll, how, s->fd, &event) != 0)
         return false;
@@ -574,7 +573,7 @@ static void handle(smtp_loop *l, const struct epoll_event *event)
                      (event->events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
         run_curl(l, (curl_socket_t)(tag & UINT32_MAX), events);
     } else {
-        smtp_session *s = (smtp_session *)(uintptr_t)tag; /* alive, or dead and not yet freed */
+        smtp_session *s = event->data.ptr; /* alive, or dead and not yet freed */
         if (s->state != SMTP_DEAD)
             smtp_dialogue_event(s, (event->events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0,
                                 (event->events & EPOLLOUT) != 0);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,7 +162,7 @@ static void a_reply_is_explained_by_what_relays_mean_with_it(void **state)
         smtp_reply reply = {.code = k->code, .text = strdup(k->text)};
         smtp_fault fault = {0};
         assert_non_null(reply.text);
-        strcpy(reply.enhanced, k->enhanced);
+        (void)snprintf(reply.enhanced, sizeof reply.enhanced, "%s", k->enhanced);
         smtp_classify_reply(k->stage, &reply, k->preset, &fault);
         if (fault.category != k->category || fault.blame != k->blame || !fault.hint ||
             (k->hint && !strstr(fault.hint, k->hint)))

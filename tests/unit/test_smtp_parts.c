@@ -155,7 +155,7 @@ static void timers_ring_in_order_whatever_was_set_moved_and_stopped(void **state
         list[i].timer.fire = on_ring;
         smtp_timer_set(&timers, &list[i].timer, random_number(&seed) % 1000);
     }
-    for (size_t i = 0; i < 3 * MANY; i++) {
+    for (size_t i = 0; i < (size_t)3 * MANY; i++) {
         ring *r = &list[random_number(&seed) % MANY];
         if (random_number(&seed) % 3 == 0)
             smtp_timer_stop(&timers, &r->timer);

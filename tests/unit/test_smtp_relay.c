@@ -236,7 +236,8 @@ static void wrong_urls_are_told_in_a_sentence_without_the_secret(void **state)
         smtp_relay *r = smtp_relay_create("default", cases[i].url, &error);
         if (r)
             fail_msg("%s was taken", cases[i].url);
-        if (!error || !strstr(error, cases[i].word))
+        assert_non_null(error);
+        if (!strstr(error, cases[i].word))
             fail_msg("%s: %s", cases[i].url, error);
         assert_null(strstr(error, "SECRET"));
         assert_null(strchr(error, '\n'));

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/utf8.h"
 #include "smtp/caps.h"
 #include "smtp/reply.h"
@@ -91,11 +92,11 @@ static void it_does_not_matter_how_replies_are_cut(void **state)
         size_t found = 0;
         for (size_t at = 0; at < sizeof bytes - 1; at += step) {
             size_t left = sizeof bytes - 1 - at;
-            smtp_reply r;
+            smtp_reply r = {0};
             assert_true(smtp_reply_feed(p, bytes + at, step < left ? step : left));
             while (smtp_reply_next(p, &r) == SMTP_REPLY_DONE) {
-                assert_true(found < COUNT(texts));
-                assert_string_equal(r.text, texts[found++]);
+                assert_string_equal(r.text, found < COUNT(texts) ? texts[found] : "(one more)");
+                found++;
                 smtp_reply_clear(&r);
             }
         }
@@ -174,7 +175,7 @@ static void lines_replies_and_their_number_are_bounded(void **state)
 
     smtp_reply_reset(p);
     line[3] = '-';
-    strcpy(line + 8000, "\r\n");
+    (void)snprintf(line + 8000, 3, "\r\n");
     smtp_reply_status status = SMTP_REPLY_MORE;
     int fed = 0;
     for (; status == SMTP_REPLY_MORE && fed < 100; fed++)
@@ -235,16 +236,20 @@ static void capabilities_of_odd_relays(void **state)
     smtp_caps_read(&caps, "x\nSIZE 99999999999999999999999999\nAUTH");
     assert_int_equal(caps.size, 0);
     assert_string_equal(caps.auth, "");
-    char text[1000] = "x\nAUTH ";
-    while (strlen(text) < 900)
-        strcat(text, "MECHANISM ");
-    smtp_caps_read(&caps, text);
+    buf text = BUF_INIT;
+    buf_adds(&text, "x\nAUTH");
+    for (int i = 0; i < 90; i++)
+        buf_adds(&text, " MECHANISM");
+    smtp_caps_read(&caps, buf_cstr(&text));
     assert_true(strlen(caps.auth) < SMTP_CAPS_AUTH_MAX);
     assert_string_equal(caps.auth + strlen(caps.auth) - 9, "MECHANISM");
-    memset(text, 'A', sizeof text - 1);
-    memcpy(text, "x\nAUTH ", 7);
-    smtp_caps_read(&caps, text);
+    buf_clear(&text);
+    buf_adds(&text, "x\nAUTH ");
+    for (int i = 0; i < 900; i++)
+        buf_addc(&text, 'A');
+    smtp_caps_read(&caps, buf_cstr(&text));
     assert_string_equal(caps.auth, "");
+    buf_free(&text);
 }
 
 /* ---- transcripts ---- */
@@ -277,7 +282,7 @@ static void transcripts_are_bounded_and_cut_between_characters(void **state)
     for (size_t shift = 0; shift < 3; shift++) {
         memset(wide, 'x', shift);
         for (size_t i = shift; i + 3 < sizeof wide; i += 3)
-            strcpy(wide + i, "\xE6\x8E\x88");
+            memcpy(wide + i, "\xE6\x8E\x88", 4);
         const smtp_reply reply = {.code = 250, .text = wide};
         smtp_transcript_reply(&t, &reply);
         smtp_transcript_add(&t, 'C', wide, strlen(wide));
