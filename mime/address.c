@@ -19,8 +19,7 @@
 #define INPUT_MAX   ((size_t)4 * DOMAIN_MAX) /* of a domain before it becomes A-labels */
 #define NAME_MAX_   1000
 
-/* ---- reading, one character after the other
- * ----------------------------------------------------------- */
+/* ---- reading, one character after the other ---- */
 
 typedef struct scan {
     const char *s;
@@ -107,9 +106,7 @@ static bool read_quoted(scan *p, buf *out)
     return fail(p, "a quoted part is not closed");
 }
 
-/* ---- domains
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- domains ---- */
 
 static bool is_ldh(const char *s, size_t len)
 {
@@ -180,9 +177,7 @@ static bool is_literal(const char *s, size_t len)
     return inet_pton(six ? AF_INET6 : AF_INET, text, binary) == 1;
 }
 
-/* ---- addresses
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- addresses ---- */
 
 /* True if the local part needs no quotes: a dot-atom. */
 static bool is_dot_atom(const char *s, size_t len)
@@ -295,9 +290,7 @@ static bool read_address(scan *p, mime_mailbox *out)
     return ok;
 }
 
-/* ---- display names
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- display names ---- */
 
 /* Words and quoted-strings up to the '<'; false with a reason, or the name in `out`. Unquoted dots
  * and the like, which RFC 5322 allows only in obsolete syntax, are what people write, and mean

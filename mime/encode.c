@@ -37,8 +37,7 @@ static size_t line_end(const mime_encoder *e, size_t at)
     return at + 1 < e->len && e->s[at + 1] == '\n' ? 2 : 1;
 }
 
-/* ---- quoted-printable ---------------------------------------------------------------------------
- */
+/* ---- quoted-printable ---- */
 
 /* What stands for itself wherever it is in a line. The rest is looked at, or encoded. */
 /* clang-format off */
@@ -123,8 +122,7 @@ static size_t copy_run(mime_encoder *e, char *out, size_t cap)
     return n;
 }
 
-/* ---- base64
- * ------------------------------------------------------------------------------------------ */
+/* ---- base64 ---- */
 
 /* Up to one output line's octets of the text, line ends made CRLF. */
 static size_t gather(mime_encoder *e, char octets[GROUP_OCTETS])
@@ -160,8 +158,7 @@ static void encode_line(mime_encoder *e)
     pend(e, "\r\n", 2);
 }
 
-/* ---- reading
- * --------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 size_t mime_encoder_read(mime_encoder *e, char *out, size_t cap)
 {

@@ -18,8 +18,7 @@
 #define EW_MAX       75
 #define EW_LEAST     20 /* room on a line that is worth beginning an encoded-word in */
 
-/* ---- what may be set
- * -------------------------------------------------------------------------------- */
+/* ---- what may be set ---- */
 
 typedef enum rule { FORBIDDEN, STRUCTURED } rule;
 
@@ -142,8 +141,7 @@ const char *mime_header_check_value(const char *name, const char *value, size_t 
                : NULL;
 }
 
-/* ---- folding
- * ------------------------------------------------------------------------------------------- */
+/* ---- folding ---- */
 
 /* A field being written: where its line stands. */
 typedef struct field {
@@ -192,8 +190,7 @@ static void put_word(field *f, const char *blanks, size_t blank_len, const char 
     put(f, word, len);
 }
 
-/* ---- encoded-words (RFC 2047)
- * ------------------------------------------------------------------------------ */
+/* ---- encoded-words (RFC 2047) ---- */
 
 /* What stands for itself in Q wherever an encoded-word may be: section 5 (3)'s set. */
 static bool is_q_literal(char c)
@@ -310,8 +307,7 @@ static void put_encoded(field *f, const char *s, size_t len)
     }
 }
 
-/* ---- unstructured text
- * ------------------------------------------------------------------------------------- */
+/* ---- unstructured text ---- */
 
 /* True if a word can't stand as it is: beyond ASCII, or it could be taken for an encoded-word. */
 static bool needs_encoding(const char *word, size_t len)
@@ -384,9 +380,7 @@ void mime_header_add_text(buf *out, const char *name, const char *value, size_t 
     end(&f);
 }
 
-/* ---- mailboxes
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- mailboxes ---- */
 
 #define NAME_PLAIN_MAX                                                                             \
     60 /* a longer name is written as encoded-words, which can be folded anywhere */
@@ -459,8 +453,7 @@ void mime_header_add_mailboxes(buf *out, const char *name, const mime_mailbox *l
     end(&f);
 }
 
-/* ---- parameters (RFC 2231)
- * -------------------------------------------------------------------------------------------- */
+/* ---- parameters (RFC 2231) ---- */
 
 #define PARAMETER_LINE  76
 #define PLAIN_VALUE_MAX 60

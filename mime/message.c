@@ -14,8 +14,7 @@
  * are not in memory a second time. */
 #define EAGER_TEXT 65536
 
-/* ---- segments: what a message is made of
- * --------------------------------------------------------------- */
+/* ---- segments: what a message is made of ---- */
 
 typedef enum segment_kind { LITERAL, ENCODED, WRAPPED } segment_kind;
 
@@ -67,8 +66,7 @@ static void end_literal(mime_message *m)
     m->literal_start = m->bytes.len;
 }
 
-/* ---- the header
- * ------------------------------------------------------------------------------------------- */
+/* ---- the header ---- */
 
 static void add_date(buf *out, time_t date)
 {
@@ -143,9 +141,7 @@ static bool any_utf8(const mime_mailboxes *list)
     return false;
 }
 
-/* ---- parts
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- parts ---- */
 
 /* What a message is being laid out of. */
 typedef struct layout {
@@ -321,9 +317,7 @@ static void add_body(const layout *l)
     close_multipart(l, MIXED);
 }
 
-/* ---- composing
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- composing ---- */
 
 /* The texts: the plain one made from the HTML if it was not given. HTML without a word (an image
  * alone) has no twin. */
@@ -408,9 +402,7 @@ bool mime_message_utf8(const mime_message *m)
     return m->utf8;
 }
 
-/* ---- reading
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 struct mime_reader {
     const mime_message *message;

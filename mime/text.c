@@ -30,8 +30,7 @@ typedef struct writer {
     bool nomem;
 } writer;
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static void want_breaks(writer *w, unsigned n)
 {
@@ -128,8 +127,7 @@ static void add_text(writer *w, const char *s, size_t len)
         add_flowing(w, s, len);
 }
 
-/* ---- elements
- * -------------------------------------------------------------------------------------------- */
+/* ---- elements ---- */
 
 static const char *attribute(const xmlChar **attributes, const char *name)
 {
@@ -351,8 +349,7 @@ static void close_element(writer *w, act a)
     }
 }
 
-/* ---- libxml2's callbacks
- * ------------------------------------------------------------------------------------ */
+/* ---- libxml2's callbacks ---- */
 
 static void on_start(void *ctx, const xmlChar *name, const xmlChar **attributes)
 {

@@ -15,35 +15,32 @@
 
 #include "base/clock.h"
 #include "service/file.h"
+#include "service/http_thread.h"
 #include "service/listen.h"
-#include "service/watch.h"
 
-/* Head of a request: request line and headers together (MHD answers 431 beyond). */
-#define CONNECTION_MEMORY ((size_t)(32 * 1024))
-/* A connection on which nothing moves is closed after this long. */
-#define IDLE_SECONDS 75u
 /* A refused request's body is read to its end, so that the connection can go on, up to this size.
  */
 #define DISCARD_MAX     ((size_t)64 * 1024)
 #define CONNECTIONS_MAX 20000u
 /* Descriptors that are not clients': sessions to relays, files, the system's. */
 #define OTHER_DESCRIPTORS 512u
-#define TLS_PRIORITIES    "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct http {
     app *app;
     const http_route *routes;
     size_t route_count; /* also the metrics' index of "other" */
-    struct MHD_Daemon *daemon;
-    watch *watch;
+    http_thread **threads;
+    size_t thread_count;
+    int listen_fd; /* -1 once nothing is accepted any more */
     char *address;
-    char *unix_path; /* to unlink at the end */
-    bool tls;
+    char *unix_path;    /* to unlink at the end */
     atomic_uint active; /* requests whose answers are not yet written */
 };
 
 struct http_exchange {
     http *http;
+    http_thread *thread;
+    http_resumption resumption;
     struct MHD_Connection *connection;
     watch_connection *watched;
     const http_route *route; /* NULL: none fits */
@@ -64,8 +61,7 @@ struct http_exchange {
     struct MHD_Response *response;
 };
 
-/* ---- answering
- * ------------------------------------------------------------------------------------ */
+/* ---- answering ---- */
 
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
@@ -119,7 +115,7 @@ void http_answer(http_exchange *x, unsigned status, const char *content_type, un
     set_answer(x, status, content_type, retry_after, content);
     buf_free(content);
     if (x->suspended)
-        MHD_resume_connection(x->connection);
+        http_thread_resume(x->thread, &x->resumption);
 }
 
 void http_problem(http_exchange *x, problem_kind kind, const char *detail, const faults *errors)
@@ -154,8 +150,7 @@ static enum MHD_Result queue_answer(http_exchange *x)
     return MHD_queue_response(x->connection, x->status, x->response);
 }
 
-/* ---- what every request must pass
- * ------------------------------------------------------------------- */
+/* ---- what every request must pass ---- */
 
 static const char *header(http_exchange *x, const char *name)
 {
@@ -319,25 +314,19 @@ static enum MHD_Result request_came(http_exchange *x)
     return queue_answer(x);
 }
 
-/* ---- libmicrohttpd's callbacks
- * ----------------------------------------------------------------------- */
+/* ---- libmicrohttpd's callbacks ---- */
 
-static watch_connection *watched(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
-}
-
-static http_exchange *exchange_create(http *h, struct MHD_Connection *connection,
+static http_exchange *exchange_create(http_thread *t, struct MHD_Connection *connection,
                                       const char *method)
 {
+    http *h = http_thread_context(t);
     http_exchange *x = calloc(1, sizeof *x);
     if (!x)
         return NULL;
     x->http = h;
-    x->connection = connection;
-    x->watched = watched(connection);
+    x->thread = t;
+    x->connection = x->resumption.connection = connection;
+    x->watched = http_thread_watched(connection);
     x->started_us = clock_us();
     (void)snprintf(x->method, sizeof x->method, "%s", method);
     if (!x->watched || !app_new_id(x->id)) {
@@ -346,7 +335,7 @@ static http_exchange *exchange_create(http *h, struct MHD_Connection *connection
     }
     atomic_fetch_add(&h->active, 1);
     metrics_requests_in_flight(h->app->metrics, 1);
-    watch_exchange(x->watched, true);
+    watch_exchange(x->watched);
     return x;
 }
 
@@ -397,7 +386,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
                          enum MHD_RequestTerminationCode how)
 {
     (void)connection;
-    http *h = cls;
+    http *h = http_thread_context(cls);
     http_exchange *x = *con_cls;
     if (!x)
         return;
@@ -415,42 +404,6 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     free(x);
     *con_cls = NULL;
     atomic_fetch_sub(&h->active, 1);
-}
-
-static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
-                          enum MHD_ConnectionNotificationCode code)
-{
-    http *h = cls;
-    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        watch_remove(h->watch, *context);
-        *context = NULL;
-        return;
-    }
-    const union MHD_ConnectionInfo *fd =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *from =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    *context = fd ? watch_add(h->watch, fd->connect_fd, from ? from->client_addr : NULL) : NULL;
-}
-
-/* The request line has come: its time runs. */
-static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection)
-{
-    (void)cls;
-    (void)uri;
-    watch_connection *w = watched(connection);
-    if (w)
-        watch_reading(w);
-    return NULL;
-}
-
-/* Paths are compared as they came: none of the routes needs an escape, and "/v1/send%00" is not one
- * of them. */
-static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s)
-{
-    (void)cls;
-    (void)connection;
-    return strlen(s);
 }
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *format,
@@ -480,8 +433,7 @@ static void on_slow(void *cls, const char *remote)
     log_end(&line);
 }
 
-/* ---- start and stop
- * -------------------------------------------------------------------------------------- */
+/* ---- start and stop ---- */
 
 /* As many as descriptors allow, leaving room for everything else. */
 static unsigned connection_limit(void)
@@ -493,63 +445,54 @@ static unsigned connection_limit(void)
     return room < CONNECTIONS_MAX ? (unsigned)room : CONNECTIONS_MAX;
 }
 
-static bool start_daemon(http *h, int fd, const char *cert, const char *key)
+static bool start_threads(http *h, const char *cert, const char *key)
 {
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-                     (h->tls ? MHD_USE_TLS : 0);
-    unsigned threads = h->app->config->http_threads;
-    unsigned limit = connection_limit();
-    struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)cert},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key},
-        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
-        {MHD_OPTION_END, 0, NULL},
+    unsigned count = h->app->config->http_threads;
+    unsigned limit = connection_limit() / count;
+    const http_thread_options options = {
+        .listen_fd = h->listen_fd,
+        .cert = cert,
+        .key = key,
+        .limit = limit > 0 ? limit : 1,
+        .slow_us = h->app->config->read_timeout_us,
+        .slow = on_slow,
+        .ctx = h,
+        .access = on_access,
+        .completed = on_completed,
+        .log = on_log,
     };
-    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    /* A pool of one is refused by MHD: one thread is no pool. */
-    struct MHD_OptionItem pool[] = {
-        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    h->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, h,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        limit < threads ? threads : limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        h, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, h, MHD_OPTION_UNESCAPE_CALLBACK,
-        keep_escapes, h, MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, h->tls ? tls : none,
-        MHD_OPTION_END);
-    return h->daemon != NULL;
+    h->threads = calloc(count, sizeof(http_thread *));
+    for (; h->threads && h->thread_count < count; h->thread_count++) {
+        h->threads[h->thread_count] = http_thread_start(&options);
+        if (!h->threads[h->thread_count])
+            return false;
+    }
+    return h->threads != NULL;
 }
 
 static bool start(http *h, char **error)
 {
     const config *c = h->app->config;
+    bool tls = c->tls_cert != NULL;
     char *cert = NULL, *key = NULL;
-    int fd = -1;
     bool ok = false;
 
-    if (h->tls && (!(cert = file_read(c->tls_cert, FILE_SMALL, NULL, error)) ||
-                   !(key = file_read(c->tls_key, FILE_SMALL, NULL, error))))
+    if (tls && (!(cert = file_read(c->tls_cert, FILE_SMALL, NULL, error)) ||
+                !(key = file_read(c->tls_key, FILE_SMALL, NULL, error))))
         goto cleanup;
-    fd = listen_open(&c->listen, h->tls, &h->address, error);
-    if (fd < 0)
+    h->listen_fd = listen_open(&c->listen, tls, &h->address, error);
+    if (h->listen_fd < 0)
         goto cleanup;
     h->unix_path = c->listen.kind == CONFIG_LISTEN_UNIX ? strdup(c->listen.path) : NULL;
-    h->watch = watch_create(c->read_timeout_us, h->tls, on_slow, h);
-    if (!h->watch || !start_daemon(h, fd, cert, key)) {
+    if (!start_threads(h, cert, key)) {
         if (asprintf(error, "The HTTP server could not start on %s%s.", h->address,
-                     h->tls ? "; check the certificate and its key" : "") < 0)
+                     tls ? "; check the certificate and its key" : "") < 0)
             *error = NULL;
         goto cleanup;
     }
-    fd = -1; /* the daemon's now */
     ok = true;
 
 cleanup:
-    if (fd >= 0)
-        (void)close(fd);
     free(cert);
     file_wipe(key);
     return ok;
@@ -562,10 +505,10 @@ http *http_start(app *a, const http_route *routes, char **error)
     if (!h)
         return NULL;
     h->app = a;
+    h->listen_fd = -1;
     h->routes = routes;
     while (routes[h->route_count].path)
         h->route_count++;
-    h->tls = a->config->tls_cert != NULL;
     if (!start(h, error)) {
         http_free(h);
         return NULL;
@@ -578,16 +521,24 @@ const char *http_address(const http *h)
     return h->address;
 }
 
+static void stop_accepting(http *h)
+{
+    if (h->listen_fd < 0)
+        return;
+    for (size_t i = 0; i < h->thread_count; i++)
+        http_thread_quiesce(h->threads[i]);
+    (void)close(h->listen_fd);
+    h->listen_fd = -1;
+    if (h->unix_path)
+        (void)unlink(h->unix_path);
+}
+
 bool http_drain(http *h, int64_t limit_us)
 {
     const struct timespec pause = {0, 5000000};
     int64_t end = clock_us() + limit_us;
 
-    int fd = MHD_quiesce_daemon(h->daemon);
-    if (fd >= 0)
-        (void)close(fd);
-    if (h->unix_path)
-        (void)unlink(h->unix_path);
+    stop_accepting(h);
     while (atomic_load(&h->active) > 0) {
         if (clock_us() >= end)
             return false;
@@ -600,9 +551,10 @@ void http_free(http *h)
 {
     if (!h)
         return;
-    if (h->daemon)
-        MHD_stop_daemon(h->daemon);
-    watch_free(h->watch);
+    stop_accepting(h);
+    for (size_t i = 0; i < h->thread_count; i++)
+        http_thread_stop(h->threads[i]);
+    free(h->threads);
     free(h->address);
     free(h->unix_path);
     free(h);

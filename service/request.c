@@ -43,7 +43,7 @@ typedef struct reader {
     bool nomem;
 } reader;
 
-/* ---- JSON text to document ---------------------------------------------------------------- */
+/* ---- JSON text to document ---- */
 
 typedef struct feed {
     body *body;
@@ -126,7 +126,7 @@ request_json_result request_parse_json(body *b, json_t **out, buf *detail)
     return REQUEST_JSON_BAD;
 }
 
-/* ---- pieces that readers share ------------------------------------------------------------- */
+/* ---- pieces that readers share ---- */
 
 static const char *type_name(const json_t *value)
 {
@@ -168,7 +168,7 @@ static size_t item_count(const json_t *value)
     return json_is_array(value) ? json_array_size(value) : 1;
 }
 
-/* ---- addresses ------------------------------------------------------------------------------ */
+/* ---- addresses ---- */
 
 static void address_fault(reader *r, const char *pointer, const char *reason)
 {
@@ -309,8 +309,7 @@ static void read_envelope_from(reader *r, const char *pointer, const json_t *val
         address_fault(r, pointer, reason);
 }
 
-/* ---- texts ------------------------------------------------------------------------------------
- */
+/* ---- texts ---- */
 
 static void read_subject(reader *r, const char *pointer, const json_t *value)
 {
@@ -336,8 +335,7 @@ static void read_text(reader *r, const char *pointer, const json_t *value)
     (void)get_string(r, pointer, value, &r->parts->text);
 }
 
-/* ---- headers ------------------------------------------------------------------------------------
- */
+/* ---- headers ---- */
 
 static void read_header(reader *r, const char *name, const json_t *value)
 {
@@ -385,8 +383,7 @@ static void read_headers(reader *r, const char *pointer, const json_t *value)
     }
 }
 
-/* ---- attachments
- * ---------------------------------------------------------------------------------- */
+/* ---- attachments ---- */
 
 typedef struct attachment_reader {
     reader *reader;
@@ -572,8 +569,7 @@ static void read_attachments(reader *r, const char *pointer, const json_t *value
     check_content_ids(r);
 }
 
-/* ---- the rest
- * ----------------------------------------------------------------------------------------- */
+/* ---- the rest ---- */
 
 static void read_relay(reader *r, const char *pointer, const json_t *value)
 {
@@ -665,8 +661,7 @@ static void check_whole(reader *r, const json_t *document)
     }
 }
 
-/* ---- envelope and message
- * -------------------------------------------------------------------------------- */
+/* ---- envelope and message ---- */
 
 static const mime_mailbox *sender_of(const reader *r)
 {

@@ -3,12 +3,9 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -31,34 +28,29 @@ struct watch_connection {
     watch *watch;
     watch_connection *previous, *next;
     int fd;
-    /* Written by the connection's thread, read by the watch's. */
-    _Atomic watch_state state;
-    _Atomic int64_t since_us; /* when the state began */
-    atomic_size_t received;
-    atomic_bool known;   /* an exchange of the service tells of this request */
-    atomic_uint refused; /* the status that was written beside the server */
-    bool ended; /* the watch's thread alone: at the last look the client had closed its side */
+    watch_state state;
+    int64_t since_us; /* when the state began */
+    size_t received;
+    bool known;       /* an exchange of the service tells of this request */
+    bool ended;       /* at the last look the client had closed its side */
+    unsigned refused; /* the status that was written beside the server */
     char remote[INET6_ADDRSTRLEN];
 };
 
 struct watch {
     int64_t limit_us;
+    int64_t every_us; /* between looks */
+    int64_t next_us;  /* the next look */
     bool tls;
     watch_slow *slow;
     void *ctx;
-    pthread_t thread;
-    bool started;
-    pthread_mutex_t lock; /* of the list, and against closing a socket while it is written to */
-    pthread_cond_t changed;
     watch_connection *first;
     size_t count;
     struct pollfd *polled; /* room for `polled_cap` connections, kept between looks */
     size_t polled_cap;
-    bool stopping;
 };
 
-/* ---- the socket, beside the server
- * -------------------------------------------------------------------- */
+/* ---- the socket, beside the server ---- */
 
 static const struct {
     unsigned status;
@@ -90,7 +82,7 @@ void watch_refuse(watch_connection *c, unsigned status)
     size_t which = 0;
     while (refusals[which].status != status)
         which++;
-    atomic_store(&c->refused, status);
+    c->refused = status;
     if (!c->watch->tls)
         write_refusal(c->fd, which);
     /* Reading ends now. What the client still sends is dropped by the kernel without a reset that
@@ -98,18 +90,15 @@ void watch_refuse(watch_connection *c, unsigned status)
     (void)shutdown(c->fd, c->watch->tls ? SHUT_RDWR : SHUT_RD);
 }
 
-/* ---- the thread
- * ------------------------------------------------------------------------------------------- */
+/* ---- looking ---- */
 
 /* How long the state may last; INT64_MAX: as long as it wants. */
 static int64_t allowed_us(const watch_connection *c)
 {
-    switch (atomic_load(&c->state)) {
+    switch (c->state) {
     case FRESH: return c->watch->limit_us;
     case WAITING: return IDLE_US;
-    case READING:
-        return c->watch->limit_us +
-               (int64_t)(atomic_load(&c->received) / BYTES_PER_SECOND) * 1000000;
+    case READING: return c->watch->limit_us + (int64_t)(c->received / BYTES_PER_SECOND) * 1000000;
     case HANDLING: break;
     }
     return INT64_MAX;
@@ -117,13 +106,13 @@ static int64_t allowed_us(const watch_connection *c)
 
 static void end_overdue(watch *w, watch_connection *c, int64_t now)
 {
-    if (atomic_load(&c->refused) || now - atomic_load(&c->since_us) <= allowed_us(c))
+    if (c->refused || now - c->since_us <= allowed_us(c))
         return;
-    if (atomic_load(&c->state) != READING) {
+    if (c->state != READING) {
         (void)shutdown(c->fd, SHUT_RDWR);
         return;
     }
-    if (!atomic_load(&c->known))
+    if (!c->known)
         w->slow(w->ctx, c->remote);
     watch_refuse(c, 408);
 }
@@ -145,14 +134,12 @@ static bool poll_all(watch *w)
     return poll(w->polled, n, 0) >= 0;
 }
 
-static void look(watch *w)
+static void look(watch *w, int64_t now)
 {
-    int64_t now = clock_us();
     bool polled = poll_all(w);
     size_t i = 0;
     for (watch_connection *c = w->first; c; c = c->next, i++) {
-        bool ended =
-            polled && (w->polled[i].revents & POLLRDHUP) && atomic_load(&c->state) != HANDLING;
+        bool ended = polled && (w->polled[i].revents & POLLRDHUP) && c->state != HANDLING;
         /* Twice in a row: the server has had the time to see it by itself. */
         if (ended && c->ended)
             (void)shutdown(c->fd, SHUT_RDWR);
@@ -161,80 +148,45 @@ static void look(watch *w)
     }
 }
 
-static void wait_until(watch *w, int64_t us)
+int64_t watch_look(watch *w, int64_t now_us)
 {
-    struct timespec until = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
-    (void)pthread_cond_timedwait(&w->changed, &w->lock, &until);
-}
-
-static void *run(void *ctx)
-{
-    watch *w = ctx;
-    int64_t every = w->limit_us < 4 * LOOK_EVERY_US ? w->limit_us / 4 : LOOK_EVERY_US;
-    if (every < LOOK_LEAST_US)
-        every = LOOK_LEAST_US;
-    (void)pthread_mutex_lock(&w->lock);
-    while (!w->stopping) {
-        if (!w->first) {
-            (void)pthread_cond_wait(&w->changed, &w->lock);
-            continue;
-        }
-        int64_t next = clock_us() + every;
-        while (!w->stopping && clock_us() < next)
-            wait_until(w, next);
-        look(w);
+    if (!w->first)
+        return INT64_MAX;
+    if (now_us >= w->next_us) {
+        look(w, now_us);
+        w->next_us = now_us + w->every_us;
     }
-    (void)pthread_mutex_unlock(&w->lock);
-    return NULL;
+    return w->next_us;
 }
 
-/* ---- creation
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- creation ---- */
 
 watch *watch_create(int64_t limit_us, bool tls, watch_slow *slow, void *ctx)
 {
     watch *w = calloc(1, sizeof *w);
-    pthread_condattr_t monotonic;
     if (!w)
         return NULL;
     w->limit_us = limit_us;
+    w->every_us = limit_us < 4 * LOOK_EVERY_US ? limit_us / 4 : LOOK_EVERY_US;
+    if (w->every_us < LOOK_LEAST_US)
+        w->every_us = LOOK_LEAST_US;
     w->tls = tls;
     w->slow = slow;
     w->ctx = ctx;
-    (void)pthread_mutex_init(&w->lock,
-                             NULL); /* with default attributes neither can fail on Linux */
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&w->changed, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
-    w->started = pthread_create(&w->thread, NULL, run, w) == 0;
-    if (w->started)
-        return w;
-    watch_free(w);
-    return NULL;
+    return w;
 }
 
 void watch_free(watch *w)
 {
     if (!w)
         return;
-    (void)pthread_mutex_lock(&w->lock);
-    w->stopping = true;
-    (void)pthread_cond_signal(&w->changed);
-    (void)pthread_mutex_unlock(&w->lock);
-    if (w->started)
-        (void)pthread_join(w->thread, NULL);
     while (w->first)
         watch_remove(w, w->first);
-    (void)pthread_cond_destroy(&w->changed);
-    (void)pthread_mutex_destroy(&w->lock);
     free(w->polled);
     free(w);
 }
 
-/* ---- connections
- * ---------------------------------------------------------------------------------------------- */
+/* ---- connections ---- */
 
 static void name_remote(char out[INET6_ADDRSTRLEN], const struct sockaddr *from)
 {
@@ -254,17 +206,15 @@ watch_connection *watch_add(watch *w, int fd, const struct sockaddr *from)
         return NULL;
     c->watch = w;
     c->fd = fd;
-    atomic_init(&c->since_us, clock_us());
+    c->since_us = clock_us();
     name_remote(c->remote, from);
-    (void)pthread_mutex_lock(&w->lock);
     w->count++;
     c->next = w->first;
     if (c->next)
         c->next->previous = c;
     else
-        (void)pthread_cond_signal(&w->changed);
+        w->next_us = c->since_us + w->every_us;
     w->first = c;
-    (void)pthread_mutex_unlock(&w->lock);
     return c;
 }
 
@@ -272,7 +222,6 @@ void watch_remove(watch *w, watch_connection *c)
 {
     if (!c)
         return;
-    (void)pthread_mutex_lock(&w->lock);
     if (c->previous)
         c->previous->next = c->next;
     else
@@ -280,42 +229,41 @@ void watch_remove(watch *w, watch_connection *c)
     if (c->next)
         c->next->previous = c->previous;
     w->count--;
-    (void)pthread_mutex_unlock(&w->lock);
     free(c);
 }
 
 void watch_reading(watch_connection *c)
 {
-    atomic_store_explicit(&c->received, 0, memory_order_relaxed);
-    atomic_store_explicit(&c->since_us, clock_us(), memory_order_relaxed);
-    atomic_store_explicit(&c->state, READING, memory_order_release);
+    c->received = 0;
+    c->since_us = clock_us();
+    c->state = READING;
 }
 
-void watch_exchange(watch_connection *c, bool known)
+void watch_exchange(watch_connection *c)
 {
-    atomic_store_explicit(&c->known, known, memory_order_relaxed);
+    c->known = true;
 }
 
 void watch_progress(watch_connection *c, size_t bytes)
 {
-    (void)atomic_fetch_add_explicit(&c->received, bytes, memory_order_relaxed);
+    c->received += bytes;
 }
 
 void watch_handling(watch_connection *c)
 {
-    atomic_store_explicit(&c->state, HANDLING, memory_order_release);
+    c->state = HANDLING;
 }
 
 void watch_waiting(watch_connection *c)
 {
-    atomic_store_explicit(&c->known, false, memory_order_relaxed);
-    atomic_store_explicit(&c->since_us, clock_us(), memory_order_relaxed);
-    atomic_store_explicit(&c->state, WAITING, memory_order_release);
+    c->known = false;
+    c->since_us = clock_us();
+    c->state = WAITING;
 }
 
 unsigned watch_refused(const watch_connection *c)
 {
-    return atomic_load(&c->refused);
+    return c->refused;
 }
 
 const char *watch_remote(const watch_connection *c)

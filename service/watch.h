@@ -1,5 +1,5 @@
 /*
- * watch - time limits on slow clients.
+ * watch - time limits on slow clients, and a mend for missed ends.
  *
  * libmicrohttpd closes a connection on which nothing moves; it does not mind one that brings a byte
  * now and then for ever. The watch does: a request must have come `limit` after its first line, and
@@ -11,9 +11,7 @@
  * 0.9.75 misses the end of a stream that arrived together with the last bytes, and would keep the
  * connection until it times out. The watch sees the end and shuts such sockets down.
  *
- * A thread of its own looks once a second, while there are connections.
- * Threads: every function from any thread; a connection's own functions from its connection's
- * thread.
+ * Threads: a watch and its connections belong to the one thread that serves them.
  */
 #ifndef POSTERN_SERVICE_WATCH_H
 #define POSTERN_SERVICE_WATCH_H
@@ -30,9 +28,12 @@ typedef struct watch_connection watch_connection;
  * of it. */
 typedef void watch_slow(void *ctx, const char *remote);
 
-watch *watch_create(int64_t limit_us, bool tls, watch_slow *slow,
-                    void *ctx); /* NULL: no memory or no thread */
+watch *watch_create(int64_t limit_us, bool tls, watch_slow *slow, void *ctx); /* NULL: no memory */
 void watch_free(watch *w);
+
+/* Looks at every connection if it is time to. Returns when the next look is due, by clock_us();
+ * INT64_MAX while there are no connections. */
+int64_t watch_look(watch *w, int64_t now_us);
 
 watch_connection *watch_add(watch *w, int fd, const struct sockaddr *from); /* NULL: no memory */
 void watch_remove(watch *w, watch_connection *c);                           /* c may be NULL */
@@ -40,7 +41,7 @@ void watch_remove(watch *w, watch_connection *c);                           /* c
 /* A request's way: its first line came; it is known to the service; body bytes came; it is whole;
  * it is done. */
 void watch_reading(watch_connection *c);
-void watch_exchange(watch_connection *c, bool known);
+void watch_exchange(watch_connection *c);
 void watch_progress(watch_connection *c, size_t bytes);
 void watch_handling(watch_connection *c);
 void watch_waiting(watch_connection *c);

@@ -1,0 +1,233 @@
+#include "service/http_thread.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* Head of a request: request line and headers together (MHD answers 431 beyond). */
+#define CONNECTION_MEMORY ((size_t)(32 * 1024))
+/* A connection on which nothing moves is closed after this long. */
+#define IDLE_SECONDS   75u
+#define TLS_PRIORITIES "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+struct http_thread {
+    http_thread_options options;
+    struct MHD_Daemon *daemon;
+    int daemon_fd; /* the daemon's epoll */
+    int wake_fd;   /* an eventfd: the members below have changed */
+    watch *watch;
+    pthread_t thread;
+    bool started;
+    bool quiet; /* nothing is accepted any more */
+    _Atomic(http_resumption *) resumed;
+    atomic_bool quiesce, stop;
+};
+
+/* ---- waking it ---- */
+
+static void wake(http_thread *t)
+{
+    const uint64_t one = 1;
+    /* Fails only when the count is at its end, and then it wakes all the same. */
+    (void)!write(t->wake_fd, &one, sizeof one);
+}
+
+void http_thread_resume(http_thread *t, http_resumption *r)
+{
+    http_resumption *first = atomic_load_explicit(&t->resumed, memory_order_relaxed);
+    do
+        r->next = first;
+    while (!atomic_compare_exchange_weak(&t->resumed, &first, r));
+    /* Whoever finds the list empty wakes the thread for all that follow. */
+    if (!first)
+        wake(t);
+}
+
+void http_thread_quiesce(http_thread *t)
+{
+    atomic_store(&t->quiesce, true);
+    wake(t);
+}
+
+/* ---- the loop ---- */
+
+static void take_wakes(http_thread *t)
+{
+    uint64_t count;
+    (void)!read(t->wake_fd, &count, sizeof count); /* before the list: none is missed */
+    http_resumption *r = atomic_exchange(&t->resumed, NULL);
+    while (r) {
+        http_resumption *next = r->next;
+        MHD_resume_connection(r->connection);
+        r = next;
+    }
+    if (atomic_load(&t->quiesce) && !t->quiet) {
+        t->quiet = true;
+        int fd = MHD_quiesce_daemon(t->daemon);
+        if (fd >= 0)
+            (void)close(fd);
+    }
+}
+
+/* In milliseconds, as poll() has it; -1: until something happens. */
+static int wait_time(http_thread *t, int64_t next_look_us)
+{
+    MHD_UNSIGNED_LONG_LONG daemon_ms = ULLONG_MAX;
+    if (MHD_get_timeout(t->daemon, &daemon_ms) == MHD_NO)
+        daemon_ms = ULLONG_MAX;
+    if (daemon_ms == 0)
+        return 0;
+    if (next_look_us == INT64_MAX)
+        return daemon_ms > INT_MAX ? -1 : (int)daemon_ms;
+    int64_t look_ms = (next_look_us - clock_us()) / 1000 + 1;
+    if (look_ms < 0)
+        look_ms = 0;
+    return daemon_ms < (MHD_UNSIGNED_LONG_LONG)look_ms ? (int)daemon_ms : (int)look_ms;
+}
+
+static void *run(void *ctx)
+{
+    http_thread *t = ctx;
+    int64_t next_look_us = INT64_MAX;
+    struct pollfd fds[] = {{.fd = t->daemon_fd, .events = POLLIN},
+                           {.fd = t->wake_fd, .events = POLLIN}};
+
+    while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
+        if (poll(fds, sizeof fds / sizeof *fds, wait_time(t, next_look_us)) < 0)
+            continue; /* a signal; none is meant for this thread */
+        if (fds[1].revents)
+            take_wakes(t);
+        (void)MHD_run(t->daemon);
+        next_look_us = watch_look(t->watch, clock_us());
+    }
+    return NULL;
+}
+
+/* ---- libmicrohttpd's callbacks ---- */
+
+watch_connection *http_thread_watched(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+void *http_thread_context(const http_thread *t)
+{
+    return t->options.ctx;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    http_thread *t = cls;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        watch_remove(t->watch, *context);
+        *context = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *from =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    *context = fd ? watch_add(t->watch, fd->connect_fd, from ? from->client_addr : NULL) : NULL;
+}
+
+/* The request line has come: its time runs. */
+static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    (void)cls;
+    (void)uri;
+    watch_connection *w = http_thread_watched(connection);
+    if (w)
+        watch_reading(w);
+    return NULL;
+}
+
+/* Paths are compared as they came: none of the routes needs an escape, and "/v1/send%00" is not one
+ * of them. */
+static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s)
+{
+    (void)cls;
+    (void)connection;
+    return strlen(s);
+}
+
+/* ---- start and stop ---- */
+
+static bool start_daemon(http_thread *t)
+{
+    const http_thread_options *o = &t->options;
+    unsigned flags =
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (o->cert ? MHD_USE_TLS : 0);
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)o->cert},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)o->key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    /* The daemon closes the socket it listens on: each has a descriptor of its own. */
+    int fd = dup(o->listen_fd);
+    if (fd < 0)
+        return false;
+    t->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, o->access, t, MHD_OPTION_EXTERNAL_LOGGER, o->log, o->ctx,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, o->limit,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+        IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, o->completed, t,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, t, MHD_OPTION_URI_LOG_CALLBACK,
+        on_request_line, t, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, t, MHD_OPTION_ARRAY,
+        o->cert ? tls : none, MHD_OPTION_END);
+    /* A daemon that fails to start closes the socket in some cases and not in others: it is left.
+     */
+    return t->daemon != NULL;
+}
+
+http_thread *http_thread_start(const http_thread_options *options)
+{
+    http_thread *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->options = *options;
+    t->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    t->watch = watch_create(options->slow_us, options->cert != NULL, options->slow, options->ctx);
+    if (t->wake_fd < 0 || !t->watch || !start_daemon(t))
+        goto failed;
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(t->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (!info)
+        goto failed;
+    t->daemon_fd = info->epoll_fd;
+    t->started = pthread_create(&t->thread, NULL, run, t) == 0;
+    if (t->started)
+        return t;
+
+failed:
+    http_thread_stop(t);
+    return NULL;
+}
+
+void http_thread_stop(http_thread *t)
+{
+    if (!t)
+        return;
+    if (t->started) {
+        atomic_store(&t->stop, true);
+        wake(t);
+        (void)pthread_join(t->thread, NULL);
+    }
+    if (t->daemon)
+        MHD_stop_daemon(t->daemon); /* tells the watch of each connection */
+    watch_free(t->watch);
+    if (t->wake_fd >= 0)
+        (void)close(t->wake_fd);
+    free(t);
+}
