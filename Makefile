@@ -133,6 +133,16 @@ bench: deps-build deps-bench ## measure against the peers (tests/bench/README.md
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run
 
+.PHONY: bench-micro
+bench-micro: $(BUILD)/tests/bench/micro ## measure the primitives, each of the ways the processor has
+	@$<
+
+$(BUILD)/tests/bench/micro: tests/bench/micro.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
+
+-include $(BUILD)/tests/bench/micro.d
+
 image: ## the container image, with docker or podman or buildah, whichever there is
 	tests/image/build.sh
 

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "mime/base64.h"
 #include "mime/encode.h"
+#include "tests/reference/base64.h"
 
 static void base64_is_checked(void **state)
 {
@@ -105,6 +106,89 @@ static void base64_is_wrapped_the_same_however_it_is_cut(void **state)
             assert_memory_equal(back, octets, len);
         buf_free(&a);
         buf_free(&b);
+    }
+}
+
+/* One text against the reference, by each of the ways. */
+static void agrees(const char *text, size_t len, size_t piece)
+{
+    mime_base64_info expected, got;
+    size_t wrapped = 0;
+    char *out = malloc(3 * len + 16), *exact = malloc(len ? len : 1);
+    assert_true(out && exact);
+    memcpy(exact, text, len);
+    bool ok = reference_base64(text, len, &expected, out, &wrapped);
+    for (vector_level level = VECTOR_NONE; level <= vector_best(); level++) {
+        const mime_base64_kernel *kernel = mime_base64_kernel_at(level);
+        assert_int_equal(mime_base64_check_with(kernel, exact, len, &got), ok);
+        if (!reference_same_info(&expected, &got) ||
+            !reference_stream_agrees(kernel, text, len, piece, &expected, out))
+            fail_msg("way %d, %zu bytes, pieces of %zu: %.*s", (int)level, len, piece, (int)len,
+                     text);
+    }
+    free(out);
+    free(exact);
+}
+
+static void every_byte_everywhere_is_what_the_reference_says(void **state)
+{
+    (void)state;
+    char text[200];
+    for (size_t at = 0; at < sizeof text; at++) {
+        for (unsigned byte = 0; byte < 256; byte++) {
+            for (size_t i = 0; i < sizeof text; i++)
+                text[i] = REFERENCE_ALPHABET[(i * 5 + at) % 62];
+            text[at] = (char)byte;
+            agrees(text, sizeof text, byte % 2 ? 1000 : 1 + byte % 90);
+        }
+    }
+}
+
+/* Texts of every length, in both alphabets, broken at 64 columns and not, padded and not. */
+static void base64_in_pieces_is_the_same_as_whole(void **state)
+{
+    (void)state;
+    char octets[400], plain[536], text[1200];
+    for (size_t i = 0; i < sizeof octets; i++)
+        octets[i] = (char)(i * i + i / 3);
+    for (size_t len = 0; len <= sizeof octets; len++) {
+        size_t n = mime_base64_encode(octets, len, plain);
+        for (unsigned form = 0; form < 8; form++) {
+            size_t m = 0;
+            for (size_t i = 0; i < n && !(plain[i] == '=' && (form & 1)); i++) {
+                char c = plain[i];
+                text[m++] = !(form & 2) ? c : c == '+' ? '-' : c == '/' ? '_' : c;
+                if ((form & 4) && i % 64 == 63) {
+                    text[m++] = '\r';
+                    text[m++] = '\n';
+                }
+            }
+            agrees(text, m, 1 + len % 100);
+            if (form % 4 == 2 && m > 70) {
+                text[70] = '+'; /* two alphabets, unless it is the only sign */
+                agrees(text, m, 50 + len % 100);
+            }
+        }
+    }
+}
+
+static void base64_is_encoded_the_same_by_each_way(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len < 300; len++) {
+        unsigned char *octets = malloc(len ? len : 1);
+        char *out = malloc((len + 2) / 3 * 4 + 1), expected[400];
+        assert_true(octets && out);
+        for (size_t i = 0; i < len; i++)
+            octets[i] = (unsigned char)(i * 37 + len * 11);
+        size_t n = reference_base64_encode(octets, len, expected);
+        for (vector_level level = VECTOR_NONE; level <= vector_best(); level++) {
+            assert_int_equal(
+                mime_base64_encode_with(mime_base64_kernel_at(level), octets, len, out), n);
+            assert_memory_equal(out, expected, n);
+        }
+        free(octets);
+        free(out);
     }
 }
 
@@ -209,6 +293,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(base64_is_checked),
         cmocka_unit_test(base64_is_wrapped_the_same_however_it_is_cut),
+        cmocka_unit_test(every_byte_everywhere_is_what_the_reference_says),
+        cmocka_unit_test(base64_in_pieces_is_the_same_as_whole),
+        cmocka_unit_test(base64_is_encoded_the_same_by_each_way),
         cmocka_unit_test(quoted_printable_is_right_to_the_byte),
         cmocka_unit_test(base64_of_a_text_has_crlf_line_ends),
         cmocka_unit_test(the_smaller_encoding_is_chosen_and_its_size_known),
