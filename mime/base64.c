@@ -56,17 +56,37 @@ static size_t plain_run(const char *in, size_t len, char *out, unsigned *seen)
     return i;
 }
 
-static size_t plain_lines(const char *in, size_t count, char *out, unsigned *seen)
+static inline char *put_break(char *out)
 {
-    size_t done = 0;
-    for (; done < count; done++, in += MIME_LINE_COLUMNS, out += MIME_LINE_COLUMNS + 2) {
+    out[0] = '\r';
+    out[1] = '\n';
+    return out + 2;
+}
+
+/* Bytes of line breaks at `at`. */
+static inline size_t break_length(const char *in, size_t at, size_t len)
+{
+    size_t n = 0;
+    while (at + n < len && (in[at + n] == '\r' || in[at + n] == '\n'))
+        n++;
+    return n;
+}
+
+static size_t plain_lines(const char *in, size_t len, char *out, unsigned *seen, size_t *breaks)
+{
+    size_t at = 0;
+    while (len - at >= MIME_LINE_COLUMNS) {
         unsigned line = 0;
-        if (plain_run(in, MIME_LINE_COLUMNS, out, &line) < MIME_LINE_COLUMNS)
+        if (plain_run(in + at, MIME_LINE_COLUMNS, out, &line) < MIME_LINE_COLUMNS)
             break;
         *seen |= line;
-        memcpy(out + MIME_LINE_COLUMNS, "\r\n", 2);
+        out = put_break(out + MIME_LINE_COLUMNS);
+        at += MIME_LINE_COLUMNS;
+        size_t n = break_length(in, at, len);
+        at += n;
+        *breaks += n;
     }
-    return done;
+    return at;
 }
 
 static size_t plain_encode(const unsigned char *p, size_t len, char *out)
@@ -234,49 +254,61 @@ static size_t before_mix(const char *s, size_t len, unsigned seen)
     return i;
 }
 
-/* Takes in the `n` characters at `in`, `at` bytes into the piece, in which `seen` was seen. */
-static void note(mime_base64_stream *s, const char *in, size_t n, size_t at, unsigned seen)
+/* What take_characters() went through: so many bytes, so many of them line breaks. */
+typedef struct stretch {
+    size_t bytes, breaks;
+    unsigned seen;
+} stretch;
+
+/* Takes in a stretch, `at` bytes into the piece. */
+static void note(mime_base64_stream *s, const char *in, size_t at, stretch t)
 {
-    if (n == 0)
+    size_t last = t.bytes;
+    if (t.bytes == 0)
         return;
-    if (is_mixed(seen | s->seen) && !is_mixed(s->seen))
-        s->mixed_at = s->taken + at + before_mix(in, n, s->seen);
-    s->seen |= seen;
-    s->characters += n;
-    s->last = in[n - 1];
-    s->last_at = s->taken + at + n - 1;
+    if (is_mixed(t.seen | s->seen) && !is_mixed(s->seen))
+        s->mixed_at = s->taken + at + before_mix(in, t.bytes, s->seen);
+    s->seen |= t.seen;
+    s->blanks += t.breaks;
+    s->characters += t.bytes - t.breaks;
+    while (kinds[(unsigned char)in[last - 1]] == BLANK) /* breaks only follow characters */
+        last--;
+    s->last = in[last - 1];
+    s->last_at = s->taken + at + last - 1;
 }
 
-/* What is there of leading characters at `in`, whole lines at once where that can be, into `*out`,
- * unless that is NULL. Returns their number. */
-static size_t take_characters(mime_base64_stream *s, const char *in, size_t len, char **out,
-                              unsigned *seen)
+/* What there is of leading characters at `in`, whole lines at once where that can be, into `*out`,
+ * unless that is NULL. */
+static stretch take_characters(mime_base64_stream *s, const char *in, size_t len, char **out)
 {
+    stretch t = {0};
     char *to = *out;
-    size_t n = 0;
-    if (!to)
-        return s->kernel->run(in, len, NULL, seen);
+    if (!to) {
+        t.bytes = s->kernel->run(in, len, NULL, &t.seen);
+        return t;
+    }
     for (;;) {
-        if (s->column == 0 && len - n >= MIME_LINE_COLUMNS) {
-            size_t lines = s->kernel->lines(in + n, (len - n) / MIME_LINE_COLUMNS, to, seen);
-            n += lines * MIME_LINE_COLUMNS;
-            to += lines * (MIME_LINE_COLUMNS + 2);
+        if (s->column == 0) {
+            size_t breaks = 0;
+            size_t n = s->kernel->lines(in + t.bytes, len - t.bytes, to, &t.seen, &breaks);
+            t.bytes += n;
+            t.breaks += breaks;
+            to += (n - breaks) / MIME_LINE_COLUMNS * (MIME_LINE_COLUMNS + 2);
         }
         size_t most = MIME_LINE_COLUMNS - s->column;
-        if (most > len - n)
-            most = len - n;
-        size_t run = s->kernel->run(in + n, most, to, seen);
-        n += run;
+        if (most > len - t.bytes)
+            most = len - t.bytes;
+        size_t run = s->kernel->run(in + t.bytes, most, to, &t.seen);
+        t.bytes += run;
         to += run;
         s->column += run;
         if (s->column < MIME_LINE_COLUMNS)
             break;
-        *to++ = '\r';
-        *to++ = '\n';
+        to = put_break(to);
         s->column = 0;
     }
     *out = to;
-    return n;
+    return t;
 }
 
 /* The byte at `at` of the piece, which is not of the alphabet, or behind padding. */
@@ -298,10 +330,9 @@ static size_t feed(mime_base64_stream *s, const char *in, size_t len, char *out)
     size_t at = 0;
     while (!s->fault && at < len) {
         if (s->pads == 0) {
-            unsigned seen = 0;
-            size_t n = take_characters(s, in + at, len - at, &to, &seen);
-            note(s, in + at, n, at, seen);
-            at += n;
+            stretch t = take_characters(s, in + at, len - at, &to);
+            note(s, in + at, at, t);
+            at += t.bytes;
         }
         /* Line breaks and what else there is are few and short. */
         while (at < len && (s->pads || kinds[(unsigned char)in[at]] - 1u >= BLANK - 1u) &&
@@ -359,10 +390,8 @@ bool mime_base64_stream_end(mime_base64_stream *s, char *out, size_t *written,
     /* 76 is a multiple of four: padding never opens a line. */
     for (size_t pads = (4 - s->characters % 4) % 4; pads > 0; pads--, s->column++)
         *to++ = '=';
-    if (s->column > 0) {
-        *to++ = '\r';
-        *to++ = '\n';
-    }
+    if (s->column > 0)
+        to = put_break(to);
     s->column = 0;
     *written = (size_t)(to - out);
     return true;

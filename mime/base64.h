@@ -102,8 +102,9 @@ typedef struct mime_base64_kernel {
      * one, to `out`, unless that is NULL, and notes in *seen which alphabets' signs were among
      * them. Returns their number; out[0..len) may be scratched. */
     size_t (*run)(const char *in, size_t len, char *out, unsigned *seen);
-    /* The same for up to `count` whole lines without anything else in them, each with CRLF. */
-    size_t (*lines)(const char *in, size_t count, char *out, unsigned *seen);
+    /* The same for whole lines of 76 characters without anything in them, each written with CRLF;
+     * CR and LF behind one are skipped and counted. Returns the bytes taken in. */
+    size_t (*lines)(const char *in, size_t len, char *out, unsigned *seen, size_t *breaks);
     /* Encodes leading octets, in groups of three, as many as suit it; returns their number. */
     size_t (*encode)(const unsigned char *in, size_t len, char *out);
 } mime_base64_kernel;

@@ -80,31 +80,41 @@ VECTOR_TARGET static inline void KERNEL(line_steps)(KERNEL(line) * l, const char
     KERNEL(step)(l, in + last, out + last);
 }
 
-VECTOR_TARGET static size_t KERNEL(lines)(const char *in, size_t count, char *out, unsigned *seen)
+VECTOR_TARGET static void KERNEL(translate_line)(const char *in, char *out)
+{
+    const size_t last = MIME_LINE_COLUMNS - VECTOR_BYTES;
+    for (size_t at = 0;; at = at + VECTOR_BYTES < last ? at + VECTOR_BYTES : last) {
+        V(store)(out + at, KERNEL(translate)(V(load)(in + at)));
+        if (at == last)
+            break;
+    }
+}
+
+VECTOR_TARGET static size_t KERNEL(lines)(const char *in, size_t len, char *out, unsigned *seen,
+                                          size_t *breaks)
 {
     KERNEL(line)
     l = {V(table)(by_low_half), V(table)(by_high_half), V(zero)(), V(zero)()};
     VEC met = V(zero)();
-    size_t done = 0;
-    for (; done < count; done++, in += MIME_LINE_COLUMNS, out += MIME_LINE_COLUMNS + 2) {
+    size_t at = 0;
+    while (len - at >= MIME_LINE_COLUMNS) {
         l.met = V(zero)();
-        KERNEL(line_steps)(&l, in, out);
+        KERNEL(line_steps)(&l, in + at, out);
         if (V(high)(l.unfit))
             break;
-        if (V(any)(V(and)(l.met, V(same)(CLASS_URL_SAFE)))) {
-            const size_t last = MIME_LINE_COLUMNS - VECTOR_BYTES;
-            for (size_t at = 0;; at = at + VECTOR_BYTES < last ? at + VECTOR_BYTES : last) {
-                V(store)(out + at, KERNEL(translate)(V(load)(in + at)));
-                if (at == last)
-                    break;
-            }
-        }
+        if (V(any)(V(and)(l.met, V(same)(CLASS_URL_SAFE))))
+            KERNEL(translate_line)(in + at, out);
         met = V(or)(met, l.met);
-        out[MIME_LINE_COLUMNS] = '\r';
-        out[MIME_LINE_COLUMNS + 1] = '\n';
+        out = put_break(out + MIME_LINE_COLUMNS);
+        at += MIME_LINE_COLUMNS;
+        if (at < len && (in[at] == '\r' || in[at] == '\n')) {
+            size_t n = break_length(in, at, len);
+            at += n;
+            *breaks += n;
+        }
     }
     *seen |= KERNEL(seen_in)(met);
-    return done;
+    return at;
 }
 
 VECTOR_TARGET static size_t KERNEL(encode)(const unsigned char *in, size_t len, char *out)

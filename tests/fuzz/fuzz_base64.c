@@ -58,6 +58,8 @@ static void try_text(const char *text, size_t size, size_t cap)
     }
     if (ok)
         try_wrap(text, size, cap, &info, expected);
+    if (ok && info.canonical && info.octets > 0)
+        try_text(expected, wrapped, cap); /* the same in lines */
     free(expected);
 }
 

@@ -144,7 +144,7 @@ static void every_byte_everywhere_is_what_the_reference_says(void **state)
     }
 }
 
-/* Texts of every length, in both alphabets, broken at 64 columns and not, padded and not. */
+/* Texts of every length, in both alphabets, broken at 64 or 76 columns and not, padded and not. */
 static void base64_in_pieces_is_the_same_as_whole(void **state)
 {
     (void)state;
@@ -158,7 +158,7 @@ static void base64_in_pieces_is_the_same_as_whole(void **state)
             for (size_t i = 0; i < n && !(plain[i] == '=' && (form & 1)); i++) {
                 char c = plain[i];
                 text[m++] = !(form & 2) ? c : c == '+' ? '-' : c == '/' ? '_' : c;
-                if ((form & 4) && i % 64 == 63) {
+                if ((form & 4) && (i + 1) % (len % 2 ? 64 : 76) == 0) {
                     text[m++] = '\r';
                     text[m++] = '\n';
                 }
