@@ -83,7 +83,12 @@ static inline vector_level vector_best(void)
  *   high(v)             has a byte its highest bit?
  * and on what equal and at_most give, which is all ones or all zeros:
  *   first(v)            index of the first that holds, VECTOR_BYTES if there is none
- *   count(v)            how many hold */
+ *   count(v)            how many hold
+ *   first_ones(n)       0xFF in the first n bytes, 0 in the others */
+
+#define VECTOR_ONES_8 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF
+
+static const uint8_t vector_ones[64] = {VECTOR_ONES_8, VECTOR_ONES_8, VECTOR_ONES_8, VECTOR_ONES_8};
 
 #define VECTOR_OP_128 static inline __attribute__((always_inline)) VECTOR_TARGET_128
 
@@ -153,6 +158,9 @@ VECTOR_OP_128 size_t count_128(vec_128 v)
 { return (size_t)__builtin_popcount((unsigned)_mm_movemask_epi8(v)); }
 VECTOR_OP_256 size_t count_256(vec_256 v)
 { return (size_t)__builtin_popcount((unsigned)_mm256_movemask_epi8(v)); }
+
+VECTOR_OP_128 vec_128 first_ones_128(size_t n) { return load_128(vector_ones + 32 - n); }
+VECTOR_OP_256 vec_256 first_ones_256(size_t n) { return load_256(vector_ones + 32 - n); }
 /* clang-format on */
 
 #elif defined(VECTOR_NEON)
@@ -184,6 +192,7 @@ VECTOR_OP_128 size_t first_128(vec_128 v)
     return bits ? (size_t)__builtin_ctzll(bits) / 4 : 16;
 }
 VECTOR_OP_128 size_t count_128(vec_128 v) { return vaddvq_u8(vshrq_n_u8(v, 7)); }
+VECTOR_OP_128 vec_128 first_ones_128(size_t n) { return load_128(vector_ones + 32 - n); }
 /* clang-format on */
 
 #endif

@@ -126,10 +126,6 @@ static const uint8_t by_high_half[16] = {
 };
 /* clang-format on */
 
-#define ONES_8 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF
-/* A vector loaded n before the middle has n bytes of ones. */
-static const uint8_t first_ones[64] = {ONES_8, ONES_8, ONES_8, ONES_8};
-
 /* From a value to its character: the table is asked with 0 for the small letters, 1 to 10 for
  * digits, 11 for +, 12 for / and 13 for the capitals, and gives what is to be added. */
 static const uint8_t to_character[16] = {

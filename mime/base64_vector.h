@@ -42,8 +42,7 @@ VECTOR_TARGET static size_t KERNEL(run)(const char *in, size_t len, char *out, u
             V(store)(out + i, KERNEL(translate)(text));
         if (V(high)(unfit)) {
             size_t n = V(first)(unfit);
-            VEC fit = V(load)(first_ones + sizeof first_ones / 2 - n);
-            met = V(or)(met, V(and)(classes, fit));
+            met = V(or)(met, V(and)(classes, V(first_ones)(n)));
             i += n;
             break;
         }

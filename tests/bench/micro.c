@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/utf8.h"
 #include "mime/base64.h"
 
 #define RUNS 41
@@ -147,9 +148,59 @@ static void base64(vector_level best)
     free(lines);
 }
 
+/* ---- UTF-8 ---- */
+
+static void validate(subject *s)
+{
+    utf8_check c = {0};
+    s->result += utf8_check_feed_with(s->level, &c, s->in, s->len);
+}
+
+/* As a JSON string's bytes are looked for: from one end of a run to the next. */
+static void scan(subject *s)
+{
+    bool beyond_ascii = false;
+    for (size_t at = 0; at < s->len; at++)
+        at += utf8_plain_run_with(s->level, s->in + at, s->len - at, &beyond_ascii);
+    s->result += beyond_ascii;
+}
+
+static char *repeated(const char *text, size_t len)
+{
+    char *out = allocated(len);
+    for (size_t at = 0, n = strlen(text); at < len; at += n)
+        memcpy(out + at, text, n < len - at ? n : len - at);
+    return out;
+}
+
+#define HTML                                                                                       \
+    "<tr>\n  <td class=\"item\" style=\"padding: 4px 8px\">One pair of boots, brown, 42</td>\n"    \
+    "  <td align=\"right\">EUR 119.90</td>\n</tr>\n<p>Thank you for your order; we have begun "    \
+    "to pack it and will write again as soon as it is on its way to you.</p>\n"
+#define LATIN   "Grüße aus Köln: Ihre Bestellung ist eingegangen und wird für Sie gepackt.\n"
+#define CHINESE "谢谢您的订单，我们已经开始为您准备商品，发货后会再次通知您。\n"
+
+static void utf8(vector_level best)
+{
+    size_t len = 64 * 1024;
+    char *ascii = repeated("plain ASCII text of any length ", len);
+    char *html = repeated(HTML, len), *latin = repeated(LATIN, len);
+    char *chinese = repeated(CHINESE, len);
+    measure("UTF-8 check, ASCII", validate, (subject){.in = ascii, .len = len}, best);
+    measure("UTF-8 check, German", validate, (subject){.in = latin, .len = len - 1}, best);
+    measure("UTF-8 check, Chinese", validate, (subject){.in = chinese, .len = len / 97 * 97}, best);
+    measure("JSON plain run, unbroken", scan, (subject){.in = ascii, .len = len}, best);
+    measure("JSON plain run, HTML", scan, (subject){.in = html, .len = len}, best);
+    free(ascii);
+    free(html);
+    free(latin);
+    free(chinese);
+}
+
 int main(void)
 {
     vector_level best = vector_best();
     base64(best);
+    utf8(best);
     return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/utf8.h"
+#include "tests/reference/utf8.h"
 
 static void buf_grows_and_keeps_its_bytes(void **state)
 {
@@ -86,6 +87,61 @@ static void utf8_encodes_what_it_decodes(void **state)
     }
 }
 
+/* Every four of the bytes at which the rules change, at changing places of a text. */
+static void utf8_of_each_way_is_what_the_grammar_says(void **state)
+{
+    (void)state;
+    static const unsigned char edges[] = {0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF,
+                                          0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE,
+                                          0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF};
+    const size_t count = sizeof edges;
+    char text[100];
+    for (size_t n = 0; n < count * count * count * count; n++) {
+        size_t len = 30 + n % 67, at = n / count % (len - 3);
+        memset(text, 'a', len);
+        for (size_t i = 0, rest = n; i < 4; i++, rest /= count)
+            text[at + i] = (char)edges[rest % count];
+        if (!reference_utf8_agrees(text, len, n % 3 ? 100 : 1 + n % 50))
+            fail_msg("%02x %02x %02x %02x at %zu of %zu", (unsigned char)text[at],
+                     (unsigned char)text[at + 1], (unsigned char)text[at + 2],
+                     (unsigned char)text[at + 3], at, len);
+    }
+}
+
+/* Characters of each length next to each other, cut at every place. */
+static void utf8_may_be_cut_anywhere(void **state)
+{
+    (void)state;
+    static const char *const characters[] = {"a", "é", "한", "😀"};
+    char text[300];
+    for (unsigned n = 0; n < 400; n++) {
+        size_t len = 0;
+        for (unsigned x = n * 2654435761u; len + 4 < sizeof text; x = x * 1103515245 + 12345) {
+            const char *c = characters[x >> 16 & (n % 2 ? 3 : 2)];
+            memcpy(text + len, c, strlen(c));
+            len += strlen(c);
+        }
+        for (size_t piece = 1; piece < 80; piece++)
+            assert_true(reference_utf8_agrees(text, len - n % 80, piece));
+    }
+}
+
+static void a_plain_run_ends_where_json_must_look(void **state)
+{
+    (void)state;
+    char text[140];
+    for (size_t len = 0; len < sizeof text; len++) {
+        for (unsigned byte = 0; byte < 256; byte++) {
+            memset(text, 'a', sizeof text);
+            if (len)
+                text[(len * 7 + byte) % len] = (char)byte;
+            if (len && byte % 5 == 0) /* before or behind it */
+                text[(len * 3 + byte) % len] = (char)0xC3;
+            assert_true(reference_plain_run_agrees(text, len));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +149,9 @@ int main(void)
         cmocka_unit_test(buf_failure_is_sticky_until_cleared),
         cmocka_unit_test(utf8_accepts_and_refuses_as_rfc3629),
         cmocka_unit_test(utf8_encodes_what_it_decodes),
+        cmocka_unit_test(utf8_of_each_way_is_what_the_grammar_says),
+        cmocka_unit_test(utf8_may_be_cut_anywhere),
+        cmocka_unit_test(a_plain_run_ends_where_json_must_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
