@@ -16,7 +16,7 @@
 
 /* ---- segments: what a message is made of ---- */
 
-typedef enum segment_kind { LITERAL, ENCODED, WRAPPED } segment_kind;
+typedef enum segment_kind { LITERAL, ENCODED, WRAPPED, STORED } segment_kind;
 
 typedef struct segment {
     segment_kind kind;
@@ -25,6 +25,7 @@ typedef struct segment {
     size_t len;       /* LITERAL and others: input octets */
     mime_encoding encoding;
     const mime_base64_info *info;
+    mime_stored stored; /* STORED */
 } segment;
 
 struct mime_message {
@@ -258,8 +259,10 @@ static void add_attachment(mime_message *m, const mime_attachment *a, const mime
     buf_adds(out, "\r\n");
     end_literal(m);
     segment *s = add_segment(m);
-    if (s)
+    if (s && a->base64.data)
         *s = (segment){.kind = WRAPPED, .data = a->base64.data, .len = a->base64.len, .info = info};
+    else if (s)
+        *s = (segment){.kind = STORED, .stored = a->stored};
     m->size += info->wrapped;
     end_body(m, info->wrapped > 0);
 }
@@ -408,7 +411,8 @@ struct mime_reader {
     const mime_message *message;
     size_t segment;
     bool begun; /* the state below is the segment's */
-    size_t at;  /* LITERAL */
+    bool failed;
+    uint64_t at; /* LITERAL and STORED */
     mime_encoder encoder;
     mime_base64_wrap wrap;
 };
@@ -432,13 +436,15 @@ void mime_reader_rewind(mime_reader *r)
 {
     r->segment = 0;
     r->begun = false;
+    r->failed = false;
 }
 
 static void begin_segment(mime_reader *r, const segment *s)
 {
     r->begun = true;
     switch (s->kind) {
-    case LITERAL: r->at = 0; break;
+    case LITERAL:
+    case STORED: r->at = 0; break;
     case ENCODED: mime_encoder_init(&r->encoder, s->encoding, s->data, s->len); break;
     case WRAPPED: mime_base64_wrap_init(&r->wrap, s->data, s->len, s->info); break;
     }
@@ -446,8 +452,19 @@ static void begin_segment(mime_reader *r, const segment *s)
 
 static size_t read_literal(mime_reader *r, const segment *s, char *out, size_t cap)
 {
-    size_t n = s->len - r->at < cap ? s->len - r->at : cap;
+    size_t n = s->len - (size_t)r->at < cap ? s->len - (size_t)r->at : cap;
     memcpy(out, r->message->bytes.data + s->offset + r->at, n);
+    r->at += n;
+    return n;
+}
+
+static size_t read_stored(mime_reader *r, const mime_stored *s, char *out, size_t cap)
+{
+    size_t n = s->len - r->at < cap ? (size_t)(s->len - r->at) : cap;
+    if (s->data)
+        memcpy(out, s->data + r->at, n);
+    else if (n > 0)
+        r->failed = !s->read(s->ctx, r->at, out, n);
     r->at += n;
     return n;
 }
@@ -455,7 +472,7 @@ static size_t read_literal(mime_reader *r, const segment *s, char *out, size_t c
 size_t mime_reader_read(mime_reader *r, char *out, size_t cap)
 {
     size_t done = 0;
-    while (done < cap && r->segment < r->message->count) {
+    while (done < cap && r->segment < r->message->count && !r->failed) {
         const segment *s = &r->message->segments[r->segment];
         size_t n = 0;
         if (!r->begun)
@@ -464,6 +481,7 @@ size_t mime_reader_read(mime_reader *r, char *out, size_t cap)
         case LITERAL: n = read_literal(r, s, out + done, cap - done); break;
         case ENCODED: n = mime_encoder_read(&r->encoder, out + done, cap - done); break;
         case WRAPPED: n = mime_base64_wrap_read(&r->wrap, out + done, cap - done); break;
+        case STORED: n = read_stored(r, &s->stored, out + done, cap - done); break;
         }
         done += n;
         if (n == 0) {
@@ -471,5 +489,5 @@ size_t mime_reader_read(mime_reader *r, char *out, size_t cap)
             r->begun = false;
         }
     }
-    return done;
+    return r->failed ? MIME_READ_FAILED : done;
 }

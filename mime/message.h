@@ -16,13 +16,14 @@
  * smaller; no line is over 76 columns and no 8-bit byte is written in a body. Boundaries hold "=_",
  * which neither encoding can produce, and so can't occur in the content.
  *
- * The message is a list of segments (literal bytes, or an attachment's text to be re-wrapped), and
- * a reader walks it: what is kept in memory is the headers and encoded texts, never an attachment.
- * The same draft gives the same bytes, every time it is read.
+ * The message is a list of segments (literal bytes, an attachment's text to be re-wrapped, or one
+ * that is stored as it will be sent), and a reader walks it: what is kept in memory is the headers
+ * and encoded texts, never an attachment. The same draft gives the same bytes, every time it is
+ * read.
  *
  * Pure: no clock, no random, no sockets; the draft brings date and id.
  * Memory: the draft's strings are borrowed. Headers are copied when composing; text, html and the
- * base64 of attachments are NOT, and must outlive the message and its readers. Threads: a message
+ * content of attachments are NOT, and must outlive the message and its readers. Threads: a message
  * is immutable after mime_compose(); any number of readers, one thread each.
  */
 #ifndef POSTERN_MIME_MESSAGE_H
@@ -41,6 +42,14 @@ typedef struct mime_bytes {
     size_t len;
 } mime_bytes;
 
+/* Base64 that is kept as the mail will have it: checked, in lines of 76 columns, each with CRLF. */
+typedef struct mime_stored {
+    const char *data; /* all of it; NULL: read() gives it */
+    bool (*read)(void *ctx, uint64_t at, char *out, size_t len); /* false: it can't be read */
+    void *ctx;
+    uint64_t len;
+} mime_stored;
+
 typedef struct mime_attachment {
     mime_bytes filename; /* UTF-8; absent: the part has no name */
     mime_bytes
@@ -48,8 +57,9 @@ typedef struct mime_attachment {
                               guessed from the file name's ending, else application/octet-stream */
     mime_bytes content_id; /* without <>; absent: none */
     bool is_inline;        /* Content-Disposition: inline, placed in multipart/related */
-    mime_bytes base64;     /* checked */
+    mime_bytes base64;     /* checked; absent: `stored` has the content */
     mime_base64_info info; /* what the check said */
+    mime_stored stored;
 } mime_attachment;
 
 typedef struct mime_header {
@@ -98,7 +108,10 @@ bool mime_message_utf8(const mime_message *m);
 mime_reader *mime_reader_create(const mime_message *m);
 void mime_reader_free(mime_reader *r);
 
-/* Up to `cap` bytes into `out`; 0 at the end. Lines end in CRLF; no dot-stuffing (the sender's). */
+#define MIME_READ_FAILED SIZE_MAX
+
+/* Up to `cap` bytes into `out`; 0 at the end; MIME_READ_FAILED, from then on, if stored content
+ * can't be read. Lines end in CRLF; no dot-stuffing (the sender's). */
 size_t mime_reader_read(mime_reader *r, char *out, size_t cap);
 
 /* Back to the first byte. */

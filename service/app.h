@@ -13,12 +13,14 @@
 #include "service/config.h"
 #include "service/log.h"
 #include "service/metrics.h"
+#include "service/store.h"
 #include "smtp/sender.h"
 
 typedef struct app {
     const config *config;
     logger *log;
     metrics *metrics;
+    store *store;
     smtp_sender *sender;   /* NULL where nothing is sent (postern compose) */
     atomic_bool draining;  /* SIGTERM came: no new work */
     atomic_uint in_flight; /* transactions submitted and not yet answered */

@@ -61,18 +61,18 @@ static void read_from(const json_t *value, check_job *job, faults *errors)
                    reason ? reason : "no memory");
 }
 
-static void read_document(const app *a, const json_t *document, check_job *job, faults *errors)
+static void read_document(const app *a, const json_t *root, check_job *job, faults *errors)
 {
     const char *key;
     json_t *value;
 
-    if (json_is_null(document))
+    if (json_is_null(root))
         return;
-    if (!json_is_object(document)) {
+    if (!json_is_object(root)) {
         faults_add(errors, "", "wrong_type", "Must be an object.");
         return;
     }
-    json_object_foreach((json_t *)document, key, value)
+    json_object_foreach((json_t *)root, key, value)
     {
         if (json_is_null(value))
             continue;
@@ -88,26 +88,20 @@ static void read_document(const app *a, const json_t *document, check_job *job, 
 /* False, and the exchange answered, if the body is not a request. */
 static bool read_body(app *a, http_exchange *x, check_job *job)
 {
-    json_t *document = NULL;
     faults errors;
-    buf detail = BUF_INIT;
-    bool ok = true;
 
+    if (http_received(x) == 0)
+        return true;
+    document *d = http_exchange_document(x);
+    if (!d)
+        return false;
     faults_init(&errors);
-    if (body_size(http_exchange_body(x)) > 0) {
-        ok = request_parse_json(http_exchange_body(x), &document, &detail) == REQUEST_JSON_OK;
-        if (ok)
-            read_document(a, document, job, &errors);
-        else
-            http_problem(x, PROBLEM_BAD_JSON, detail.len ? buf_cstr(&detail) : "No memory.", NULL);
-    }
-    if (ok && errors.total > 0) {
+    read_document(a, document_root(d), job, &errors);
+    bool ok = errors.total == 0;
+    if (!ok)
         http_problem(x, PROBLEM_INVALID,
                      "Each of the errors names a member and what is wrong with it.", &errors);
-        ok = false;
-    }
-    json_decref(document);
-    buf_free(&detail);
+    document_free(d);
     faults_free(&errors);
     return ok;
 }

@@ -10,6 +10,9 @@
 #include "service/cli.h"
 #include "service/cli_tool.h"
 
+/* A command has no bound of its own on what one request may be. */
+#define RECIPIENTS_MAX 10000
+
 /* Puts a new value into the document; NULL is memory that ran out. */
 static int set_member(cli_draft *d, const cli_option *o, json_t *value)
 {
@@ -317,35 +320,41 @@ static int tell(const cli_draft *d, FILE *problems, problem_kind kind, const cha
 }
 
 /* Parses as the service does. */
-static json_t *parse(const cli_draft *d, const char *content, size_t len, FILE *problems, int *code)
+static document *parse(const cli_draft *d, const char *content, size_t len, FILE *problems,
+                       int *code)
 {
-    json_t *document = NULL;
+    const document_options options = document_defaults(NULL, RECIPIENTS_MAX);
+    document *made = document_create(&options);
     buf detail = BUF_INIT;
-    body *b = body_create(len);
 
-    request_json_result result = b && body_add(b, content, len)
-                                     ? request_parse_json(b, &document, &detail)
-                                     : REQUEST_JSON_NOMEM;
-    const char *why = result == REQUEST_JSON_BAD ? buf_cstr(&detail) : NULL;
-    if (result == REQUEST_JSON_OK)
-        *code = CLI_OK;
-    else if (why)
-        *code = tell(d, problems, PROBLEM_BAD_JSON, why, NULL, CLI_DATA);
-    else
+    *code = made ? CLI_OK : cli_no_memory();
+    if (!made)
+        return NULL;
+    document_add(made, content, len);
+    document_result result = document_parse(made, &detail);
+    const char *why = result == DOCUMENT_OK ? NULL : buf_cstr(&detail);
+    if (result == DOCUMENT_BAD || result == DOCUMENT_TOO_LARGE)
+        *code = why ? tell(d, problems, PROBLEM_BAD_JSON, why, NULL, CLI_DATA) : cli_no_memory();
+    else if (result != DOCUMENT_OK)
         *code = cli_no_memory();
-    body_free(b);
     buf_free(&detail);
-    return document;
+    if (result == DOCUMENT_OK)
+        return made;
+    document_free(made);
+    return NULL;
 }
 
 /* The document of --json, of stdin, or of the options. */
-static json_t *take_document(cli_draft *d, FILE *problems, int *code)
+static document *take_document(cli_draft *d, FILE *problems, int *code)
 {
     size_t len = 0;
 
     if (json_object_size(d->document) > 0) {
-        if (!d->source)
-            return json_incref(d->document);
+        if (!d->source) {
+            document *made = document_wrap(json_incref(d->document));
+            *code = made ? CLI_OK : cli_no_memory();
+            return made;
+        }
         *code =
             cli_complain(CLI_USAGE, "--json is the whole request: no other option goes with it");
         return NULL;
@@ -355,9 +364,9 @@ static json_t *take_document(cli_draft *d, FILE *problems, int *code)
         return NULL;
     }
     char *content = read_input(d, d->source ? d->source : "-", &len, code);
-    json_t *document = content ? parse(d, content, len, problems, code) : NULL;
+    document *made = content ? parse(d, content, len, problems, code) : NULL;
     free(content);
-    return document;
+    return made;
 }
 
 request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *code)
@@ -367,16 +376,16 @@ request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *c
     request *r = NULL;
     faults errors;
 
-    json_t *document = take_document(d, problems, code);
-    if (!document)
+    document *made = take_document(d, problems, code);
+    if (!made)
         return NULL;
     if (!app_new_id(id)) {
-        json_decref(document);
+        document_free(made);
         *code = cli_complain(CLI_NO_MEMORY, "the system has no random bytes");
         return NULL;
     }
     faults_init(&errors);
-    switch (request_create(c, document, id, time(NULL), &r, &errors)) {
+    switch (request_create(c, made, id, time(NULL), &r, &errors)) {
     case REQUEST_OK: *code = CLI_OK; break;
     case REQUEST_INVALID:
         *code = tell(d, problems, PROBLEM_INVALID, look, &errors, CLI_DATA);

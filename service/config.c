@@ -1,6 +1,7 @@
 #include "service/config.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "service/config_setting.h"
 #include "service/file.h"
+#include "service/store.h"
 #include "service/wrap.h"
 
 static const char CONFIG_HELP[] =
@@ -164,6 +166,9 @@ static void check_serving(loader *l)
         config_fault(l, "POSTERN_TLS_CERT", "is missing: POSTERN_TLS_KEY is set");
     check_readable(l, "POSTERN_TLS_CERT", c->tls_cert);
     check_readable(l, "POSTERN_TLS_KEY", c->tls_key);
+    if (c->spill && strcmp(c->spill, "off") != 0 && !store_writes(c->spill))
+        config_fault(l, "POSTERN_SPILL", "can't make a file in this folder: %s",
+                     strerrordesc_np(errno));
     if (c->auth_off && c->keys)
         config_fault(l, "POSTERN_AUTH",
                      "is off, and POSTERN_API_KEYS is set: leave out one of them");
@@ -228,6 +233,7 @@ void config_free(config *c)
     config_listen_clear(&c->listen);
     free(c->tls_cert);
     free(c->tls_key);
+    free(c->spill);
     keys_free(c->keys);
     for (size_t i = 0; i < c->relay_count; i++)
         smtp_relay_free(c->relays[i]);

@@ -61,7 +61,10 @@ typedef struct config {
     smtp_relay **relays;      /* "default" is the first, if there is one */
     size_t relay_count;
     config_senders senders;
-    size_t max_body; /* bytes */
+    size_t max_body;   /* bytes */
+    size_t max_memory; /* POSTERN_MAX_MEMORY: of requests, while they are in memory */
+    char *spill; /* POSTERN_SPILL: the folder for what is larger; "off": none; NULL: the first of
+                    the usual ones that can be written */
     unsigned max_recipients;
     unsigned max_inflight;
     int64_t timeout_us;

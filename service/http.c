@@ -22,6 +22,7 @@
  */
 #define DISCARD_MAX     ((size_t)64 * 1024)
 #define CONNECTIONS_MAX 20000u
+#define STREAM_BLOCK    ((size_t)32 * 1024)
 /* Descriptors that are not clients': sessions to relays, files, the system's. */
 #define OTHER_DESCRIPTORS 512u
 
@@ -33,7 +34,8 @@ struct http {
     size_t thread_count;
     int listen_fd; /* -1 once nothing is accepted any more */
     char *address;
-    char *unix_path;    /* to unlink at the end */
+    char *unix_path; /* to unlink at the end */
+    document_options documents;
     atomic_uint active; /* requests whose answers are not yet written */
 };
 
@@ -47,7 +49,7 @@ struct http_exchange {
     char id[27];
     char method[8];
     int64_t started_us;
-    body *body;
+    document *document;
     size_t received;
     bool refused;   /* answered before the body has come: what comes is dropped */
     bool suspended; /* written and read by the connection's thread only */
@@ -118,6 +120,47 @@ void http_answer(http_exchange *x, unsigned status, const char *content_type, un
         http_thread_resume(x->thread, &x->resumption);
 }
 
+/* ---- answers that are read as they go out ---- */
+
+typedef struct streaming {
+    http_stream stream;
+} streaming;
+
+static ssize_t read_stream(void *cls, uint64_t at, char *out, size_t cap)
+{
+    const streaming *s = cls;
+    (void)at; /* it is asked for in order */
+    size_t n = s->stream.read(s->stream.ctx, out, cap);
+    return n > 0 && n <= cap ? (ssize_t)n : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void end_stream(void *cls)
+{
+    streaming *s = cls;
+    s->stream.done(s->stream.ctx);
+    free(s);
+}
+
+void http_answer_stream(http_exchange *x, const char *content_type, const http_stream *stream)
+{
+    streaming *s = malloc(sizeof *s);
+    x->answered = true;
+    x->status = 200;
+    x->content_type = content_type;
+    x->content_size = (size_t)stream->size;
+    if (s) {
+        s->stream = *stream;
+        x->response = MHD_create_response_from_callback(stream->size, STREAM_BLOCK, read_stream, s,
+                                                        end_stream);
+    }
+    if (x->response) {
+        add_headers(x);
+        return;
+    }
+    free(s);
+    stream->done(stream->ctx);
+}
+
 void http_problem(http_exchange *x, problem_kind kind, const char *detail, const faults *errors)
 {
     buf content = BUF_INIT;
@@ -137,9 +180,39 @@ const char *http_exchange_id(const http_exchange *x)
     return x->id;
 }
 
-body *http_exchange_body(http_exchange *x)
+size_t http_received(const http_exchange *x)
 {
-    return x->body;
+    return x->received;
+}
+
+/* Why a body is refused: what it is answered with. */
+static const struct {
+    problem_kind kind;
+    const char *detail; /* NULL: the document's own */
+} refusals[] = {
+    [DOCUMENT_BAD] = {PROBLEM_BAD_JSON, NULL},
+    [DOCUMENT_TOO_LARGE] = {PROBLEM_TOO_LARGE, NULL},
+    [DOCUMENT_NO_SPACE] = {PROBLEM_STORAGE,
+                           "Neither POSTERN_MAX_MEMORY nor the folder of POSTERN_SPILL has room "
+                           "for it."},
+    [DOCUMENT_NOMEM] = {PROBLEM_MEMORY, "The body could not be kept."},
+};
+
+document *http_exchange_document(http_exchange *x)
+{
+    document *d = x->document;
+    buf detail = BUF_INIT;
+
+    x->document = NULL;
+    document_result result = d ? document_parse(d, &detail) : DOCUMENT_NOMEM;
+    if (result != DOCUMENT_OK) {
+        const char *why = refusals[result].detail ? refusals[result].detail : buf_cstr(&detail);
+        http_problem(x, refusals[result].kind, why ? why : problem_title(PROBLEM_MEMORY), NULL);
+        document_free(d);
+        d = NULL;
+    }
+    buf_free(&detail);
+    return d;
 }
 
 static enum MHD_Result queue_answer(http_exchange *x)
@@ -254,6 +327,24 @@ static bool not_draining(http_exchange *x)
     return false;
 }
 
+/* Refuses what would be refused anyway before its body is read. */
+static bool has_room(http_exchange *x, unsigned long long length)
+{
+    const app *a = x->http->app;
+    size_t needed = length < x->http->documents.share ? (size_t)length : x->http->documents.share;
+    if (x->route->relays &&
+        atomic_load_explicit(&a->in_flight, memory_order_relaxed) >= a->config->max_inflight) {
+        http_problem(x, PROBLEM_BUSY,
+                     "As many transactions as POSTERN_MAX_INFLIGHT allows are under way.", NULL);
+        return false;
+    }
+    if (x->route->content == HTTP_NO_BODY || store_has(a->store, needed))
+        return true;
+    http_problem(x, PROBLEM_MEMORY, "Requests hold as much memory as POSTERN_MAX_MEMORY allows.",
+                 NULL);
+    return false;
+}
+
 /* The checks on a request's head. Sets the answer if one of them refuses. */
 static enum MHD_Result head_came(http_exchange *x, const char *path, const char *method)
 {
@@ -266,12 +357,12 @@ static enum MHD_Result head_came(http_exchange *x, const char *path, const char 
         http_problem(x, PROBLEM_BAD_REQUEST,
                      "Content-Length and Transfer-Encoding don't go together.", NULL);
     else if (find_route(x, path, method) && authorized(x) && not_draining(x) &&
-             content_fits(x, has_body))
-        (void)length_fits(x, length);
+             content_fits(x, has_body) && length_fits(x, length))
+        (void)has_room(x, length);
     x->refused = x->answered;
     if (!x->refused) {
-        x->body = body_create((size_t)length);
-        return x->body ? MHD_YES : MHD_NO;
+        x->document = document_create(&x->http->documents);
+        return x->document ? MHD_YES : MHD_NO;
     }
     /* Where the body is small, reading it keeps the connection; else it is not waited for. */
     if (has_body && !coding && length <= DISCARD_MAX && !header(x, MHD_HTTP_HEADER_EXPECT))
@@ -287,17 +378,14 @@ static enum MHD_Result body_came(http_exchange *x, const char *data, size_t len)
         return x->received <= 2 * DISCARD_MAX ? MHD_YES : MHD_NO;
     if (x->received > x->http->app->config->max_body) {
         /* Only a chunked body gets here. MHD can't answer before its end, so it is told by hand. */
-        body_free(x->body);
-        x->body = NULL;
+        document_free(x->document);
+        x->document = NULL;
         x->refused = true;
         length_fits(x, x->received);
         watch_refuse(x->watched, 413);
         return MHD_YES;
     }
-    if (body_add(x->body, data, len))
-        return MHD_YES;
-    x->refused = true;
-    http_problem(x, PROBLEM_MEMORY, "The body could not be kept.", NULL);
+    document_add(x->document, data, len); /* a fault is told when all has come */
     return MHD_YES;
 }
 
@@ -400,7 +488,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     watch_waiting(x->watched);
     if (x->response)
         MHD_destroy_response(x->response);
-    body_free(x->body);
+    document_free(x->document);
     free(x);
     *con_cls = NULL;
     atomic_fetch_sub(&h->active, 1);
@@ -507,6 +595,7 @@ http *http_start(app *a, const http_route *routes, char **error)
     h->app = a;
     h->listen_fd = -1;
     h->routes = routes;
+    h->documents = document_defaults(a->store, a->config->max_recipients);
     while (routes[h->route_count].path)
         h->route_count++;
     if (!start(h, error)) {

@@ -6,7 +6,8 @@
  * is done: the connection is suspended meanwhile and costs no thread.
  *
  * Kept here, for every route: the table of routes with 404 and 405 + Allow, 401, 411, 413 (at once
- * by Content-Length, else as the bytes come), 415, 503 while draining, time limits on slow clients
+ * by Content-Length, else as the bytes come), 415, 503 while draining and, before the body is read,
+ * where too much is in flight or in memory, time limits on slow clients
  * (408 where it can still be said), a count of what is in flight, one log line and one metric per
  * request.
  */
@@ -18,7 +19,7 @@
 
 #include "base/buf.h"
 #include "service/app.h"
-#include "service/body.h"
+#include "service/document.h"
 #include "service/problem.h"
 
 typedef struct http http;                   /* the server */
@@ -39,6 +40,7 @@ typedef struct http_route {
     const char *method; /* "GET" (HEAD too) or "POST" */
     http_auth auth;
     http_content content;
+    bool relays; /* puts a transaction in flight */
     http_handler *handle;
 } http_route;
 
@@ -56,8 +58,12 @@ void http_free(http *h);
 
 const char *http_exchange_id(const http_exchange *x);
 
-/* The body; an empty one where none came. */
-body *http_exchange_body(http_exchange *x);
+/* Bytes of the body. */
+size_t http_received(const http_exchange *x);
+
+/* The body, parsed, which the caller takes over; NULL, and the exchange answered, if it isn't JSON
+ * or can't be kept. Once. */
+document *http_exchange_document(http_exchange *x);
 
 /* Before leaving the request to another thread: after this, exactly one http_answer() must follow,
  * from any thread. A handler that returns without having called either has a defect, and 500 is
@@ -67,6 +73,18 @@ void http_suspend(http_exchange *x);
 /* Answers. Takes over the bytes of `content` (left empty). retry_after 0: none. */
 void http_answer(http_exchange *x, unsigned status, const char *content_type, unsigned retry_after,
                  buf *content);
+
+/* Answers with 200 and `size` bytes that `read` gives piece by piece (0: it can't, and the
+ * connection is cut), on the connection's thread. `done` is called with `ctx` when no more is read,
+ * whatever became of the answer. */
+typedef struct http_stream {
+    size_t (*read)(void *ctx, char *out, size_t cap);
+    void (*done)(void *ctx);
+    void *ctx;
+    uint64_t size;
+} http_stream;
+
+void http_answer_stream(http_exchange *x, const char *content_type, const http_stream *stream);
 
 /* Answers with a problem that needs no relay. */
 void http_problem(http_exchange *x, problem_kind kind, const char *detail, const faults *errors);

@@ -28,7 +28,9 @@ int main(int argc, char **argv)
     char serve_name[] = "serve";
     char *serve_arguments[] = {serve_name, NULL};
 
-    (void)signal(SIGPIPE, SIG_IGN); /* a peer that goes away is a write's error */
+    /* A peer that goes away, and a file that may not grow, are errors of a write. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         (void)fprintf(stderr, "postern: libcurl can't be initialised\n");
         return CLI_NO_MEMORY;

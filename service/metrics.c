@@ -477,7 +477,7 @@ static void write_process(const metrics *m, buf *out)
              (int)(m->started_ms % 1000));
 }
 
-void metrics_write(metrics *m, const smtp_sender *sender, buf *out)
+void metrics_write(metrics *m, const smtp_sender *sender, const store *requests, buf *out)
 {
     const label version[] = {{"version", POSTERN_VERSION}};
 
@@ -488,6 +488,9 @@ void metrics_write(metrics *m, const smtp_sender *sender, buf *out)
     write_gauge(out, "postern_transactions_in_flight", "Transactions submitted and not yet ended.",
                 atomic_load_explicit(&m->transactions_in_flight, memory_order_relaxed));
     write_messages(m, out);
+    if (requests)
+        write_gauge(out, "postern_request_memory_bytes",
+                    "Held by requests, out of POSTERN_MAX_MEMORY.", (int64_t)store_used(requests));
     if (sender)
         write_sender(m, sender, out);
     write_head(out, "postern_build_info", "gauge", "The version that runs; always 1.");

@@ -14,6 +14,7 @@
  * (the relay refused them)
  * - postern_message_bytes_total{relay}: of what was accepted
  * - postern_requests_in_flight, postern_transactions_in_flight
+ * - postern_request_memory_bytes: what requests hold of POSTERN_MAX_MEMORY
  * - postern_sessions{relay,state}: open, idle; postern_transactions_waiting{relay};
  *   postern_sessions_opened_total, _failed_total, _reused_total, postern_second_tries_total{relay}:
  *   from the sender's stats
@@ -31,6 +32,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "service/store.h"
 #include "smtp/sender.h"
 
 typedef struct metrics metrics;
@@ -50,7 +52,7 @@ void metrics_transaction(metrics *m, size_t relay, const smtp_result *result, ui
 void metrics_requests_in_flight(metrics *m, int change);
 void metrics_transactions_in_flight(metrics *m, int change);
 
-/* Writes everything; `sender` may be NULL. */
-void metrics_write(metrics *m, const smtp_sender *sender, buf *out);
+/* Writes everything; `sender` and `requests` may be NULL. */
+void metrics_write(metrics *m, const smtp_sender *sender, const store *requests, buf *out);
 
 #endif

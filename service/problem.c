@@ -143,6 +143,8 @@ static const struct {
     [PROBLEM_BUSY] = {503, 1, "urn:postern:problem:busy", "Too much is in flight"},
     [PROBLEM_DRAINING] = {503, 5, "urn:postern:problem:draining", "The gateway is shutting down"},
     [PROBLEM_MEMORY] = {503, 5, "urn:postern:problem:memory", "The gateway is out of memory"},
+    [PROBLEM_STORAGE] = {503, 5, "urn:postern:problem:storage",
+                         "The gateway has no room for the request"},
     [PROBLEM_RELAY] = {503, 30, "urn:postern:problem:relay",
                        "The relay can't take the message now"},
     [PROBLEM_TIMEOUT] = {504, 0, "urn:postern:problem:timeout", "The relay did not answer in time"},

@@ -72,6 +72,7 @@ typedef enum problem_kind {
     PROBLEM_BUSY,             /* 503: too much in flight */
     PROBLEM_DRAINING,         /* 503 */
     PROBLEM_MEMORY,           /* 503 */
+    PROBLEM_STORAGE,          /* 503: no room for a large request, in memory or in the folder */
     PROBLEM_RELAY,            /* 503: down, or 4yz */
     PROBLEM_TIMEOUT           /* 504 */
 } problem_kind;

@@ -43,89 +43,6 @@ typedef struct reader {
     bool nomem;
 } reader;
 
-/* ---- JSON text to document ---- */
-
-typedef struct feed {
-    body *body;
-    const char *piece;
-    size_t len, at;
-} feed;
-
-static size_t feed_parser(void *buffer, size_t cap, void *data)
-{
-    feed *f = data;
-    if (f->at == f->len) {
-        f->piece = body_next(f->body, &f->len);
-        f->at = 0;
-        if (!f->piece) {
-            f->len = 0;
-            return 0;
-        }
-    }
-    size_t n = f->len - f->at < cap ? f->len - f->at : cap;
-    memcpy(buffer, f->piece + f->at, n);
-    f->at += n;
-    return n;
-}
-
-/* True if no array or object is nested deeper than `levels`. The parser's own bound (2048) keeps
- * this recursion's depth. */
-static bool depth_fits(json_t *value, unsigned levels)
-{
-    const char *key;
-    json_t *item;
-    size_t i;
-    if (json_is_object(value)) {
-        if (levels == 0)
-            return false;
-        json_object_foreach(value, key, item)
-        {
-            if (!depth_fits(item, levels - 1))
-                return false;
-        }
-    } else if (json_is_array(value)) {
-        if (levels == 0)
-            return false;
-        json_array_foreach(value, i, item)
-        {
-            if (!depth_fits(item, levels - 1))
-                return false;
-        }
-    }
-    return true;
-}
-
-request_json_result request_parse_json(body *b, json_t **out, buf *detail)
-{
-    /* NUL, and a document that is no object, are let through to be told with a pointer later. */
-    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY;
-    json_error_t error;
-    feed f = {.body = b};
-
-    if (body_size(b) == 0) {
-        buf_adds(detail, "The body is empty; a JSON object is expected.");
-        return REQUEST_JSON_BAD;
-    }
-    f.piece = body_next(b, &f.len);
-    if (f.len == body_size(b))
-        *out = json_loadb(f.piece, f.len, flags, &error);
-    else
-        *out = json_load_callback(feed_parser, &f, flags, &error);
-    if (*out && depth_fits(*out, REQUEST_JSON_DEPTH))
-        return REQUEST_JSON_OK;
-    if (*out) {
-        json_decref(*out);
-        *out = NULL;
-        buf_addf(detail, "Arrays and objects are nested more than %d deep.", REQUEST_JSON_DEPTH);
-        return REQUEST_JSON_BAD;
-    }
-    if (json_error_code(&error) == json_error_out_of_memory)
-        return REQUEST_JSON_NOMEM;
-    buf_addf(detail, "Line %d, column %d (byte %d): %s.", error.line, error.column, error.position,
-             error.text);
-    return REQUEST_JSON_BAD;
-}
-
 /* ---- pieces that readers share ---- */
 
 static const char *type_name(const json_t *value)
@@ -143,23 +60,40 @@ static void wrong_type(reader *r, const char *pointer, const char *expected, con
     faults_add(r->errors, pointer, "wrong_type", "Must be %s, not %s.", expected, type_name(value));
 }
 
-/* A string without NUL; false, and a fault, for anything else. */
-static bool get_string(reader *r, const char *pointer, const json_t *value, mime_bytes *out)
+/* A string, wherever the document keeps it; false, and a fault, for anything else, and for one that
+ * holds NUL. */
+static bool find_string(reader *r, const char *pointer, const json_t *value, document_string *out)
 {
+    bool nomem = false;
     if (!json_is_string(value)) {
         wrong_type(r, pointer, "a string", value);
         return false;
     }
-    const char *s = json_string_value(value);
-    size_t len = json_string_length(value);
-    const char *nul = memchr(s, '\0', len);
-    if (nul) {
-        faults_add_at(r->errors, pointer, "nul", (size_t)(nul - s),
-                      "Must not hold a NUL character.");
-        return false;
+    if (!document_lifted(r->request->document, value, out, &nomem)) {
+        const char *s = json_string_value(value);
+        size_t len = json_string_length(value);
+        const char *nul = memchr(s, '\0', len);
+        *out = (document_string){.text = {s, len}, .has_nul = nul != NULL};
+        out->nul_at = nul ? (size_t)(nul - s) : 0;
     }
-    *out = (mime_bytes){s, len};
+    r->nomem = r->nomem || nomem;
+    if (out->has_nul)
+        faults_add_at(r->errors, pointer, "nul", out->nul_at, "Must not hold a NUL character.");
+    return !out->has_nul && !nomem;
+}
+
+static bool get_string(reader *r, const char *pointer, const json_t *value, mime_bytes *out)
+{
+    document_string found;
+    if (!find_string(r, pointer, value, &found))
+        return false;
+    *out = found.text;
     return true;
+}
+
+static bool is_word(const mime_bytes *text, const char *word)
+{
+    return text->len == strlen(word) && memcmp(text->data, word, text->len) == 0;
 }
 
 /* An array's or single value's number of items. */
@@ -388,6 +322,7 @@ static void read_headers(reader *r, const char *pointer, const json_t *value)
 typedef struct attachment_reader {
     reader *reader;
     mime_attachment *out;
+    document_string found; /* the member at hand */
     bool disposition_given;
 } attachment_reader;
 
@@ -417,16 +352,12 @@ static void read_content_type(attachment_reader *a, const char *pointer, const m
         a->out->content_type = *text;
 }
 
-static void read_content(attachment_reader *a, const char *pointer, const mime_bytes *text)
+static void base64_fault(attachment_reader *a, const char *pointer, const mime_base64_info *info)
 {
-    if (mime_base64_check(text->data, text->len, &a->out->info)) {
-        a->out->base64 = *text;
-        return;
-    }
     buf detail = BUF_INIT;
     buf_adds(&detail, "Not valid base64: ");
-    buf_adds(&detail, a->out->info.fault);
-    buf_addf(&detail, " (at byte %zu", a->out->info.fault_offset);
+    buf_adds(&detail, info->fault);
+    buf_addf(&detail, " (at byte %zu", info->fault_offset);
     if (a->out->filename.data) {
         buf_adds(&detail, " of ");
         buf_add(&detail, a->out->filename.data, a->out->filename.len);
@@ -434,17 +365,30 @@ static void read_content(attachment_reader *a, const char *pointer, const mime_b
     buf_adds(&detail, ").");
     const char *sentence = buf_cstr(&detail);
     if (sentence)
-        faults_add_at(a->reader->errors, pointer, "base64", a->out->info.fault_offset, sentence);
+        faults_add_at(a->reader->errors, pointer, "base64", info->fault_offset, sentence);
     else
         a->reader->nomem = true;
     buf_free(&detail);
 }
 
+/* A long one was checked as it came, and is stored as it will go out. */
+static void read_content(attachment_reader *a, const char *pointer, const mime_bytes *text)
+{
+    if (a->found.is_base64) {
+        a->out->info = a->found.info;
+        a->out->stored = a->found.wrapped;
+    } else if (mime_base64_check(text->data, text->len, &a->out->info)) {
+        a->out->base64 = *text;
+    }
+    if (a->out->info.fault)
+        base64_fault(a, pointer, &a->out->info);
+}
+
 static void read_disposition(attachment_reader *a, const char *pointer, const mime_bytes *text)
 {
     a->disposition_given = true;
-    a->out->is_inline = strcmp(text->data, "inline") == 0;
-    if (!a->out->is_inline && strcmp(text->data, "attachment") != 0)
+    a->out->is_inline = is_word(text, "inline");
+    if (!a->out->is_inline && !is_word(text, "attachment"))
         faults_add(a->reader->errors, pointer, "disposition",
                    "A disposition is \"attachment\" or \"inline\".");
 }
@@ -507,13 +451,12 @@ static void read_attachment(reader *r, const char *pointer, const json_t *value,
             faults_unknown(r->errors, pointer, key);
     }
     for (size_t i = 0; i < ATTACHMENT_MEMBERS; i++) {
-        mime_bytes text;
         member = json_object_get(value, attachment_members[i].name);
         if (!member || json_is_null(member))
             continue;
         faults_member(at, pointer, attachment_members[i].name);
-        if (get_string(r, at, member, &text))
-            attachment_members[i].read(&a, at, &text);
+        if (find_string(r, at, member, &a.found))
+            attachment_members[i].read(&a, at, &a.found.text);
     }
     faults_member(at, pointer, "content");
     member = json_object_get(value, "content");
@@ -576,10 +519,13 @@ static void read_relay(reader *r, const char *pointer, const json_t *value)
     mime_bytes name;
     if (!get_string(r, pointer, value, &name))
         return;
-    r->request->relay = config_relay(r->config, name.data);
+    for (size_t i = 0; i < r->config->relay_count; i++) {
+        if (is_word(&name, smtp_relay_name(r->config->relays[i])))
+            r->request->relay = r->config->relays[i];
+    }
     /* "default" may be written where no relay is configured: that is answered as such, not as a
      * fault. */
-    if (!r->request->relay && !(r->config->relay_count == 0 && strcmp(name.data, "default") == 0))
+    if (!r->request->relay && !(r->config->relay_count == 0 && is_word(&name, "default")))
         faults_add(r->errors, pointer, "unknown_relay", "No relay of this name is configured.");
 }
 
@@ -610,12 +556,12 @@ static const struct {
     {"transcript", "/transcript", read_transcript},
 };
 
-static void read_members(reader *r, const json_t *document)
+static void read_members(reader *r, const json_t *root)
 {
     const char *key;
     json_t *value;
 
-    json_object_foreach((json_t *)document, key, value)
+    json_object_foreach((json_t *)root, key, value)
     {
         size_t i = 0;
         while (i < sizeof members / sizeof *members && strcmp(members[i].name, key) != 0)
@@ -627,23 +573,23 @@ static void read_members(reader *r, const json_t *document)
     }
 }
 
-static bool is_given(const json_t *document, const char *name)
+static bool is_given(const json_t *root, const char *name)
 {
-    const json_t *value = json_object_get(document, name);
+    const json_t *value = json_object_get(root, name);
     return value && !json_is_null(value);
 }
 
 /* What must be there, and what must fit together. */
-static void check_whole(reader *r, const json_t *document)
+static void check_whole(reader *r, const json_t *root)
 {
     struct request_parts *p = r->parts;
     size_t recipients = p->to.count + p->cc.count + p->bcc.count;
     bool list_faulty = false;
 
-    if (!is_given(document, "from") && !r->config->senders.fallback.address)
+    if (!is_given(root, "from") && !r->config->senders.fallback.address)
         faults_add(r->errors, "/from", "required", "A sender is required.");
     for (size_t i = 1; i <= 3; i++) { /* to, cc, bcc */
-        const json_t *value = json_object_get(document, members[i].name);
+        const json_t *value = json_object_get(root, members[i].name);
         list_faulty = list_faulty || (value && !json_is_null(value) && item_count(value) > 0);
     }
     if (recipients == 0 && !list_faulty)
@@ -652,9 +598,9 @@ static void check_whole(reader *r, const json_t *document)
         faults_add(r->errors, "/to", "too_many_recipients",
                    "to, cc and bcc together have %zu addresses; at most %u are allowed.",
                    recipients, r->config->max_recipients);
-    if (!is_given(document, "html") && !is_given(document, "text"))
+    if (!is_given(root, "html") && !is_given(root, "text"))
         faults_add(r->errors, "/html", "required", "html or text is required.");
-    if (!is_given(document, "relay") && r->config->relay_count > 0) {
+    if (!is_given(root, "relay") && r->config->relay_count > 0) {
         r->request->relay = config_relay(r->config, "default");
         if (!r->request->relay)
             faults_add(r->errors, "/relay", "required", "No relay is the default; name one.");
@@ -764,13 +710,13 @@ static bool sender_allowed(reader *r)
     return r->errors->total == before;
 }
 
-static request_result build(reader *r, const json_t *document, time_t now)
+static request_result build(reader *r, const json_t *root, time_t now)
 {
-    if (json_is_object(document)) {
-        read_members(r, document);
-        check_whole(r, document);
+    if (json_is_object(root)) {
+        read_members(r, root);
+        check_whole(r, root);
     } else {
-        wrong_type(r, "", "an object", document);
+        wrong_type(r, "", "an object", root);
     }
     if (r->nomem || r->errors->failed)
         return REQUEST_NOMEM;
@@ -781,7 +727,7 @@ static request_result build(reader *r, const json_t *document, time_t now)
     return make_envelope(r) && make_message(r, now) ? REQUEST_OK : REQUEST_NOMEM;
 }
 
-request_result request_create(const config *cfg, json_t *json, const char id[27], time_t now,
+request_result request_create(const config *cfg, document *d, const char id[27], time_t now,
                               request **out, faults *errors)
 {
     request *q = calloc(1, sizeof *q);
@@ -789,14 +735,14 @@ request_result request_create(const config *cfg, json_t *json, const char id[27]
     if (!q || !parts) {
         free(q);
         free(parts);
-        json_decref(json);
+        document_free(d);
         return REQUEST_NOMEM;
     }
-    q->json = json;
+    q->document = d;
     q->parts = parts;
     memcpy(q->id, id, sizeof q->id);
     reader r = {.config = cfg, .request = q, .parts = parts, .errors = errors};
-    request_result result = build(&r, json, now);
+    request_result result = build(&r, document_root(d), now);
     if (result == REQUEST_OK)
         *out = q;
     else
@@ -828,6 +774,6 @@ void request_free(request *r)
     free(p);
     free(r->reverse_path);
     free(r->recipients);
-    json_decref(r->json);
+    document_free(r->document);
     free(r);
 }

@@ -4,7 +4,7 @@
  * One table (request.c) names each member of a send request, its type and its reader. All faults
  * are collected; the document is read to its end whatever is wrong with it.
  *
- * Memory: a request owns the JSON document, from which the draft borrows texts and attachments, and
+ * Memory: a request owns the document, from which the draft borrows texts and attachments, and
  * the composed message; it must live until nothing reads the message any more. request_free() gives
  * all back. Threads: one at a time.
  */
@@ -15,28 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jansson.h>
-
 #include "mime/message.h"
-#include "service/body.h"
 #include "service/config.h"
+#include "service/document.h"
 #include "service/problem.h"
-
-#define REQUEST_JSON_DEPTH 32 /* of arrays and objects; a valid request needs 3 */
-
-typedef enum request_json_result {
-    REQUEST_JSON_OK,
-    REQUEST_JSON_BAD,
-    REQUEST_JSON_NOMEM
-} request_json_result;
-
-/* Parses strictly (duplicate names, bad UTF-8, depth, anything behind the document are faults).
- * Empties the body. On BAD, `detail` gets one sentence with line, column and offset. */
-request_json_result request_parse_json(body *b, json_t **out, buf *detail);
 
 typedef struct request {
     char id[27];
-    json_t *json;            /* owned */
+    document *document;      /* owned */
     const smtp_relay *relay; /* NULL: none is configured (compose only) */
     mime_message *message;   /* owned */
     char *reverse_path;      /* owned; "" is null */
@@ -54,9 +40,9 @@ typedef enum request_result {
     REQUEST_NOMEM
 } request_result;
 
-/* Makes a request of a JSON document, which it takes over whatever the result. `id` and `now` are
+/* Makes a request of a parsed document, which it takes over whatever the result. `id` and `now` are
  * the message's. On REQUEST_OK *out is the request, which the caller frees. */
-request_result request_create(const config *cfg, json_t *json, const char id[27], time_t now,
+request_result request_create(const config *cfg, document *d, const char id[27], time_t now,
                               request **out, faults *errors);
 void request_free(request *r);
 

@@ -30,7 +30,7 @@ static void ready_handle(app *a, http_exchange *x)
 static void metrics_handle(app *a, http_exchange *x)
 {
     buf content = BUF_INIT;
-    metrics_write(a->metrics, a->sender, &content);
+    metrics_write(a->metrics, a->sender, a->store, &content);
     http_answer(x, 200, "text/plain; version=0.0.4; charset=utf-8", 0, &content);
 }
 
@@ -43,14 +43,14 @@ static void openapi_handle(app *a, http_exchange *x)
 }
 
 const http_route routes[] = {
-    {"/v1/send", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, send_handle},
-    {"/v1/compose", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, compose_handle},
-    {"/v1/check", "POST", HTTP_AUTH_KEY, HTTP_OPTIONAL_BODY, check_handle},
-    {"/healthz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, health_handle},
-    {"/readyz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, ready_handle},
-    {"/metrics", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, metrics_handle},
-    {"/openapi.yaml", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, openapi_handle},
-    {NULL, NULL, HTTP_AUTH_KEY, HTTP_NO_BODY, NULL},
+    {"/v1/send", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, send_handle},
+    {"/v1/compose", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, compose_handle},
+    {"/v1/check", "POST", HTTP_AUTH_KEY, HTTP_OPTIONAL_BODY, true, check_handle},
+    {"/healthz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, health_handle},
+    {"/readyz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, ready_handle},
+    {"/metrics", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, metrics_handle},
+    {"/openapi.yaml", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, openapi_handle},
+    {NULL, NULL, HTTP_AUTH_KEY, HTTP_NO_BODY, false, NULL},
 };
 
 #define ROUTES (sizeof routes / sizeof *routes - 1)

@@ -9,8 +9,6 @@
 #include "service/job.h"
 #include "service/routes.h"
 
-#define COMPOSE_STEP ((size_t)64 * 1024)
-
 typedef struct send_job {
     app *app;
     http_exchange *exchange;
@@ -28,35 +26,28 @@ static void job_free(send_job *job)
 /* The request of an exchange's body; NULL, and the exchange answered, if it isn't one. */
 static request *read_request(app *a, http_exchange *x)
 {
-    json_t *json = NULL;
+    document *d = http_exchange_document(x);
     request *r = NULL;
     faults errors;
-    buf detail = BUF_INIT;
 
+    if (!d)
+        return NULL;
     faults_init(&errors);
-    request_json_result parsed = request_parse_json(http_exchange_body(x), &json, &detail);
-    if (parsed == REQUEST_JSON_OK) {
-        switch (request_create(a->config, json, http_exchange_id(x), time(NULL), &r, &errors)) {
-        case REQUEST_OK: break;
-        case REQUEST_INVALID:
-            http_problem(x, PROBLEM_INVALID,
-                         "Each of the errors names a member and what is wrong with it.", &errors);
-            break;
-        case REQUEST_FORBIDDEN:
-            http_problem(x, PROBLEM_SENDER_FORBIDDEN,
-                         "This gateway sends for the addresses and domains of POSTERN_FROM only.",
-                         &errors);
-            break;
-        case REQUEST_NOMEM:
-            http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
-            break;
-        }
-    } else if (parsed == REQUEST_JSON_NOMEM || !buf_ok(&detail)) {
-        http_problem(x, PROBLEM_MEMORY, "The body could not be kept.", NULL);
-    } else {
-        http_problem(x, PROBLEM_BAD_JSON, buf_cstr(&detail), NULL);
+    switch (request_create(a->config, d, http_exchange_id(x), time(NULL), &r, &errors)) {
+    case REQUEST_OK: break;
+    case REQUEST_INVALID:
+        http_problem(x, PROBLEM_INVALID,
+                     "Each of the errors names a member and what is wrong with it.", &errors);
+        break;
+    case REQUEST_FORBIDDEN:
+        http_problem(x, PROBLEM_SENDER_FORBIDDEN,
+                     "This gateway sends for the addresses and domains of POSTERN_FROM only.",
+                     &errors);
+        break;
+    case REQUEST_NOMEM:
+        http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
+        break;
     }
-    buf_free(&detail);
     faults_free(&errors);
     return r;
 }
@@ -115,25 +106,41 @@ void send_handle(app *a, http_exchange *x)
     }
 }
 
+/* ---- /v1/compose ---- */
+
+typedef struct composed {
+    request *request;
+    mime_reader *reader;
+} composed;
+
+static size_t read_composed(void *ctx, char *out, size_t cap)
+{
+    const composed *c = ctx;
+    return mime_reader_read(c->reader, out, cap);
+}
+
+static void free_composed(void *ctx)
+{
+    composed *c = ctx;
+    mime_reader_free(c->reader);
+    request_free(c->request);
+    free(c);
+}
+
 void compose_handle(app *a, http_exchange *x)
 {
     request *r = read_request(a, x);
-    mime_reader *reader = r ? mime_reader_create(r->message) : NULL;
-    buf content = BUF_INIT;
-    size_t n = 1;
-
     if (!r)
         return;
-    while (reader && n > 0 && buf_reserve(&content, COMPOSE_STEP)) {
-        n = mime_reader_read(reader, content.data + content.len, content.cap - content.len);
-        content.len += n;
-    }
-    if (!reader || !buf_ok(&content)) {
-        buf_free(&content);
+    mime_reader *reader = mime_reader_create(r->message);
+    composed *c = reader ? malloc(sizeof *c) : NULL;
+    if (!c) {
+        mime_reader_free(reader);
+        request_free(r);
         http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
-    } else {
-        http_answer(x, 200, "message/rfc822", 0, &content);
+        return;
     }
-    mime_reader_free(reader);
-    request_free(r);
+    *c = (composed){r, reader};
+    const http_stream stream = {read_composed, free_composed, c, mime_message_size(r->message)};
+    http_answer_stream(x, "message/rfc822", &stream);
 }

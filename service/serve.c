@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -63,9 +64,13 @@ static bool create_parts(service *s, const config *c)
     };
 
     s->app.config = c;
+    const char *folder = c->spill ? c->spill : store_usual_folder();
+    if (folder && strcmp(folder, "off") == 0)
+        folder = NULL;
+    s->app.store = store_create(folder, c->max_memory);
     s->app.log = log_create(STDERR_FILENO, c->log_format, c->log_addresses);
     s->route_names = routes_names(&count);
-    if (s->app.log && s->route_names)
+    if (s->app.log && s->app.store && s->route_names)
         s->app.metrics = metrics_create(s->route_names, count, (const smtp_relay *const *)c->relays,
                                         c->relay_count);
     if (s->app.metrics)
@@ -89,6 +94,7 @@ static void free_parts(service *s)
     http_free(s->http);
     smtp_sender_free(s->app.sender);
     metrics_free(s->app.metrics);
+    store_free(s->app.store);
     free(s->route_names);
     log_free(s->app.log);
 }

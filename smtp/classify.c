@@ -374,6 +374,8 @@ static const struct {
     {CURLE_LOGIN_DENIED, NULL, SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
      "No login that the relay offers works with these credentials: check them, and the mechanism "
      "(auth=)."},
+    {CURLE_FILE_COULDNT_READ_FILE, NULL, SMTP_CATEGORY_TEMPORARY, SMTP_BLAME_RELAY,
+     "This gateway could not read the message back: look at the disk that it keeps large ones on."},
     {CURLE_OUT_OF_MEMORY, NULL, SMTP_CATEGORY_TEMPORARY, SMTP_BLAME_RELAY,
      "This gateway is out of memory."},
     {CURLE_WEIRD_SERVER_REPLY, NULL, SMTP_CATEGORY_PROTOCOL, SMTP_BLAME_RELAY,

@@ -200,6 +200,10 @@ static void fill(smtp_session *s)
     char chunk[CHUNK];
     while (!s->source_ended && s->out.len < OUT_BYTES) {
         size_t n = source->read(source->ctx, chunk, sizeof chunk);
+        if (n == SMTP_SOURCE_FAILED) {
+            s->source_failed = true;
+            return;
+        }
         if (!buf_reserve(&s->out, SMTP_DOT_ROOM(n) + SMTP_DOT_END))
             return;
         char *to = s->out.data + s->out.len;
@@ -218,6 +222,11 @@ static void send_body(smtp_session *s)
     do {
         if (s->out_at == 0 && !s->source_ended)
             fill(s);
+        if (s->source_failed) {
+            broken(s, CURLE_FILE_COULDNT_READ_FILE, NULL,
+                   "the gateway can't read the message from its disk");
+            return;
+        }
         if (!buf_ok(&s->out)) {
             broken(s, CURLE_OUT_OF_MEMORY, NULL, "out of memory");
             return;
@@ -378,7 +387,7 @@ void smtp_dialogue_begin(smtp_session *s, smtp_task *t)
     }
     s->state = SMTP_ENVELOPE;
     s->cursor = s->sent = s->accepted = 0;
-    s->mail_refused = s->source_ended = s->dot_sent = false;
+    s->mail_refused = s->source_ended = s->source_failed = s->dot_sent = false;
     s->dot = (smtp_dot){0};
     s->envelope_since = now;
     s->body_since = 0;

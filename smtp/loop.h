@@ -118,8 +118,9 @@ struct smtp_session {
     bool mail_refused;
     size_t accepted; /* recipients */
     smtp_dot dot;
-    bool source_ended; /* the final dot is in `out`, or went */
-    bool dot_sent;     /* the final dot was handed to the socket, or may have been */
+    bool source_ended;  /* the final dot is in `out`, or went */
+    bool source_failed; /* the message can't be read to its end */
+    bool dot_sent;      /* the final dot was handed to the socket, or may have been */
     int64_t envelope_since, body_since;
 };
 

@@ -146,9 +146,12 @@ typedef struct smtp_result {
 
 void smtp_result_free(smtp_result *r);
 
+/* The message can't be read to its end: it is not sent. */
+#define SMTP_SOURCE_FAILED SIZE_MAX
+
 /* Bytes of the message, pulled on a loop thread as the socket takes them. */
 typedef struct smtp_source {
-    size_t (*read)(void *ctx, char *out, size_t cap); /* 0: the end */
+    size_t (*read)(void *ctx, char *out, size_t cap); /* 0: the end; SMTP_SOURCE_FAILED */
     void (*rewind)(void *ctx);                        /* called before a second try only */
     void *ctx;
     uint64_t size;  /* of the whole message in octets, CRLF counted, before dot-stuffing */

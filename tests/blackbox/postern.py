@@ -71,9 +71,10 @@ class UnixConnection(http.client.HTTPConnection):
 
 class Postern:
     """A running `postern serve`. Settings are environment variables without POSTERN_, in lower
-    case: Postern(relay=…, api_keys=…). It listens on a free loopback port unless told otherwise."""
+    case: Postern(relay=…, api_keys=…). It listens on a free loopback port unless told otherwise.
+    before: a command that it is started by."""
 
-    def __init__(self, secrets=(), key=None, tls_ca=None, port=None, **settings):
+    def __init__(self, secrets=(), key=None, tls_ca=None, port=None, before=(), **settings):
         self.key = key
         self.port = port or free_port()
         settings.setdefault("listen", f"127.0.0.1:{self.port}")
@@ -85,7 +86,7 @@ class Postern:
         self._secrets = [*secrets, *_secrets_of(settings), *([key] if key else [])]
         self._stopped = False
         output = self._log.open("wb")
-        self._child = Child(command("serve"), env=environment(settings), stderr=output,
+        self._child = Child([*before, *command("serve")], env=environment(settings), stderr=output,
                             stdout=output)
         output.close()
         with contextlib.ExitStack() as cleanup:

@@ -103,6 +103,8 @@ static void nothing_set_gives_the_defaults(void **state)
     assert_null(config_relay(c, "default"));
     assert_null(c->senders.fallback.address);
     assert_int_equal(c->max_body, 40 * 1024 * 1024);
+    assert_int_equal(c->max_memory, 128 * 1024 * 1024);
+    assert_null(c->spill);
     assert_int_equal(c->max_recipients, 100);
     assert_int_equal(c->max_inflight, 1024);
     assert_int_equal(c->timeout_us, 60000000);
@@ -123,9 +125,10 @@ static void each_variable_is_read(void **state)
     config *c =
         LOAD(f, "POSTERN_RELAY=smtps://user:secret@mail.example.com", "POSTERN_LISTEN=[::]:0",
              "POSTERN_API_KEYS=" KEY ", another-key-that-is-long,", "POSTERN_AUTH=keys",
-             "POSTERN_MAX_BODY=1MB", "POSTERN_MAX_RECIPIENTS=1", "POSTERN_MAX_INFLIGHT=100000",
-             "POSTERN_TIMEOUT=500ms", "POSTERN_HTTP_THREADS=3", "POSTERN_SENDER_THREADS=2",
-             "POSTERN_SESSION_IDLE=2m", "POSTERN_LOG=text", "POSTERN_LOG_ADDRESSES=on");
+             "POSTERN_MAX_BODY=1MB", "POSTERN_MAX_MEMORY=64MiB", "POSTERN_SPILL=/tmp",
+             "POSTERN_MAX_RECIPIENTS=1", "POSTERN_MAX_INFLIGHT=100000", "POSTERN_TIMEOUT=500ms",
+             "POSTERN_HTTP_THREADS=3", "POSTERN_SENDER_THREADS=2", "POSTERN_SESSION_IDLE=2m",
+             "POSTERN_LOG=text", "POSTERN_LOG_ADDRESSES=on");
     assert_non_null(c);
     assert_int_equal(c->relay_count, 1);
     assert_string_equal(smtp_relay_host(config_relay(c, "default")), "mail.example.com");
@@ -681,7 +684,8 @@ static void help_names_every_setting(void **state)
         "RELAY",        "LISTEN", "TLS_CERT",      "TLS_KEY",        "API_KEYS",
         "AUTH",         "FROM",   "MAX_BODY",      "MAX_RECIPIENTS", "MAX_INFLIGHT",
         "TIMEOUT",      "LOG",    "LOG_ADDRESSES", "HTTP_THREADS",   "SENDER_THREADS",
-        "SESSION_IDLE", "CONFIG", "API_KEYS_FILE", "RELAY_FILE",
+        "SESSION_IDLE", "CONFIG", "API_KEYS_FILE", "RELAY_FILE",     "MAX_MEMORY",
+        "SPILL",
     };
     buf out = BUF_INIT;
     config_describe(&out);

@@ -49,7 +49,7 @@ static int tear_down(void **state)
 static const char *scrape(fixture *f)
 {
     buf_clear(&f->text);
-    metrics_write(f->metrics, NULL, &f->text);
+    metrics_write(f->metrics, NULL, NULL, &f->text);
     return buf_cstr(&f->text);
 }
 
@@ -239,7 +239,7 @@ static void no_relay_at_all_is_served_too(void **state)
     metrics *m = metrics_create(ROUTES, 3, NULL, 0);
     assert_non_null(m);
     buf_clear(&f->text);
-    metrics_write(m, NULL, &f->text);
+    metrics_write(m, NULL, NULL, &f->text);
     assert_true(buf_ok(&f->text));
     metrics_free(m);
 }

@@ -1,0 +1,477 @@
+#include "service/document.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "service/scan.h"
+
+#define SHARE     ((size_t)256 * 1024)
+#define REST      ((size_t)1024 * 1024)
+#define RECIPIENT ((size_t)1024) /* of the rest, for each */
+/* What is gathered of a text in a file before it is written there. */
+#define WRITE_AT ((size_t)64 * 1024)
+/* Base64 is checked and wrapped in steps of this. */
+#define STEP ((size_t)16 * 1024)
+/* A lifted string is seldom much shorter. */
+#define FIRST_ROOM ((size_t)2048)
+/* NUL, and a document that is no object, are let through to be told with a pointer later. */
+#define FLAGS (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY)
+
+/* A lifted string. */
+typedef struct lifted {
+    document *document;
+    uint64_t text_end, rest_end; /* behind its quote, in the text and in the rest */
+    bool is_base64, in_file, has_nul;
+    size_t nul_at;
+    uint64_t size;    /* kept: in memory and in the file */
+    buf bytes;        /* in memory: all of it, or what is not yet in the file */
+    uint64_t file_at; /* where it begins in the file */
+    void *map;
+    size_t map_len;
+    mime_base64_info info;
+} lifted;
+
+struct document {
+    document_options options;
+    scan scan;
+    buf rest;
+    json_t *root;
+    lifted **list;
+    size_t count;
+    mime_base64_stream base64; /* of the string at hand */
+    uint64_t seen;             /* of it: bytes that came */
+    size_t held;               /* memory taken of the store's budget */
+    int fd;                    /* -1: no file yet */
+    uint64_t file_end;
+    uint64_t size;
+    document_result refused; /* of what came so far */
+};
+
+/* ---- memory and the file ---- */
+
+static bool refuse(document *d, document_result why)
+{
+    if (d->refused == DOCUMENT_OK)
+        d->refused = why;
+    return false;
+}
+
+/* Takes so much more of the budget. */
+static bool take(document *d, size_t bytes)
+{
+    if (d->options.store && !store_take(d->options.store, bytes))
+        return false;
+    d->held += bytes;
+    return true;
+}
+
+static void give(document *d, size_t bytes)
+{
+    if (d->options.store)
+        store_give(d->options.store, bytes);
+    d->held -= bytes;
+}
+
+static size_t grown(const buf *b, size_t more)
+{
+    size_t cap = b->cap ? b->cap : 256;
+    while (cap - b->len < more)
+        cap *= 2;
+    return cap - b->cap;
+}
+
+/* Room in a buffer, out of the budget. */
+static bool reserve(document *d, buf *b, size_t more)
+{
+    if (b->cap - b->len >= more)
+        return true;
+    size_t by = grown(b, more);
+    if (!take(d, by))
+        return refuse(d, DOCUMENT_NO_SPACE);
+    size_t before = b->cap;
+    if (!buf_reserve(b, more)) {
+        give(d, by);
+        return refuse(d, DOCUMENT_NOMEM);
+    }
+    d->held += b->cap - before - by; /* nothing, as long as buf grows as grown() says */
+    return true;
+}
+
+static void release(document *d, buf *b)
+{
+    give(d, b->cap);
+    buf_free(b);
+}
+
+static bool write_out(document *d, lifted *l)
+{
+    if (!store_write(d->fd, l->bytes.data, l->bytes.len, d->file_end))
+        return refuse(d, DOCUMENT_NO_SPACE);
+    d->file_end += l->bytes.len;
+    l->bytes.len = 0;
+    return true;
+}
+
+/* True if the string goes on in the file: the document's share of memory is used up, or the budget,
+ * and there is a file to be had. */
+static bool goes_to_file(document *d, lifted *l, size_t more)
+{
+    if (l->in_file)
+        return true;
+    size_t by = l->bytes.cap - l->bytes.len >= more ? 0 : grown(&l->bytes, more);
+    if (!d->options.store || by == 0 ||
+        (d->held + by <= d->options.share && store_has(d->options.store, by)))
+        return false;
+    if (d->fd < 0)
+        d->fd = store_file(d->options.store);
+    if (d->fd < 0)
+        return false;
+    l->in_file = true;
+    l->file_at = d->file_end;
+    return true;
+}
+
+/* Room for `more` bytes of the string at hand, at most STEP and what wrapping makes of it. */
+static bool make_room(document *d, lifted *l, size_t more)
+{
+    if (goes_to_file(d, l, more) && l->bytes.len + more > WRITE_AT && !write_out(d, l))
+        return false;
+    return reserve(d, &l->bytes, more);
+}
+
+/* ---- what the scanner lifts ---- */
+
+static lifted *current(const document *d)
+{
+    return d->list[d->count - 1];
+}
+
+static bool is_content(const scan *s)
+{
+    return scan_depth(s) == 3 && strcmp(scan_name(s, 1), "attachments") == 0 &&
+           strcmp(scan_name(s, 3), "content") == 0;
+}
+
+static bool add_lifted(document *d)
+{
+    if ((d->count & (d->count - 1)) == 0) { /* full: it doubles */
+        size_t cap = d->count ? 2 * d->count : 1;
+        lifted **list = realloc(d->list, cap * sizeof *list);
+        if (!list)
+            return false;
+        d->list = list;
+    }
+    lifted *l = calloc(1, sizeof *l);
+    if (!l)
+        return false;
+    l->document = d;
+    d->list[d->count++] = l;
+    return true;
+}
+
+static bool begin(void *ctx)
+{
+    document *d = ctx;
+    if (!add_lifted(d))
+        return refuse(d, DOCUMENT_NOMEM);
+    lifted *l = current(d);
+    l->is_base64 = is_content(&d->scan);
+    d->seen = 0;
+    if (l->is_base64)
+        mime_base64_stream_init(&d->base64);
+    return make_room(d, l, FIRST_ROOM);
+}
+
+static void note_nul(document *d, lifted *l, const char *bytes, size_t len)
+{
+    const char *nul = l->has_nul ? NULL : memchr(bytes, '\0', len);
+    if (!nul)
+        return;
+    l->has_nul = true;
+    l->nul_at = (size_t)d->seen + (size_t)(nul - bytes);
+}
+
+static bool add_base64(document *d, lifted *l, const char *bytes, size_t len)
+{
+    if (!make_room(d, l, MIME_BASE64_STREAM_ROOM(len)))
+        return false;
+    size_t n = mime_base64_stream_feed(&d->base64, bytes, len, l->bytes.data + l->bytes.len);
+    l->bytes.len += n;
+    l->size += n;
+    return true;
+}
+
+static bool add_text(document *d, lifted *l, const char *bytes, size_t len)
+{
+    if (!make_room(d, l, len))
+        return false;
+    buf_add(&l->bytes, bytes, len);
+    l->size += len;
+    return true;
+}
+
+static bool add(void *ctx, const char *bytes, size_t len)
+{
+    document *d = ctx;
+    lifted *l = current(d);
+    while (len > 0) {
+        size_t n = len < STEP ? len : STEP;
+        note_nul(d, l, bytes, n);
+        if (!(l->is_base64 ? add_base64(d, l, bytes, n) : add_text(d, l, bytes, n)))
+            return false;
+        d->seen += n;
+        bytes += n;
+        len -= n;
+    }
+    return true;
+}
+
+static bool end(void *ctx)
+{
+    document *d = ctx;
+    lifted *l = current(d);
+    if (l->is_base64) {
+        size_t n = 0;
+        if (!make_room(d, l, MIME_BASE64_STREAM_END))
+            return false;
+        (void)mime_base64_stream_end(&d->base64, l->bytes.data + l->bytes.len, &n, &l->info);
+        l->bytes.len += n;
+        l->size += n;
+    }
+    if (l->in_file) {
+        if (!write_out(d, l))
+            return false;
+        release(d, &l->bytes);
+    }
+    l->text_end = d->scan.string_end;
+    l->rest_end = d->rest.len;
+    return true;
+}
+
+/* ---- coming in ---- */
+
+document_options document_defaults(store *s, unsigned recipients)
+{
+    return (document_options){s, SCAN_LIFT_AT, SHARE, REST + RECIPIENT * recipients};
+}
+
+document *document_create(const document_options *options)
+{
+    document *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    const scan_sink sink = {begin, add, end, d};
+    d->options = *options;
+    d->fd = -1;
+    scan_init(&d->scan, &d->rest, &sink, options->lift_at);
+    return d;
+}
+
+document *document_wrap(json_t *root)
+{
+    const document_options none = {.lift_at = SIZE_MAX};
+    document *d = document_create(&none);
+    if (d)
+        d->root = root;
+    else
+        json_decref(root);
+    return d;
+}
+
+static void free_lifted(lifted *l)
+{
+    if (l->map)
+        (void)munmap(l->map, l->map_len);
+    buf_free(&l->bytes);
+    free(l);
+}
+
+void document_free(document *d)
+{
+    if (!d)
+        return;
+    json_decref(d->root);
+    for (size_t i = 0; i < d->count; i++)
+        free_lifted(d->list[i]);
+    free(d->list);
+    buf_free(&d->rest);
+    give(d, d->held);
+    if (d->fd >= 0)
+        (void)close(d->fd);
+    free(d);
+}
+
+void document_add(document *d, const char *text, size_t len)
+{
+    size_t before = d->rest.cap;
+    d->size += len;
+    if (d->refused != DOCUMENT_OK || d->scan.state >= SCAN_FAULT)
+        return;
+    if (!scan_feed(&d->scan, text, len) && d->scan.state == SCAN_STOPPED)
+        (void)refuse(d, DOCUMENT_NOMEM); /* unless the sink has said better */
+    if (d->rest.len > d->options.rest && d->options.rest)
+        (void)refuse(d, DOCUMENT_TOO_LARGE);
+    if (d->rest.cap > before && !take(d, d->rest.cap - before)) {
+        (void)refuse(d, DOCUMENT_NO_SPACE); /* the scanner is not asked again */
+        give(d, before);
+        buf_free(&d->rest);
+    }
+}
+
+uint64_t document_size(const document *d)
+{
+    return d->size;
+}
+
+/* ---- parsing ---- */
+
+/* True if no array or object is nested deeper than `levels`. The parser's own bound (2048) keeps
+ * this recursion's depth. */
+static bool depth_fits(json_t *value, unsigned levels)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+    if (json_is_object(value)) {
+        if (levels == 0)
+            return false;
+        json_object_foreach(value, key, item)
+        {
+            if (!depth_fits(item, levels - 1))
+                return false;
+        }
+    } else if (json_is_array(value)) {
+        if (levels == 0)
+            return false;
+        json_array_foreach(value, i, item)
+        {
+            if (!depth_fits(item, levels - 1))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* A place in the rest as a place in the text. */
+static uint64_t place_in_text(const document *d, size_t at)
+{
+    uint64_t place = at;
+    for (size_t i = 0; i < d->count && d->list[i]->rest_end && d->list[i]->rest_end <= at; i++)
+        place = d->list[i]->text_end + (at - d->list[i]->rest_end);
+    return place;
+}
+
+static int line_of(const document *d, size_t at)
+{
+    int line = 1;
+    for (size_t i = 0; i < at && i < d->rest.len; i++)
+        line += d->rest.data[i] == '\n';
+    return line;
+}
+
+/* The first fault of the text: the parser's, or the scanner's in a string that the parser never
+ * saw. */
+static void tell_fault(const document *d, const json_error_t *error, buf *detail)
+{
+    size_t at = error->position < 0 ? 0 : (size_t)error->position;
+    if (d->scan.state == SCAN_FAULT && at >= d->rest.len)
+        buf_addf(detail, "Line %d, byte %llu: %s.", line_of(d, d->rest.len),
+                 (unsigned long long)d->scan.fault_at + 1, d->scan.fault);
+    else
+        buf_addf(detail, "Line %d, byte %llu: %s.", error->line,
+                 (unsigned long long)place_in_text(d, at), error->text);
+}
+
+static document_result parse(document *d, buf *detail)
+{
+    json_error_t error;
+    if (d->size == 0) {
+        buf_adds(detail, "The body is empty; a JSON object is expected.");
+        return DOCUMENT_BAD;
+    }
+    if (d->refused == DOCUMENT_TOO_LARGE)
+        buf_addf(detail,
+                 "Without its long strings, the document has more than the %zu bytes that are "
+                 "allowed.",
+                 d->options.rest);
+    if (d->refused != DOCUMENT_OK)
+        return d->refused;
+    d->root = json_loadb(d->rest.data, d->rest.len, FLAGS, &error);
+    if (!d->root && json_error_code(&error) == json_error_out_of_memory)
+        return DOCUMENT_NOMEM;
+    if (!d->root) {
+        tell_fault(d, &error, detail);
+        return DOCUMENT_BAD;
+    }
+    if (depth_fits(d->root, DOCUMENT_DEPTH))
+        return DOCUMENT_OK;
+    buf_addf(detail, "Arrays and objects are nested more than %d deep.", DOCUMENT_DEPTH);
+    return DOCUMENT_BAD;
+}
+
+document_result document_parse(document *d, buf *detail)
+{
+    document_result result = parse(d, detail);
+    release(d, &d->rest);
+    if (result == DOCUMENT_BAD && !buf_ok(detail))
+        return DOCUMENT_NOMEM;
+    return result;
+}
+
+json_t *document_root(const document *d)
+{
+    return d->root;
+}
+
+/* ---- what was lifted ---- */
+
+static bool read_file(void *ctx, uint64_t at, char *out, size_t len)
+{
+    const lifted *l = ctx;
+    return store_read(l->document->fd, out, len, l->file_at + at);
+}
+
+/* A text in the file, as memory: its pages are the file's, and come and go with need. A mapping
+ * begins at a page, so the string's place in the file is mapped from the page's start on. */
+static const char *map_text(lifted *l)
+{
+    size_t before = (size_t)(l->file_at % (uint64_t)sysconf(_SC_PAGESIZE));
+    if (!l->map) {
+        l->map_len = (size_t)l->size + before;
+        void *map = mmap(NULL, l->map_len, PROT_READ, MAP_PRIVATE, l->document->fd,
+                         (off_t)(l->file_at - before));
+        if (map == MAP_FAILED)
+            return NULL;
+        l->map = map;
+    }
+    return (const char *)l->map + before;
+}
+
+bool document_lifted(document *d, const json_t *string, document_string *out, bool *nomem)
+{
+    size_t which;
+    if (!scan_reference(json_string_value(string), json_string_length(string), &which) ||
+        which >= d->count)
+        return false;
+    lifted *l = d->list[which];
+    *out = (document_string){
+        .is_base64 = l->is_base64,
+        .info = l->info,
+        .has_nul = l->has_nul,
+        .nul_at = l->nul_at,
+    };
+    if (l->is_base64) {
+        out->wrapped = (mime_stored){
+            .data = l->in_file ? NULL : l->bytes.data, .read = read_file, .ctx = l, .len = l->size};
+        return true;
+    }
+    out->text = (mime_bytes){l->in_file ? map_text(l)
+                             : l->size  ? l->bytes.data
+                                        : "",
+                             (size_t)l->size};
+    *nomem = !out->text.data;
+    return true;
+}

@@ -1,0 +1,82 @@
+/*
+ * document - a JSON text that comes in pieces and becomes a tree, its long strings kept beside it.
+ *
+ * scan.h lifts the long strings out as the text comes; jansson parses the short rest, strictly:
+ * duplicate names, bad UTF-8, anything behind the document and more than DOCUMENT_DEPTH levels are
+ * faults. A text is accepted if and only if jansson alone would accept it.
+ *
+ * A lifted text stays in memory, or goes to the store's file when the document's share of memory is
+ * used up. The base64 of an attachment ("content" of an item of "attachments") is checked on its
+ * way and kept as the mail will have it, in lines of 76 columns, so that sending only has to read.
+ *
+ * Memory: the document owns the tree and what was lifted. Threads: one at a time; when parsed, what
+ * document_lifted() gave may be read by one other thread.
+ */
+#ifndef POSTERN_SERVICE_DOCUMENT_H
+#define POSTERN_SERVICE_DOCUMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "mime/message.h"
+#include "service/store.h"
+
+#define DOCUMENT_DEPTH 32 /* of arrays and objects; a valid request needs 3 */
+
+typedef struct document document;
+
+typedef struct document_options {
+    store *store;   /* NULL: memory alone, without a budget */
+    size_t lift_at; /* strings longer than this are lifted */
+    size_t share;   /* memory that one document may hold before it goes to a file */
+    size_t rest;    /* what may be left to the parser; a text with more is too large */
+} document_options;
+
+/* What a service takes; `recipients`: how many a request may have. */
+document_options document_defaults(store *s, unsigned recipients);
+
+/* NULL: no memory. The options are copied. */
+document *document_create(const document_options *options);
+
+/* Makes a document of a tree that came otherwise, and takes it over. NULL: no memory. */
+document *document_wrap(json_t *root);
+void document_free(document *d);
+
+/* Adds the next piece. After a fault nothing is kept any more, and document_parse() tells it. */
+void document_add(document *d, const char *text, size_t len);
+
+/* Bytes that were added. */
+uint64_t document_size(const document *d);
+
+typedef enum document_result {
+    DOCUMENT_OK,
+    DOCUMENT_BAD,       /* it is not JSON */
+    DOCUMENT_TOO_LARGE, /* it has more structure than any request needs */
+    DOCUMENT_NO_SPACE,  /* the store is full */
+    DOCUMENT_NOMEM
+} document_result;
+
+/* Parses, once, when all has come. On BAD and TOO_LARGE `detail` gets one sentence. */
+document_result document_parse(document *d, buf *detail);
+
+/* The tree; owned by the document. */
+json_t *document_root(const document *d);
+
+/* A string of the tree that was lifted. */
+typedef struct document_string {
+    bool is_base64;        /* it was checked as such on its way: */
+    mime_base64_info info; /* … and this was found */
+    mime_stored wrapped;   /* … and this kept, if there was no fault */
+    mime_bytes text;       /* else: the text */
+    bool has_nul;
+    size_t nul_at; /* the first */
+} document_string;
+
+/* False: the string stands in the tree itself. *nomem: it can't be brought to memory. */
+bool document_lifted(document *d, const json_t *string, document_string *out, bool *nomem);
+
+#endif

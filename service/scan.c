@@ -1,0 +1,338 @@
+#include "service/scan.h"
+
+#include <string.h>
+
+#define MARK "\\u0000" /* how a string must begin to look like a reference */
+
+static const char BAD_ESCAPE[] = "invalid escape";
+static const char BAD_SURROGATE[] = "invalid Unicode surrogate";
+static const char BAD_UTF8[] = "invalid UTF-8";
+static const char BAD_CONTROL[] = "control character in a string";
+
+void scan_init(scan *s, buf *rest, const scan_sink *sink, size_t lift_at)
+{
+    *s = (scan){.rest = rest, .sink = *sink, .lift_at = lift_at};
+}
+
+static bool stop(scan *s)
+{
+    s->state = SCAN_STOPPED;
+    return false;
+}
+
+/* `at`: in the text. */
+static bool fault(scan *s, const char *what, uint64_t at)
+{
+    s->state = SCAN_FAULT;
+    s->fault = what;
+    s->fault_at = at;
+    s->rest->len = s->string_at;
+    return false;
+}
+
+/* ---- lifted strings ---- */
+
+static bool put(scan *s, const char *bytes, size_t len)
+{
+    return s->sink.add(s->sink.ctx, bytes, len) || stop(s);
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The four digits of the escape at `at` in the buffer; -1 if they are not. */
+static int32_t unit_at(const scan *s, size_t at)
+{
+    int32_t unit = 0;
+    for (size_t i = at + 2; i < at + 6; i++) {
+        int digit = hex_digit(s->escape[i]);
+        if (digit < 0)
+            return -1;
+        unit = unit << 4 | digit;
+    }
+    return unit;
+}
+
+/* \uXXXX, or the two of a surrogate pair, when whole. */
+static bool put_point(scan *s, uint64_t at)
+{
+    char bytes[4];
+    int32_t unit = unit_at(s, 0), low;
+    if (unit < 0)
+        return fault(s, BAD_ESCAPE, at);
+    if (unit >= 0xDC00 && unit <= 0xDFFF)
+        return fault(s, BAD_SURROGATE, at);
+    if (unit >= 0xD800 && unit <= 0xDBFF) {
+        if (s->escape_len == 6)
+            return true; /* its other half must follow */
+        low = s->escape[6] == '\\' && s->escape[7] == 'u' ? unit_at(s, 6) : -1;
+        if (low < 0xDC00 || low > 0xDFFF)
+            return fault(s, BAD_SURROGATE, at);
+        unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+    }
+    s->escape_len = 0;
+    return put(s, bytes, utf8_encode((uint32_t)unit, bytes));
+}
+
+/* Takes one byte of an escape. `at`: its place in the text. */
+static bool escape(scan *s, char c, uint64_t at)
+{
+    static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+    s->escape[s->escape_len++] = c;
+    if (s->escape_len == 2 && c != 'u') {
+        const char *letter = c ? strchr(letters, c) : NULL;
+        if (!letter)
+            return fault(s, BAD_ESCAPE, at);
+        s->escape_len = 0;
+        return put(s, &meant[letter - letters], 1);
+    }
+    /* What follows half a pair is looked at before it is waited for: a quote would end the string.
+     */
+    if ((s->escape_len == 7 && c != '\\') || (s->escape_len == 8 && c != 'u'))
+        return fault(s, BAD_SURROGATE, at);
+    if (s->escape_len > 2 && s->escape_len != 7 && s->escape_len != 8 && hex_digit(c) < 0)
+        return fault(s, BAD_ESCAPE, at);
+    return (s->escape_len != 6 && s->escape_len != SCAN_ESCAPE) || put_point(s, at);
+}
+
+static bool end_lifted(scan *s, uint64_t behind)
+{
+    s->string_end = behind;
+    s->rest->len = s->string_at;
+    buf_adds(s->rest, MARK);
+    buf_addu(s->rest, s->lifted++);
+    buf_addc(s->rest, '"');
+    s->state = SCAN_OUTSIDE;
+    return (buf_ok(s->rest) && s->sink.end(s->sink.ctx)) || stop(s);
+}
+
+/* Plain characters up to a quote, a backslash or a control: how many. */
+static size_t run(scan *s, const char *text, size_t len, uint64_t at)
+{
+    bool beyond_ascii = !utf8_check_end(&s->utf8);
+    size_t n = utf8_plain_run(text, len, &beyond_ascii);
+    size_t good = beyond_ascii ? utf8_check_feed(&s->utf8, text, n) : n;
+    if (good < n)
+        (void)fault(s, BAD_UTF8, at + good);
+    else if (n > 0)
+        (void)put(s, text, n);
+    return n;
+}
+
+/* Follows a lifted string; returns how much of `text` was taken: all, or up to behind its quote.
+ * `at`: the place of `text` in the document. */
+static size_t lifted(scan *s, const char *text, size_t len, uint64_t at)
+{
+    size_t i = 0;
+    while (i < len && s->state == SCAN_LIFTED) {
+        if (s->escape_len > 0) {
+            (void)escape(s, text[i], at + i);
+            i++;
+            continue;
+        }
+        i += run(s, text + i, len - i, at + i);
+        if (i == len || s->state != SCAN_LIFTED)
+            break;
+        if (!utf8_check_end(&s->utf8))
+            (void)fault(s, BAD_UTF8, at + i);
+        else if (text[i] == '"')
+            (void)end_lifted(s, at + i + 1);
+        else if (text[i] == '\\')
+            s->escape[s->escape_len++] = '\\';
+        else
+            (void)fault(s, BAD_CONTROL, at + i);
+        i++;
+    }
+    return i;
+}
+
+/* ---- short strings ---- */
+
+/* The string at hand goes to the sink, from its first byte on. `at`: the text behind it. */
+static bool lift(scan *s, uint64_t at)
+{
+    size_t len = s->rest->len - s->string_at;
+    s->state = SCAN_LIFTED;
+    s->escape_len = 0;
+    s->utf8 = (utf8_check){0};
+    if (!s->sink.begin(s->sink.ctx))
+        return stop(s);
+    (void)lifted(s, s->rest->data + s->string_at, len, at - len);
+    return s->state == SCAN_LIFTED;
+}
+
+static void remember_name(scan *s)
+{
+    size_t len = s->rest->len - s->string_at;
+    if (s->depth == 0 || s->depth > SCAN_NAMES)
+        return;
+    char *name = s->names[s->depth - 1];
+    if (len >= SCAN_NAME)
+        len = 0;
+    memcpy(name, s->rest->data + s->string_at, len);
+    name[len] = '\0';
+}
+
+/* The quote behind a short string came; the rest ends before it. */
+static bool end_short(scan *s)
+{
+    size_t len = s->rest->len - s->string_at;
+    s->state = SCAN_OUTSIDE;
+    if (s->is_name) {
+        remember_name(s);
+    } else if (len >= sizeof MARK - 1 &&
+               memcmp(s->rest->data + s->string_at, MARK, sizeof MARK - 1) == 0) {
+        return lift(s, s->at - 1) && lifted(s, "\"", 1, s->at - 1) == 1 && s->state == SCAN_OUTSIDE;
+    }
+    buf_addc(s->rest, '"');
+    return buf_ok(s->rest) || stop(s);
+}
+
+/* Bytes up to the quote, which is not counted; `escaped` goes on over pieces. */
+static size_t find_quote(scan *s, const char *text, size_t len)
+{
+    size_t i = 0;
+    while (i < len) {
+        if (s->escaped) {
+            s->escaped = false;
+            i++;
+            continue;
+        }
+        if (text[i] == '"')
+            break;
+        s->escaped = text[i] == '\\';
+        i++;
+    }
+    return i;
+}
+
+static bool may_lift(const scan *s)
+{
+    return !s->is_name && s->depth <= SCAN_DEPTH;
+}
+
+/* Follows a short string; returns how much was taken. */
+static size_t short_string(scan *s, const char *text, size_t len)
+{
+    size_t had = s->rest->len - s->string_at;
+    size_t most = len;
+    if (may_lift(s) && most > s->lift_at - had)
+        most = s->lift_at - had + 1;
+    size_t n = find_quote(s, text, most);
+    buf_add(s->rest, text, n);
+    s->at += n;
+    if (!buf_ok(s->rest)) {
+        (void)stop(s);
+        return n;
+    }
+    if (n < most) { /* the quote */
+        s->at++;
+        (void)end_short(s);
+        return n + 1;
+    }
+    if (may_lift(s) && had + n > s->lift_at)
+        (void)lift(s, s->at);
+    return n;
+}
+
+/* ---- outside ---- */
+
+static void enter(scan *s, bool object)
+{
+    if (s->depth < SCAN_DEPTH) {
+        uint64_t bit = UINT64_C(1) << s->depth;
+        s->objects = object ? s->objects | bit : s->objects & ~bit;
+    }
+    if (s->depth < SCAN_NAMES)
+        s->names[s->depth][0] = '\0';
+    s->depth++;
+    s->wants_name = object;
+}
+
+static bool in_object(const scan *s)
+{
+    return s->depth > 0 && s->depth <= SCAN_DEPTH && (s->objects >> (s->depth - 1) & 1);
+}
+
+static void structure(scan *s, char c)
+{
+    switch (c) {
+    case '{': enter(s, true); break;
+    case '[': enter(s, false); break;
+    case '}':
+    case ']':
+        s->depth -= s->depth > 0;
+        s->wants_name = false;
+        break;
+    case ',': s->wants_name = in_object(s); break;
+    case ':': s->wants_name = false; break;
+    default: break;
+    }
+}
+
+/* Follows what is between strings, up to behind the next quote. */
+static size_t outside(scan *s, const char *text, size_t len)
+{
+    size_t i = 0;
+    while (i < len && text[i] != '"')
+        structure(s, text[i++]);
+    bool quote = i < len;
+    i += quote;
+    buf_add(s->rest, text, i);
+    s->at += i;
+    if (!buf_ok(s->rest)) {
+        (void)stop(s);
+    } else if (quote) {
+        s->state = SCAN_SHORT;
+        s->is_name = s->wants_name;
+        s->escaped = false;
+        s->string_at = s->rest->len;
+    }
+    return i;
+}
+
+bool scan_feed(scan *s, const char *text, size_t len)
+{
+    size_t i = 0, n;
+    while (i < len && s->state < SCAN_FAULT) {
+        switch (s->state) {
+        case SCAN_OUTSIDE: i += outside(s, text + i, len - i); break;
+        case SCAN_SHORT: i += short_string(s, text + i, len - i); break;
+        default: /* SCAN_LIFTED */
+            n = lifted(s, text + i, len - i, s->at);
+            s->at += n;
+            i += n;
+            break;
+        }
+    }
+    return s->state < SCAN_FAULT;
+}
+
+const char *scan_name(const scan *s, unsigned level)
+{
+    return level >= 1 && level <= SCAN_NAMES && level <= s->depth ? s->names[level - 1] : "";
+}
+
+unsigned scan_depth(const scan *s)
+{
+    return s->depth;
+}
+
+bool scan_reference(const char *string, size_t len, size_t *which)
+{
+    size_t n = 0;
+    if (len < 2 || string[0] != '\0')
+        return false;
+    for (size_t i = 1; i < len; i++) {
+        if (string[i] < '0' || string[i] > '9')
+            return false;
+        n = n * 10 + (size_t)(string[i] - '0');
+    }
+    *which = n;
+    return true;
+}

@@ -1,0 +1,46 @@
+/*
+ * store - where the large parts of requests are kept until they are sent: memory within a budget,
+ * and files that have no name beyond it.
+ *
+ * The budget is one for the whole process. What is over a request's share of memory goes into a
+ * file of its own, which is unlinked before the first byte is written (O_TMPFILE where the file
+ * system has it), so that nothing is left behind whatever happens. Where no folder can be written,
+ * everything is kept in memory, and the budget alone decides.
+ *
+ * Threads: any; the budget is an atomic.
+ */
+#ifndef POSTERN_SERVICE_STORE_H
+#define POSTERN_SERVICE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct store store;
+
+/* `folder` NULL: no files. NULL: no memory. */
+store *store_create(const char *folder, size_t memory_max);
+void store_free(store *s);
+
+/* True if a file can be made in that folder; else errno says why not. */
+bool store_writes(const char *folder);
+
+/* The first folder for large temporary files that can be written; NULL: none. */
+const char *store_usual_folder(void);
+
+/* Takes `bytes` of the budget, or gives them back. False: there are not so many left. */
+bool store_take(store *s, size_t bytes);
+void store_give(store *s, size_t bytes);
+
+/* True if the budget has `bytes` left just now: for refusing before any work. */
+bool store_has(const store *s, size_t bytes);
+size_t store_used(const store *s);
+
+/* An unlinked file open for reading and writing; -1 and errno: it can't be had. */
+int store_file(const store *s);
+
+/* Write and read everything at a place; false and errno. */
+bool store_write(int fd, const void *data, size_t len, uint64_t at);
+bool store_read(int fd, void *out, size_t len, uint64_t at);
+
+#endif
