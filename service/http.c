@@ -433,6 +433,12 @@ static void on_slow(void *cls, const char *remote)
     log_end(&line);
 }
 
+static void on_wait(void *cls)
+{
+    const http *h = cls;
+    log_flush(h->app->log);
+}
+
 /* ---- start and stop ---- */
 
 /* As many as descriptors allow, leaving room for everything else. */
@@ -460,6 +466,7 @@ static bool start_threads(http *h, const char *cert, const char *key)
         .access = on_access,
         .completed = on_completed,
         .log = on_log,
+        .before_wait = on_wait,
     };
     h->threads = calloc(count, sizeof(http_thread *));
     for (; h->threads && h->thread_count < count; h->thread_count++) {

@@ -52,18 +52,27 @@ static void complain(const char *error)
     (void)fprintf(stderr, "postern: %s\n", error ? error : "out of memory");
 }
 
+static void flush_log(void *ctx)
+{
+    log_flush(ctx);
+}
+
 static bool create_parts(service *s, const config *c)
 {
     size_t count = 0;
     char *error = NULL;
+
+    s->app.config = c;
+    s->app.log = log_create(STDERR_FILENO, c->log_format, c->log_addresses);
+    if (s->app.log)
+        (void)log_collect(s->app.log); /* without memory for it lines go out one by one */
     const smtp_sender_options options = {
         .threads = c->sender_threads,
         .idle_us = c->session_idle_us,
         .session_transactions = SESSION_MAILS,
+        .before_wait = flush_log,
+        .ctx = s->app.log,
     };
-
-    s->app.config = c;
-    s->app.log = log_create(STDERR_FILENO, c->log_format, c->log_addresses);
     s->route_names = routes_names(&count);
     if (s->app.log && s->route_names)
         s->app.metrics = metrics_create(s->route_names, count, (const smtp_relay *const *)c->relays,
@@ -106,6 +115,7 @@ static void log_start(const service *s)
     }
     log_str(&line, "keys", c->keys ? "on" : "off");
     log_end(&line);
+    log_flush(s->app.log);
     if (c->relay_count == 0)
         log_message(s->app.log, LOG_WARNING, "no_relay",
                     "POSTERN_RELAY is not set: nothing can be sent");
