@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "mime/base64.h"
-#include "service/app.h"
 #include "service/cli.h"
 #include "service/cli_tool.h"
+#include "service/ids.h"
 
 /* Puts a new value into the document; NULL is memory that ran out. */
 static int set_member(cli_draft *d, const cli_option *o, json_t *value)
@@ -370,7 +370,7 @@ request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *c
     json_t *document = take_document(d, problems, code);
     if (!document)
         return NULL;
-    if (!app_new_id(id)) {
+    if (!ids_new_one(id)) {
         json_decref(document);
         *code = cli_complain(CLI_NO_MEMORY, "the system has no random bytes");
         return NULL;

@@ -329,7 +329,7 @@ static http_exchange *exchange_create(http_thread *t, struct MHD_Connection *con
     x->watched = http_thread_watched(connection);
     x->started_us = clock_us();
     (void)snprintf(x->method, sizeof x->method, "%s", method);
-    if (!x->watched || !app_new_id(x->id)) {
+    if (!x->watched || !ids_new(h->app->ids, x->id)) {
         free(x);
         return NULL;
     }

@@ -23,6 +23,7 @@
 
 typedef struct service {
     app app;
+    ids ids;
     const char **route_names;
     http *http;
 } service;
@@ -63,6 +64,7 @@ static bool create_parts(service *s, const config *c)
     char *error = NULL;
 
     s->app.config = c;
+    s->app.ids = &s->ids;
     s->app.log = log_create(STDERR_FILENO, c->log_format, c->log_addresses);
     if (s->app.log)
         (void)log_collect(s->app.log); /* without memory for it lines go out one by one */
@@ -99,6 +101,7 @@ static void free_parts(service *s)
     smtp_sender_free(s->app.sender);
     metrics_free(s->app.metrics);
     free(s->route_names);
+    ids_clear(&s->ids);
     log_free(s->app.log);
 }
 
@@ -155,6 +158,7 @@ int serve(int argc, char **argv, const char *const *environment)
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread is made */
+    ids_init(&s.ids);
     raise_descriptor_limit();
     return_large_memory();
 
