@@ -10,6 +10,7 @@
 
 #include "service/app.h"
 #include "service/cli.h"
+#include "service/footprint.h"
 #include "service/http.h"
 #include "service/routes.h"
 
@@ -172,6 +173,7 @@ int serve(int argc, char **argv, const char *const *environment)
     if (!create_parts(&s, c))
         goto cleanup;
     log_start(&s);
+    (void)footprint_trim();
     drain(&s, wait_for_signal(&signals));
     code = CLI_OK;
 
