@@ -24,6 +24,12 @@ typedef struct trim {
     size_t given;
 } trim;
 
+/* An address out of the program's headers is a number first. */
+static void *at_address(uintptr_t address)
+{
+    return (void *)address; /* NOLINT(performance-no-int-to-ptr) */
+}
+
 /* Code that was relocated differs from its file. */
 static bool has_text_relocations(const struct dl_phdr_info *object)
 {
@@ -31,7 +37,7 @@ static bool has_text_relocations(const struct dl_phdr_info *object)
         const ElfW(Phdr) *header = &object->dlpi_phdr[i];
         if (header->p_type != PT_DYNAMIC)
             continue;
-        const ElfW(Dyn) *entry = (const ElfW(Dyn) *)(object->dlpi_addr + header->p_vaddr);
+        const ElfW(Dyn) *entry = at_address(object->dlpi_addr + header->p_vaddr);
         for (; entry->d_tag != DT_NULL; entry++) {
             if (entry->d_tag == DT_TEXTREL ||
                 (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL)))
@@ -45,9 +51,7 @@ static void trim_range(trim *t, range r)
 {
     uintptr_t first = (r.from + t->page - 1) / t->page * t->page;
     uintptr_t end = r.to / t->page * t->page;
-    /* An address out of the program's headers: it is a number first. */
-    void *start = (void *)first; /* NOLINT(performance-no-int-to-ptr) */
-    if (first < end && madvise(start, end - first, MADV_DONTNEED) == 0)
+    if (first < end && madvise(at_address(first), end - first, MADV_DONTNEED) == 0)
         t->given += end - first;
 }
 

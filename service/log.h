@@ -28,9 +28,9 @@
 
 #include "base/buf.h"
 
-#define LOG_COLLECT_MAX (64 * 1024) /* octets that wait for a flush at most */
-#define LOG_VALUE_MAX   1024        /* octets of a value that are written; a longer one is cut */
-#define LOG_TIME_LENGTH 24          /* "2026-11-24T10:00:00.123Z" */
+#define LOG_COLLECT_MAX 65536 /* octets that wait for a flush at most */
+#define LOG_VALUE_MAX   1024  /* octets of a value that are written; a longer one is cut */
+#define LOG_TIME_LENGTH 24    /* "2026-11-24T10:00:00.123Z" */
 
 typedef enum log_format {
     LOG_AUTO,
