@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "service/config.h"
+#include "service/ids.h"
 #include "service/log.h"
 #include "service/metrics.h"
 #include "service/store.h"
@@ -21,13 +22,10 @@ typedef struct app {
     logger *log;
     metrics *metrics;
     store *store;
+    ids *ids;              /* NULL where none are made (postern send) */
     smtp_sender *sender;   /* NULL where nothing is sent (postern compose) */
     atomic_bool draining;  /* SIGTERM came: no new work */
     atomic_uint in_flight; /* transactions submitted and not yet answered */
 } app;
-
-/* A new id for a request and its message: 26 characters of Crockford's base32, time first (a ULID),
- * so that ids sort by time. False if the system has no random bytes. */
-bool app_new_id(char out[27]);
 
 #endif

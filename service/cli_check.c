@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "service/answer.h"
-#include "service/app.h"
 #include "service/cli.h"
 #include "service/cli_options.h"
 #include "service/cli_tool.h"
+#include "service/ids.h"
 #include "service/wrap.h"
 #include "smtp/preset.h"
 
@@ -231,7 +231,7 @@ static int check_relay(const check *k, const config *c, smtp_sender *sender,
     cli_wait wait;
     char id[27];
 
-    if (!app_new_id(id))
+    if (!ids_new_one(id))
         return cli_complain(CLI_NO_MEMORY, "the system has no random bytes");
     const smtp_check asked = {
         .id = id,

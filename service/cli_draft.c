@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "mime/base64.h"
-#include "service/app.h"
 #include "service/cli.h"
 #include "service/cli_tool.h"
+#include "service/ids.h"
 
 /* A command has no bound of its own on what one request may be. */
 #define RECIPIENTS_MAX 10000
@@ -379,7 +379,7 @@ request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *c
     document *made = take_document(d, problems, code);
     if (!made)
         return NULL;
-    if (!app_new_id(id)) {
+    if (!ids_new_one(id)) {
         document_free(made);
         *code = cli_complain(CLI_NO_MEMORY, "the system has no random bytes");
         return NULL;

@@ -417,7 +417,7 @@ static http_exchange *exchange_create(http_thread *t, struct MHD_Connection *con
     x->watched = http_thread_watched(connection);
     x->started_us = clock_us();
     (void)snprintf(x->method, sizeof x->method, "%s", method);
-    if (!x->watched || !app_new_id(x->id)) {
+    if (!x->watched || !ids_new(h->app->ids, x->id)) {
         free(x);
         return NULL;
     }
@@ -521,6 +521,12 @@ static void on_slow(void *cls, const char *remote)
     log_end(&line);
 }
 
+static void on_wait(void *cls)
+{
+    const http *h = cls;
+    log_flush(h->app->log);
+}
+
 /* ---- start and stop ---- */
 
 /* As many as descriptors allow, leaving room for everything else. */
@@ -548,6 +554,7 @@ static bool start_threads(http *h, const char *cert, const char *key)
         .access = on_access,
         .completed = on_completed,
         .log = on_log,
+        .before_wait = on_wait,
     };
     h->threads = calloc(count, sizeof(http_thread *));
     for (; h->threads && h->thread_count < count; h->thread_count++) {

@@ -101,7 +101,10 @@ static void *run(void *ctx)
                            {.fd = t->wake_fd, .events = POLLIN}};
 
     while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
-        if (poll(fds, sizeof fds / sizeof *fds, wait_time(t, next_look_us)) < 0)
+        int ms = wait_time(t, next_look_us);
+        if (ms != 0)
+            t->options.before_wait(t->options.ctx);
+        if (poll(fds, sizeof fds / sizeof *fds, ms) < 0)
             continue; /* a signal; none is meant for this thread */
         if (fds[1].revents)
             take_wakes(t);

@@ -31,6 +31,7 @@ typedef struct http_thread_options {
     MHD_AccessHandlerCallback access;       /* cls: the http_thread */
     MHD_RequestCompletedCallback completed; /* cls: the http_thread */
     void (*log)(void *ctx, const char *format, va_list args);
+    void (*before_wait)(void *ctx); /* each time there is no more to do */
 } http_thread_options;
 
 /* A suspended connection on its way back to its thread; a member of whatever waits for it. */

@@ -1,6 +1,7 @@
 #include "service/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,24 @@
 
 #define LINE_BYTES 512 /* what most lines fit in: one allocation */
 
+/* Lines that were collected. One thread writes at a time, without the lock: the others go on
+ * collecting meanwhile, and wait only if there is no room left. */
+typedef struct collector {
+    pthread_mutex_t lock;
+    pthread_cond_t written; /* `writing` has become false */
+    char *lines;
+    size_t len;
+    char *out;                /* the writer's: exchanged with `lines` */
+    size_t torn_at, torn_end; /* in `out`: the rest of a line of which a part was taken */
+    bool writing;
+    bool again; /* there was a flush while `writing`: the writer goes on */
+} collector;
+
 struct logger {
     int fd;
     bool json;
     bool addresses;
+    collector *collector; /* NULL: each line is a write */
 };
 
 static const char *const LEVELS[] = {
@@ -33,8 +48,40 @@ logger *log_create(int fd, log_format format, bool addresses)
     return l;
 }
 
+static void collector_free(collector *c)
+{
+    if (!c)
+        return;
+    (void)pthread_cond_destroy(&c->written);
+    (void)pthread_mutex_destroy(&c->lock);
+    free(c->lines);
+    free(c->out);
+    free(c);
+}
+
+bool log_collect(logger *l)
+{
+    collector *c = calloc(1, sizeof *c);
+    if (!c)
+        return false;
+    (void)pthread_mutex_init(&c->lock, NULL); /* neither can fail with default attributes */
+    (void)pthread_cond_init(&c->written, NULL);
+    c->lines = malloc(LOG_COLLECT_MAX);
+    c->out = malloc(LOG_COLLECT_MAX);
+    if (!c->lines || !c->out) {
+        collector_free(c);
+        return false;
+    }
+    l->collector = c;
+    return true;
+}
+
 void log_free(logger *l)
 {
+    if (!l)
+        return;
+    log_flush(l);
+    collector_free(l->collector);
     free(l);
 }
 
@@ -207,19 +254,112 @@ void log_address(log_line *line, const char *key, const char *address)
     buf_free(&masked);
 }
 
-/* One write for the line; if a pipe took only a part, the rest follows. What the descriptor refuses
- * is dropped. */
-static void write_line(int fd, const char *data, size_t len)
+/* One write; if a pipe took only a part, the rest follows. Returns how much was written: what the
+ * descriptor refuses is not. */
+static size_t write_all(int fd, const char *data, size_t len)
 {
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
+    size_t at = 0;
+    while (at < len) {
+        ssize_t n = write(fd, data + at, len - at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return;
-        data += n;
-        len -= (size_t)n;
+            break;
+        at += (size_t)n;
     }
+    return at;
+}
+
+/* Writes the rest of a torn line first: as long as it can't go out, nothing can that comes behind
+ * it. */
+static bool write_torn(collector *c, int fd)
+{
+    c->torn_at += write_all(fd, c->out + c->torn_at, c->torn_end - c->torn_at);
+    return c->torn_at == c->torn_end;
+}
+
+/* Writes lines out of `out`. Of those that are refused, the rest of one that was begun is kept. */
+static void write_lines(collector *c, int fd, size_t len)
+{
+    size_t at = write_all(fd, c->out, len);
+    c->torn_at = c->torn_end = at;
+    if (at == 0 || at == len || c->out[at - 1] == '\n')
+        return;
+    const char *end = memchr(c->out + at, '\n', len - at);
+    c->torn_end = end ? (size_t)(end - c->out) + 1 : len;
+}
+
+/* Takes the lock off while it writes. */
+static void write_collected(collector *c, int fd)
+{
+    c->writing = true;
+    do {
+        c->again = false;
+        bool torn = c->torn_at < c->torn_end;
+        if (torn) {
+            (void)pthread_mutex_unlock(&c->lock);
+            torn = !write_torn(c, fd);
+            (void)pthread_mutex_lock(&c->lock);
+        }
+        size_t len = c->len;
+        c->len = 0;
+        if (torn)
+            continue; /* dropped */
+        char *lines = c->lines;
+        c->lines = c->out;
+        c->out = lines;
+        (void)pthread_mutex_unlock(&c->lock);
+        write_lines(c, fd, len);
+        (void)pthread_mutex_lock(&c->lock);
+    } while (c->again && c->len > 0);
+    c->writing = false;
+    (void)pthread_cond_broadcast(&c->written);
+}
+
+/* Waits for room: for a moment, or as long as the descriptor blocks. */
+static void make_room(collector *c, int fd, size_t len)
+{
+    while (LOG_COLLECT_MAX - c->len < len) {
+        if (c->writing)
+            (void)pthread_cond_wait(&c->written, &c->lock);
+        else
+            write_collected(c, fd);
+    }
+}
+
+static void collect(collector *c, int fd, const char *data, size_t len)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    make_room(c, fd, len);
+    memcpy(c->lines + c->len, data, len);
+    c->len += len;
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+void log_flush(logger *l)
+{
+    collector *c = l->collector;
+    int kept = errno;
+
+    if (!c)
+        return;
+    (void)pthread_mutex_lock(&c->lock);
+    if (c->writing)
+        c->again = true;
+    else if (c->len > 0 || c->torn_at < c->torn_end)
+        write_collected(c, l->fd);
+    (void)pthread_mutex_unlock(&c->lock);
+    errno = kept;
+}
+
+static void put(logger *l, const char *data, size_t len)
+{
+    if (l->collector && len <= LOG_COLLECT_MAX) {
+        collect(l->collector, l->fd, data, len);
+        return;
+    }
+    log_flush(l);
+    (void)write_all(l->fd, data, len);
 }
 
 void log_end(log_line *line)
@@ -228,7 +368,7 @@ void log_end(log_line *line)
 
     buf_adds(&line->text, line->log->json ? "}\n" : "\n");
     if (buf_ok(&line->text))
-        write_line(line->log->fd, line->text.data, line->text.len);
+        put(line->log, line->text.data, line->text.len);
     buf_free(&line->text);
     errno = kept;
 }
@@ -245,5 +385,6 @@ void log_message(logger *l, log_level level, const char *event, const char *form
     log_begin(&line, l, level, event);
     log_str(&line, "message", buf_cstr(&message));
     log_end(&line);
+    log_flush(l);
     buf_free(&message);
 }

@@ -1,7 +1,7 @@
 /*
  * log - lines on stderr, as JSON or as text.
  *
- * A line is one write(2), so that lines of several threads don't mix. JSON:
+ * A line is never torn by another thread's, and a thread's lines keep their order. JSON:
  * {"time":"…Z","level":"info", "event":"request",…fields}; text: "2026-11-24T10:00:00.123Z info
  * request key=value …", values quoted where needed. Bodies, secrets and addresses are never handed
  * to it; log_address() writes an address only if POSTERN_LOG_ADDRESSES=on, else its domain behind
@@ -12,6 +12,11 @@
  * doesn't block), is dropped; logging never fails the caller, and leaves errno alone. Keys and
  * events are literals that need no escapes; values are escaped, controls included, so that no value
  * can forge a line. Threads: any; a log_line belongs to one.
+ *
+ * A line is one write(2), unless log_collect() was called: then lines gather in a buffer that goes
+ * out with one write when it is full and at each log_flush(), which a thread calls before it waits
+ * for something to happen. log_message(), for the few things an operator is told beside requests
+ * and transactions, flushes by itself. log_free() writes what is left.
  */
 #ifndef POSTERN_SERVICE_LOG_H
 #define POSTERN_SERVICE_LOG_H
@@ -23,8 +28,9 @@
 
 #include "base/buf.h"
 
-#define LOG_VALUE_MAX   1024 /* octets of a value that are written; a longer one is cut */
-#define LOG_TIME_LENGTH 24   /* "2026-11-24T10:00:00.123Z" */
+#define LOG_COLLECT_MAX 65536 /* octets that wait for a flush at most */
+#define LOG_VALUE_MAX   1024  /* octets of a value that are written; a longer one is cut */
+#define LOG_TIME_LENGTH 24    /* "2026-11-24T10:00:00.123Z" */
 
 typedef enum log_format {
     LOG_AUTO,
@@ -37,6 +43,13 @@ typedef struct logger logger;
 
 logger *log_create(int fd, log_format format, bool addresses);
 void log_free(logger *l);
+
+/* Before other threads know the logger. False: no memory, and each line stays a write. */
+bool log_collect(logger *l);
+
+/* Has what was collected written: by this thread, or by one that is writing already and goes on
+ * with it. */
+void log_flush(logger *l);
 
 typedef struct log_line {
     logger *log;
@@ -56,7 +69,7 @@ void log_end(log_line *line);
  */
 size_t log_time(const struct timespec *at, char out[LOG_TIME_LENGTH + 1]);
 
-/* A line with one field "message". */
+/* A line with one field "message", written at once. */
 void log_message(logger *l, log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

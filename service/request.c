@@ -653,7 +653,8 @@ static bool drop_repeated(const char **list, size_t *count)
 static bool make_envelope(reader *r)
 {
     request *q = r->request;
-    const mailboxes *lists[] = {&r->parts->to, &r->parts->cc, &r->parts->bcc};
+    enum { LISTS = 3 };
+    const mailboxes *const lists[LISTS] = {&r->parts->to, &r->parts->cc, &r->parts->bcc};
     const mime_mailbox *reverse =
         r->parts->envelope_from.address ? &r->parts->envelope_from : sender_of(r);
 
@@ -663,7 +664,7 @@ static bool make_envelope(reader *r)
     if (!q->reverse_path || !q->recipients)
         return false;
     q->utf8 = !r->parts->null_envelope_from && reverse->utf8;
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    for (size_t i = 0; i < LISTS; i++) {
         for (size_t k = 0; k < lists[i]->count; k++) {
             q->recipients[q->recipient_count++] = lists[i]->list[k].address;
             q->utf8 = q->utf8 || lists[i]->list[k].utf8;

@@ -11,6 +11,7 @@
 
 #include "service/app.h"
 #include "service/cli.h"
+#include "service/footprint.h"
 #include "service/http.h"
 #include "service/routes.h"
 
@@ -24,6 +25,7 @@
 
 typedef struct service {
     app app;
+    ids ids;
     const char **route_names;
     http *http;
 } service;
@@ -53,22 +55,33 @@ static void complain(const char *error)
     (void)fprintf(stderr, "postern: %s\n", error ? error : "out of memory");
 }
 
+static void flush_log(void *ctx)
+{
+    log_flush(ctx);
+}
+
 static bool create_parts(service *s, const config *c)
 {
     size_t count = 0;
     char *error = NULL;
+
+    s->app.config = c;
+    s->app.ids = &s->ids;
+    s->app.log = log_create(STDERR_FILENO, c->log_format, c->log_addresses);
+    if (s->app.log)
+        (void)log_collect(s->app.log); /* without memory for it lines go out one by one */
     const smtp_sender_options options = {
         .threads = c->sender_threads,
         .idle_us = c->session_idle_us,
         .session_transactions = SESSION_MAILS,
+        .before_wait = flush_log,
+        .ctx = s->app.log,
     };
-
-    s->app.config = c;
     const char *folder = c->spill ? c->spill : store_usual_folder();
+
     if (folder && strcmp(folder, "off") == 0)
         folder = NULL;
     s->app.store = store_create(folder, c->max_memory);
-    s->app.log = log_create(STDERR_FILENO, c->log_format, c->log_addresses);
     s->route_names = routes_names(&count);
     if (s->app.log && s->app.store && s->route_names)
         s->app.metrics = metrics_create(s->route_names, count, (const smtp_relay *const *)c->relays,
@@ -96,6 +109,7 @@ static void free_parts(service *s)
     metrics_free(s->app.metrics);
     store_free(s->app.store);
     free(s->route_names);
+    ids_clear(&s->ids);
     log_free(s->app.log);
 }
 
@@ -112,6 +126,7 @@ static void log_start(const service *s)
     }
     log_str(&line, "keys", c->keys ? "on" : "off");
     log_end(&line);
+    log_flush(s->app.log);
     if (c->relay_count == 0)
         log_message(s->app.log, LOG_WARNING, "no_relay",
                     "POSTERN_RELAY is not set: nothing can be sent");
@@ -151,6 +166,7 @@ int serve(int argc, char **argv, const char *const *environment)
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread is made */
+    ids_init(&s.ids);
     raise_descriptor_limit();
     return_large_memory();
 
@@ -164,6 +180,7 @@ int serve(int argc, char **argv, const char *const *environment)
     if (!create_parts(&s, c))
         goto cleanup;
     log_start(&s);
+    (void)footprint_trim();
     drain(&s, wait_for_signal(&signals));
     code = CLI_OK;
 

@@ -180,8 +180,10 @@ void watch_free(watch *w)
 {
     if (!w)
         return;
-    while (w->first)
-        watch_remove(w, w->first);
+    for (watch_connection *c = w->first, *next; c; c = next) {
+        next = c->next;
+        free(c);
+    }
     free(w->polled);
     free(w);
 }

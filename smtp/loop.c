@@ -585,7 +585,10 @@ static void *run(void *ctx)
     smtp_loop *l = ctx;
     struct epoll_event events[EVENTS];
     while (!l->stopping || (any_session(l) && clock_us() < l->stop_at)) {
-        int n = epoll_wait(l->epoll, events, EVENTS, wait_ms(l));
+        int ms = wait_ms(l);
+        if (ms != 0 && l->before_wait)
+            l->before_wait(l->before_wait_ctx);
+        int n = epoll_wait(l->epoll, events, EVENTS, ms);
         for (int i = 0; i < n; i++)
             handle(l, &events[i]);
         smtp_timers_run(&l->timers, clock_us());
@@ -679,6 +682,8 @@ smtp_loop *smtp_loop_create(const smtp_sender_options *options, unsigned index, 
     l->loops = loops;
     l->idle_us = options->idle_us;
     l->session_transactions = options->session_transactions;
+    l->before_wait = options->before_wait;
+    l->before_wait_ctx = options->ctx;
     l->curl_timer.fire = fire_curl_timer;
     (void)pthread_mutex_init(&l->lock, NULL); /* with default attributes it can't fail on Linux */
     l->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -136,6 +136,8 @@ struct smtp_loop {
     smtp_session *dead;
     int64_t idle_us;
     unsigned session_transactions;
+    void (*before_wait)(void *ctx); /* may be NULL */
+    void *before_wait_ctx;
     atomic_uint load; /* tasks handed over and not ended */
 
     pthread_mutex_t lock;

@@ -179,6 +179,9 @@ typedef struct smtp_sender_options {
     unsigned threads;              /* 1 to 64 */
     int64_t idle_us;               /* a session unused for this long is closed with QUIT */
     unsigned session_transactions; /* a session is closed after this many; 0: no limit */
+    void (*before_wait)(
+        void *ctx); /* on each loop thread, when it has no more to do; may be NULL */
+    void *ctx;      /* before_wait's */
 } smtp_sender_options;
 
 typedef struct smtp_sender smtp_sender;

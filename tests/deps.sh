@@ -12,7 +12,7 @@ TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-timeout pytho
     python3-jsonschema python3-gi gir1.2-gmime-3.0 postfix sasl2-bin libsasl2-modules libevent-2.1-7 libdb5.3
     openssl curl util-linux"
 LINT_PACKAGES="clang clang-format clang-tidy git"
-FUZZ_PACKAGES="clang llvm valgrind"
+FUZZ_PACKAGES="clang libclang-rt-dev llvm valgrind"
 BENCH_PACKAGES="python3 postfix wrk"
 IMAGE_PACKAGES="buildah debootstrap"
 

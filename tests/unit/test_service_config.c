@@ -124,7 +124,7 @@ static void each_variable_is_read(void **state)
     fixture *f = *state;
     config *c =
         LOAD(f, "POSTERN_RELAY=smtps://user:secret@mail.example.com", "POSTERN_LISTEN=[::]:0",
-             "POSTERN_API_KEYS=" KEY ", another-key-that-is-long,", "POSTERN_AUTH=keys",
+             ("POSTERN_API_KEYS=" KEY ", another-key-that-is-long,"), "POSTERN_AUTH=keys",
              "POSTERN_MAX_BODY=1MB", "POSTERN_MAX_MEMORY=64MiB", "POSTERN_SPILL=/tmp",
              "POSTERN_MAX_RECIPIENTS=1", "POSTERN_MAX_INFLIGHT=100000", "POSTERN_TIMEOUT=500ms",
              "POSTERN_HTTP_THREADS=3", "POSTERN_SENDER_THREADS=2", "POSTERN_SESSION_IDLE=2m",
@@ -278,9 +278,9 @@ static void listening_addresses_are_read_and_loopback_is_told(void **state)
         "127.1:80",
         "unix:",
         "unix:relative",
-        "unix:/01234567890123456789"
-        "0123456789012345678901234567890123456789012345678901234567890123456789"
-        "01234567890123456789",
+        ("unix:/01234567890123456789"
+         "0123456789012345678901234567890123456789012345678901234567890123456789"
+         "01234567890123456789"),
     };
     config_listen listen;
     const char *reason = NULL;
@@ -470,7 +470,7 @@ static void the_environment_wins_over_the_file(void **state)
                      "\"bulk\": \"smtps://bulk.example.com\","
                      "\"default\": \"smtps://of-the-file.example.com\"}}");
     config *c = LOAD(f, file, "POSTERN_TIMEOUT=7s", "POSTERN_FROM=c@d.example",
-                     "POSTERN_API_KEYS=" KEY, "POSTERN_RELAY=smtps://mail.example.com");
+                     ("POSTERN_API_KEYS=" KEY), "POSTERN_RELAY=smtps://mail.example.com");
     assert_non_null(c);
     assert_string_equal(c->listen.host, "::1");
     assert_int_equal(c->timeout_us, 7000000);
@@ -565,7 +565,8 @@ static void the_file_is_bounded(void **state)
     size_t len = 1024 * 1024 + 1;
     char *large = malloc(len);
     memset(large, ' ', len);
-    memcpy(large, "{}", 2);
+    large[0] = '{';
+    large[1] = '}';
     assert_non_null(strstr(FAULTS(f, file_as(f, "POSTERN_CONFIG", large, len)), "too large"));
     free(large);
 

@@ -247,6 +247,189 @@ static void lines_of_several_threads_do_not_mix(void **state)
     (void)fclose(file);
 }
 
+/* ---- lines that are collected ---- */
+
+static void open_collecting(fixture *f)
+{
+    open_log(f, LOG_JSON, false);
+    assert_true(log_collect(f->log));
+    assert_int_equal(fcntl(f->ends[0], F_SETFL, O_NONBLOCK), 0);
+}
+
+static void short_line(logger *l, int64_t number)
+{
+    log_line line;
+    log_begin(&line, l, LOG_INFO, "e");
+    log_int(&line, "n", number);
+    log_end(&line);
+}
+
+/* One read: what one write has brought. */
+static size_t lines_there(fixture *f)
+{
+    size_t lines = 0;
+    ssize_t n = read(f->ends[0], f->text, sizeof f->text);
+    for (ssize_t i = 0; i < n; i++)
+        lines += f->text[i] == '\n';
+    return lines;
+}
+
+static void collected_lines_wait_for_a_flush(void **state)
+{
+    (void)state;
+    fixture f;
+    open_collecting(&f);
+    for (int i = 0; i < 3; i++)
+        short_line(f.log, i);
+    assert_int_equal(lines_there(&f), 0);
+    log_flush(f.log);
+    assert_int_equal(lines_there(&f), 3);
+    log_flush(f.log);
+    assert_int_equal(lines_there(&f), 0);
+
+    short_line(f.log, 3);
+    log_message(f.log, LOG_WARNING, "e", "now");
+    assert_int_equal(lines_there(&f), 2);
+
+    short_line(f.log, 4);
+    const char *rest = close_log(&f);
+    assert_non_null(strstr(rest, "\"n\":4}\n"));
+}
+
+/* More than fits, and one line that fits by no means: all of it is there, in order. */
+static void a_full_buffer_is_written(void **state)
+{
+    (void)state;
+    enum { LINES = 3 * LOG_COLLECT_MAX / 64 };
+    static char huge[LOG_VALUE_MAX + 1];
+    FILE *file = tmpfile();
+    logger *log = log_create(fileno(file), LOG_JSON, false);
+    char *text = NULL;
+    size_t cap = 0;
+    log_line line;
+
+    assert_true(log_collect(log));
+    for (int i = 0; i < LINES; i++)
+        short_line(log, i);
+    memset(huge, 'x', sizeof huge - 1);
+    log_begin(&line, log, LOG_INFO, "huge");
+    for (int i = 0; i <= LOG_COLLECT_MAX / LOG_VALUE_MAX; i++)
+        log_str(&line, "v", huge);
+    log_end(&line);
+    short_line(log, LINES);
+    log_free(log);
+
+    rewind(file);
+    for (int i = 0; i <= LINES; i++) {
+        char end[32];
+        assert_true(getline(&text, &cap, file) > 0);
+        if (i == LINES) {
+            assert_true(strlen(text) > LOG_COLLECT_MAX);
+            assert_true(getline(&text, &cap, file) > 0);
+        }
+        (void)snprintf(end, sizeof end, "\"n\":%d}\n", i);
+        assert_non_null(strstr(text, end));
+    }
+    assert_int_equal(getline(&text, &cap, file), -1);
+    free(text);
+    (void)fclose(file);
+}
+
+/* A pipe that takes a part of a batch and no more: the line it ends within is completed when there
+ * is room again, before any other. */
+static void a_line_is_not_torn_by_a_full_pipe(void **state)
+{
+    (void)state;
+    fixture f;
+    char piece[1000];
+    buf all = BUF_INIT;
+    ssize_t n = 0;
+
+    open_collecting(&f);
+    assert_int_equal(fcntl(f.ends[1], F_SETFL, O_NONBLOCK), 0);
+    for (int round = 0; round < 40; round++) {
+        for (int i = 0; i < 300; i++)
+            one_of_each(f.log);
+        log_flush(f.log);
+        for (int i = 0; i < 20 && (n = read(f.ends[0], piece, sizeof piece)) > 0; i++)
+            buf_add(&all, piece, (size_t)n);
+    }
+    while ((n = read(f.ends[0], piece, sizeof piece)) > 0) {
+        buf_add(&all, piece, (size_t)n);
+        log_flush(f.log); /* the rest of a line, if one was cut */
+    }
+    one_of_each(f.log);
+    log_free(f.log);
+    close(f.ends[1]);
+    while ((n = read(f.ends[0], piece, sizeof piece)) > 0)
+        buf_add(&all, piece, (size_t)n);
+    close(f.ends[0]);
+
+    char *text = buf_take(&all), *rest = NULL;
+    assert_non_null(text);
+    for (char *one = strtok_r(text, "\n", &rest); one; one = strtok_r(NULL, "\n", &rest)) {
+        json_t *read_back = json_loads(one, 0, NULL);
+        assert_int_equal(json_object_size(read_back), 7);
+        json_decref(read_back);
+    }
+    free(text);
+}
+
+typedef struct writer {
+    pthread_t thread;
+    logger *log;
+    int64_t number;
+} writer;
+
+enum { WRITERS = 4, LINES_EACH = 4000 };
+
+static void *write_many(void *ctx)
+{
+    writer *w = ctx;
+    for (int i = 0; i < LINES_EACH; i++) {
+        short_line(w->log, w->number * LINES_EACH + i);
+        if (i % 7 == 0)
+            log_flush(w->log);
+    }
+    log_flush(w->log);
+    return NULL;
+}
+
+/* Every line once, and each thread's in its order; with the writers blocked at times, since the
+ * pipe is smaller than what they have. No log_free: the last flush of each has to be enough. */
+static void collected_lines_keep_each_threads_order(void **state)
+{
+    (void)state;
+    fixture f;
+    writer writers[WRITERS];
+    int64_t next[WRITERS] = {0};
+    char *line = NULL;
+    size_t cap = 0;
+
+    open_log(&f, LOG_JSON, false);
+    assert_true(log_collect(f.log));
+    for (size_t i = 0; i < WRITERS; i++) {
+        writers[i] = (writer){.log = f.log, .number = (int64_t)i};
+        assert_int_equal(pthread_create(&writers[i].thread, NULL, write_many, &writers[i]), 0);
+    }
+    FILE *in = fdopen(f.ends[0], "r");
+    assert_non_null(in);
+    for (size_t i = 0; i < (size_t)WRITERS * LINES_EACH; i++) {
+        assert_true(getline(&line, &cap, in) > 0);
+        json_t *object = json_loads(line, 0, NULL);
+        int64_t n = json_integer_value(json_object_get(object, "n"));
+        json_decref(object);
+        assert_int_equal(n % LINES_EACH, next[n / LINES_EACH]);
+        next[n / LINES_EACH]++;
+    }
+    for (size_t i = 0; i < WRITERS; i++)
+        assert_int_equal(pthread_join(writers[i].thread, NULL), 0);
+    free(line);
+    log_free(f.log);
+    close(f.ends[1]);
+    (void)fclose(in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +441,10 @@ int main(void)
         cmocka_unit_test(time_is_utc_as_the_system_says_it),
         cmocka_unit_test(a_reader_that_is_gone_or_full_costs_lines_only),
         cmocka_unit_test(lines_of_several_threads_do_not_mix),
+        cmocka_unit_test(collected_lines_wait_for_a_flush),
+        cmocka_unit_test(a_full_buffer_is_written),
+        cmocka_unit_test(a_line_is_not_torn_by_a_full_pipe),
+        cmocka_unit_test(collected_lines_keep_each_threads_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@
 
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -553,6 +554,35 @@ static void commands_go_in_one_write_and_the_replies_come_back(void **state)
                      "DATA\r\nSubject: x\r\n\r\nhello\r\n.\r\n"));
     finish(&j);
     assert_int_equal(close_world(&w), 1);
+}
+
+/* Where the loop waits. */
+typedef struct waits {
+    pthread_t thread;
+    atomic_uint count;
+} waits;
+
+static void about_to_wait(void *ctx)
+{
+    waits *w = ctx;
+    w->thread = pthread_self();
+    atomic_fetch_add(&w->count, 1);
+}
+
+static void the_loop_tells_before_it_waits(void **state)
+{
+    char *error = NULL;
+    waits w = {0};
+    const smtp_sender_options options = {
+        .threads = 1, .idle_us = SECONDS(60), .before_wait = about_to_wait, .ctx = &w};
+    (void)state;
+    smtp_sender *sender = smtp_sender_create(&options, &error);
+    assert_non_null(sender);
+    while (atomic_load(&w.count) == 0)
+        (void)sched_yield();
+    smtp_sender_stop(sender, 0);
+    assert_false(pthread_equal(w.thread, pthread_self()));
+    smtp_sender_free(sender);
 }
 
 static void a_session_serves_one_transaction_after_the_other(void **state)
@@ -1773,6 +1803,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_go_in_one_write_and_the_replies_come_back),
+        cmocka_unit_test(the_loop_tells_before_it_waits),
         cmocka_unit_test(a_session_serves_one_transaction_after_the_other),
         cmocka_unit_test(without_pipelining_each_command_waits_for_its_reply),
         cmocka_unit_test(replies_may_come_in_pieces),
