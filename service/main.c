@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <curl/curl.h>
-#include <libxml/parser.h>
 
 #include "service/cli.h"
 #include "service/serve.h"
@@ -33,7 +32,6 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "postern: libcurl can't be initialised\n");
         return CLI_NO_MEMORY;
     }
-    xmlInitParser();
 
     int code = CLI_USAGE;
     if (argc < 2) {
@@ -47,7 +45,6 @@ int main(int argc, char **argv)
         else
             (void)fprintf(stderr, "postern: there is no command %s; see postern help\n", argv[1]);
     }
-    xmlCleanupParser();
     curl_global_cleanup();
     return code;
 }
