@@ -2,7 +2,6 @@
 
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/utf8.h"
 #include "mime/entities.h"
@@ -18,50 +17,61 @@ enum content {
 
 /* ---- characters ---- */
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
-}
+enum {
+    SPACE = 1,
+    SLASH = 2,
+    GREATER = 4,
+    EQUALS = 8,
+    LETTER = 16,
+    DIGIT = 32,
+    SPECIAL = 64,
+    MARKUP = 128
+};
 
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+static const uint8_t traits[256] = {
+    [' '] = SPACE,          ['\n'] = SPACE,           ['\t'] = SPACE,
+    ['\f'] = SPACE,         ['\r'] = SPACE | SPECIAL, ['/'] = SLASH,
+    ['>'] = GREATER,        ['='] = EQUALS,           ['a' ... 'z'] = LETTER,
+    ['A' ... 'Z'] = LETTER, ['0' ... '9'] = DIGIT,    ['<'] = SPECIAL,
+    ['&'] = SPECIAL,        ['\0'] = SPECIAL,         ['!'] = MARKUP,
+    ['?'] = MARKUP,
+};
 
-static bool is_digit(char c)
+static bool is(char c, unsigned any)
 {
-    return c >= '0' && c <= '9';
-}
-
-static bool is_alnum(char c)
-{
-    return is_letter(c) || is_digit(c);
-}
-
-static bool is_special(char c)
-{
-    return c == '<' || c == '&' || c == '\r' || c == '\0';
+    return (traits[(unsigned char)c] & any) != 0;
 }
 
 /* Sixteen bytes at once, in whatever registers the machine has. */
 typedef unsigned char octets __attribute__((vector_size(16)));
 
-static bool has_special(const char *at)
+/* Bytes from `at` up to the first special one; 16 if there is none in 16. */
+static unsigned plain_octets(const char *at)
 {
     octets o;
     uint64_t hits[2];
     memcpy(&o, at, sizeof o);
     octets found = (octets)(o == '<') | (octets)(o == '&') | (octets)(o == '\r') | (octets)(o == 0);
     memcpy(hits, &found, sizeof hits);
-    return (hits[0] | hits[1]) != 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (hits[0])
+        return (unsigned)__builtin_ctzll(hits[0]) / 8;
+    return hits[1] ? 8 + (unsigned)__builtin_ctzll(hits[1]) / 8 : 16;
+#else
+    return hits[0] | hits[1] ? 0 : 16;
+#endif
 }
 
 /* The next character that may be something else than text; `end` if there is none. */
 static const char *next_special(const char *at, const char *end)
 {
-    while (end - at >= (ptrdiff_t)sizeof(octets) && !has_special(at))
-        at += sizeof(octets);
-    while (at < end && !is_special(*at))
+    while (end - at >= (ptrdiff_t)sizeof(octets)) {
+        unsigned n = plain_octets(at);
+        at += n;
+        if (n < sizeof(octets))
+            break;
+    }
+    while (at < end && !is(*at, SPECIAL))
         at++;
     return at;
 }
@@ -70,11 +80,6 @@ static bool starts_with(const char *at, const char *end, const char *lower)
 {
     size_t len = strlen(lower);
     return (size_t)(end - at) >= len && strncasecmp(at, lower, len) == 0;
-}
-
-bool mime_html_is(const char *name, size_t len, const char *lower)
-{
-    return strlen(lower) == len && strncasecmp(name, lower, len) == 0;
 }
 
 /* ---- character references ---- */
@@ -99,9 +104,9 @@ static size_t put_point(uint32_t point, char out[8])
 
 static int digit(char c, unsigned base)
 {
-    if (is_digit(c))
+    if (is(c, DIGIT))
         return c - '0';
-    if (base == 16 && is_letter(c) && (c | 0x20) <= 'f')
+    if (base == 16 && is(c, LETTER) && (c | 0x20) <= 'f')
         return (c | 0x20) - 'a' + 10;
     return -1;
 }
@@ -133,7 +138,7 @@ static const char *named_reference(const char *at, const char *end, bool in_attr
 {
     mime_entity entity;
     size_t n = 0;
-    while (n <= MIME_ENTITY_NAME_MAX && at + n < end && is_alnum(at[n]))
+    while (n <= MIME_ENTITY_NAME_MAX && at + n < end && is(at[n], LETTER | DIGIT))
         n++;
     if (at + n < end && at[n] == ';' && mime_entity_find(at, n, &entity)) {
         memcpy(out, entity.utf8, *len = entity.len);
@@ -143,7 +148,7 @@ static const char *named_reference(const char *at, const char *end, bool in_attr
         if (mime_entity_find(at, n, &entity) && entity.bare)
             break;
     }
-    if (n == 0 || (in_attribute && at + n < end && (at[n] == '=' || is_alnum(at[n]))))
+    if (n == 0 || (in_attribute && at + n < end && (at[n] == '=' || is(at[n], LETTER | DIGIT))))
         return NULL;
     memcpy(out, entity.utf8, *len = entity.len);
     return at + n;
@@ -163,14 +168,14 @@ static const char *reference(const char *at, const char *end, bool in_attribute,
 
 static const char *skip_spaces(const char *at, const char *end)
 {
-    while (at < end && is_space(*at))
+    while (at < end && is(*at, SPACE))
         at++;
     return at;
 }
 
-static const char *name_end(const char *at, const char *end)
+static inline const char *name_end(const char *at, const char *end)
 {
-    while (at < end && !is_space(*at) && *at != '/' && *at != '>')
+    while (at < end && !is(*at, SPACE | SLASH | GREATER))
         at++;
     return at;
 }
@@ -190,7 +195,7 @@ static const char *value(const char *at, const char *end, mime_html_attribute *a
         a->value_len = (size_t)(to - at - 1);
         return to + 1;
     }
-    for (to = at; to < end && !is_space(*to) && *to != '>'; to++)
+    for (to = at; to < end && !is(*to, SPACE | GREATER); to++)
         ;
     a->value = at;
     a->value_len = (size_t)(to - at);
@@ -202,14 +207,14 @@ static const char *value(const char *at, const char *end, mime_html_attribute *a
 static const char *attribute(const char *at, const char *end, mime_html_attribute *a)
 {
     a->name = NULL;
-    while (at < end && (is_space(*at) || *at == '/'))
+    while (at < end && is(*at, SPACE | SLASH))
         at++;
     if (at == end)
         return NULL;
     if (*at == '>')
         return at;
     const char *to = at + 1; /* a "=" in front is the name's first character */
-    while (to < end && !is_space(*to) && *to != '/' && *to != '>' && *to != '=')
+    while (to < end && !is(*to, SPACE | SLASH | GREATER | EQUALS))
         to++;
     a->name = at;
     a->name_len = (size_t)(to - at);
@@ -268,7 +273,7 @@ static bool is_end_tag(const char *at, const char *end, const char *name, size_t
     if ((size_t)(end - at) < len + 3 || at[1] != '/' || strncasecmp(at + 2, name, len) != 0)
         return false;
     at += 2 + len;
-    return is_space(*at) || *at == '/' || *at == '>';
+    return is(*at, SPACE | SLASH | GREATER);
 }
 
 static const char *find_end_tag(const char *at, const char *end, const char *name, size_t len)
@@ -283,8 +288,7 @@ static const char *find_end_tag(const char *at, const char *end, const char *nam
 /* "script", in whatever case, behind the "<" or "</" that comes before `at`. */
 static bool names_script(const char *at, const char *end)
 {
-    return end - at > 6 && strncasecmp(at, "script", 6) == 0 &&
-           (is_space(at[6]) || at[6] == '/' || at[6] == '>');
+    return end - at > 6 && strncasecmp(at, "script", 6) == 0 && is(at[6], SPACE | SLASH | GREATER);
 }
 
 /* A script's end tag doesn't count between "<!--<script" and "</script" or "-->": the standard's
@@ -315,27 +319,32 @@ static const char *find_script_end(const char *at, const char *end)
 }
 
 static const struct {
-    const char *name;
+    char name[10];
+    uint8_t len;
     enum content content;
-} raw_elements[] = {{"style", RAW},
-                    {"title", WITH_REFERENCES},
-                    {"textarea", WITH_REFERENCES},
-                    {"xmp", RAW},
-                    {"iframe", RAW},
-                    {"noembed", RAW},
-                    {"noframes", RAW},
-                    {"script", RAW},
-                    {"plaintext", RAW}};
+} raw_elements[] = {
+    {"style", 5, RAW},
+    {"title", 5, WITH_REFERENCES},
+    {"textarea", 8, WITH_REFERENCES},
+    {"xmp", 3, RAW},
+    {"iframe", 6, RAW},
+    {"noembed", 7, RAW},
+    {"noframes", 8, RAW},
+    {"script", 6, RAW},
+    {"plaintext", 9, RAW},
+};
 
 static void enter_content(mime_html *h, const char *name, size_t len)
 {
+    if (len < 3 || len > 9)
+        return;
     for (size_t i = 0; i < sizeof raw_elements / sizeof *raw_elements; i++) {
-        if (!mime_html_is(name, len, raw_elements[i].name))
+        if (raw_elements[i].len != len || strncasecmp(name, raw_elements[i].name, len) != 0)
             continue;
         h->content = raw_elements[i].content;
-        if (len == strlen("script") && (*name | 0x20) == 's')
+        if (mime_html_is(name, len, "script"))
             h->content_end = find_script_end(h->at, h->end);
-        else if (len == strlen("plaintext"))
+        else if (mime_html_is(name, len, "plaintext"))
             h->content_end = h->end;
         else
             h->content_end = find_end_tag(h->at, h->end, name, len);
@@ -414,12 +423,12 @@ static mime_html_kind declaration(mime_html *h, mime_html_token *token)
 static mime_html_kind tag(mime_html *h, mime_html_token *token, const char *name,
                           mime_html_kind kind)
 {
-    mime_html_attribute a = {0};
     const char *to = name_end(name, h->end), *at = to;
-    while (at < h->end && *at != '>') {
+    token->self_closing = false;
+    while (at && at < h->end && *at != '>') {
+        mime_html_attribute a;
         at = attribute(at, h->end, &a);
-        if (!at)
-            break;
+        token->self_closing = at && at[-1] == '/' && !(a.name && a.value + a.value_len == at);
     }
     if (!at || at == h->end) {
         h->at = h->end;
@@ -427,7 +436,6 @@ static mime_html_kind tag(mime_html *h, mime_html_token *token, const char *name
     }
     token->attributes = to;
     token->attributes_end = at;
-    token->self_closing = at[-1] == '/' && !(at > to && a.name && a.value + a.value_len == at);
     h->at = at + 1;
     if (kind == MIME_HTML_START_TAG && !h->foreign)
         enter_content(h, name, (size_t)(to - name));
@@ -437,27 +445,24 @@ static mime_html_kind tag(mime_html *h, mime_html_token *token, const char *name
 /* True if the "<" at `at` is not text. */
 static bool is_markup(const char *at, const char *end)
 {
-    if (end - at < 2)
-        return false;
-    return is_letter(at[1]) || at[1] == '!' || at[1] == '?' || (at[1] == '/' && end - at > 2);
+    return end - at >= 2 && (is(at[1], LETTER | MARKUP) || (at[1] == '/' && end - at > 2));
 }
 
 static mime_html_kind markup(mime_html *h, mime_html_token *token)
 {
     const char *at = h->at;
-    if (is_letter(at[1]))
+    if (is(at[1], LETTER))
         return tag(h, token, at + 1, MIME_HTML_START_TAG);
+    if (at[1] == '/' && is(at[2], LETTER))
+        return tag(h, token, at + 2, MIME_HTML_END_TAG);
     if (at[1] == '!')
         return declaration(h, token);
     if (at[1] == '?')
         return up_to_greater(h, token, MIME_HTML_COMMENT, at + 1);
-    if (is_letter(at[2]))
-        return tag(h, token, at + 2, MIME_HTML_END_TAG);
-    if (at[2] == '>') {
-        h->at = at + 3;
-        return NOTHING;
-    }
-    return up_to_greater(h, token, MIME_HTML_COMMENT, at + 2);
+    if (at[2] != '>')
+        return up_to_greater(h, token, MIME_HTML_COMMENT, at + 2);
+    h->at = at + 3;
+    return NOTHING;
 }
 
 /* Finds where the text at h->at is interrupted, by what is not text, or not as it is written. */
@@ -496,14 +501,18 @@ static mime_html_kind interruption(mime_html *h, mime_html_token *token)
 
 static mime_html_kind next(mime_html *h, mime_html_token *token)
 {
-    if (h->content != ORDINARY && h->at == h->content_end) {
-        if (h->content == CDATA && h->at < h->end)
+    const char *end = h->end;
+    if (h->content != ORDINARY && h->at < h->content_end) {
+        end = h->content_end;
+    } else if (h->content != ORDINARY) {
+        if (h->content == CDATA && h->at < end)
             h->at += strlen("]]>");
         h->content = ORDINARY;
     }
-    if (h->at == h->end)
+    if (h->at == end)
         return MIME_HTML_END;
-    const char *end = h->content == ORDINARY ? h->end : h->content_end;
+    if (*h->at == '<' && h->content == ORDINARY && is_markup(h->at, end))
+        return markup(h, token);
     if (*h->at == '\r' && end - h->at > 1 && h->at[1] == '\n')
         h->at++; /* the LF is the next text's first */
     const char *from = h->at, *to = h->resume ? from : text_end(h, end);

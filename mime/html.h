@@ -22,6 +22,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 
@@ -76,6 +78,9 @@ bool mime_html_next_attribute(mime_html_token *token, mime_html_attribute *a);
 bool mime_html_decode(mime_html_attribute *a, buf *scratch);
 
 /* True if the name is `lower` (lower case), in whatever case it is written. */
-bool mime_html_is(const char *name, size_t len, const char *lower);
+static inline bool mime_html_is(const char *name, size_t len, const char *lower)
+{
+    return strlen(lower) == len && strncasecmp(name, lower, len) == 0;
+}
 
 #endif

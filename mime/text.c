@@ -1,5 +1,6 @@
 #include "mime/text.h"
 
+#include <endian.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #define QUOTES_MAX   8   /* deeper ones are marked like the last */
 #define DEPTH_MAX    256 /* of open elements; a deeper one takes the place of the innermost */
 #define BREAKS_MAX   2
-#define ELEMENT_NAME 12
+#define ELEMENT_NAME 16
 
 /* ---- elements ---- */
 
@@ -58,7 +59,7 @@ enum {
 #define SP (SPECIAL | ENDS_P)
 #define SV (SPECIAL | VOID)
 
-/* Sorted by name: X(identifier, name, act, flags). */
+/* By their first letter, the most frequent first: X(identifier, name, act, flags). */
 #define ELEMENTS(X)                                                                                \
     X(A, "a", LINK, 0)                                                                             \
     X(ADDRESS, "address", BLOCK, SP)                                                               \
@@ -67,24 +68,24 @@ enum {
     X(AREA, "area", NONE, SV)                                                                      \
     X(ARTICLE, "article", BLOCK, SP)                                                               \
     X(ASIDE, "aside", BLOCK, SP)                                                                   \
+    X(BR, "br", BREAK, SV)                                                                         \
     X(BASE, "base", NONE, SV)                                                                      \
     X(BASEFONT, "basefont", NONE, SV)                                                              \
     X(BGSOUND, "bgsound", NONE, SV)                                                                \
     X(BLOCKQUOTE, "blockquote", QUOTE, SP)                                                         \
     X(BODY, "body", NONE, S | IGNORED)                                                             \
-    X(BR, "br", BREAK, SV)                                                                         \
     X(BUTTON, "button", NONE, S | P_SCOPE)                                                         \
     X(CAPTION, "caption", BLOCK, S | SCOPE | IN_TABLE)                                             \
     X(CENTER, "center", BLOCK, SP)                                                                 \
     X(COL, "col", NONE, SV)                                                                        \
     X(COLGROUP, "colgroup", NONE, S | IN_TABLE)                                                    \
+    X(DIV, "div", BLOCK, SP)                                                                       \
     X(DATALIST, "datalist", SKIP, 0)                                                               \
     X(DD, "dd", BLOCK, SP)                                                                         \
     X(DESC, "desc", FOREIGN_SKIP, 0)                                                               \
     X(DETAILS, "details", BLOCK, SP)                                                               \
     X(DIALOG, "dialog", BLOCK, SP)                                                                 \
     X(DIR, "dir", LIST, SP)                                                                        \
-    X(DIV, "div", BLOCK, SP)                                                                       \
     X(DL, "dl", PARAGRAPH, SP)                                                                     \
     X(DT, "dt", BLOCK, SP)                                                                         \
     X(EMBED, "embed", NONE, SV)                                                                    \
@@ -105,13 +106,13 @@ enum {
     X(HGROUP, "hgroup", BLOCK, SP)                                                                 \
     X(HR, "hr", RULE, SV | ENDS_P)                                                                 \
     X(HTML, "html", NONE, S | IGNORED)                                                             \
+    X(IMG, "img", IMAGE, SV)                                                                       \
     X(IFRAME, "iframe", SKIP, S)                                                                   \
     X(IMAGE, "image", IMAGE, SV)                                                                   \
-    X(IMG, "img", IMAGE, SV)                                                                       \
     X(INPUT, "input", NONE, SV)                                                                    \
     X(KEYGEN, "keygen", NONE, SV)                                                                  \
-    X(LEGEND, "legend", BLOCK, 0)                                                                  \
     X(LI, "li", ITEM, SP)                                                                          \
+    X(LEGEND, "legend", BLOCK, 0)                                                                  \
     X(LINK, "link", NONE, SV)                                                                      \
     X(LISTING, "listing", PRE, SP | NEWLINE)                                                       \
     X(MAIN, "main", BLOCK, SP)                                                                     \
@@ -138,16 +139,16 @@ enum {
     X(STYLE, "style", SKIP, S)                                                                     \
     X(SUMMARY, "summary", BLOCK, SP)                                                               \
     X(SVG, "svg", FOREIGN, 0)                                                                      \
+    X(TD, "td", CELL, S | SCOPE | IN_TABLE)                                                        \
+    X(TR, "tr", ROW, S | IN_TABLE)                                                                 \
+    X(TH, "th", CELL, S | SCOPE | IN_TABLE)                                                        \
     X(TABLE, "table", TABULAR, SP | SCOPE | TABLE)                                                 \
     X(TBODY, "tbody", NONE, S | BODY | IN_TABLE)                                                   \
-    X(TD, "td", CELL, S | SCOPE | IN_TABLE)                                                        \
     X(TEMPLATE, "template", SKIP, S | SCOPE | TABLE)                                               \
     X(TEXTAREA, "textarea", NONE, S | NEWLINE)                                                     \
     X(TFOOT, "tfoot", NONE, S | BODY | IN_TABLE)                                                   \
-    X(TH, "th", CELL, S | SCOPE | IN_TABLE)                                                        \
     X(THEAD, "thead", NONE, S | BODY | IN_TABLE)                                                   \
     X(TITLE, "title", SKIP, S)                                                                     \
-    X(TR, "tr", ROW, S | IN_TABLE)                                                                 \
     X(TRACK, "track", NONE, SV)                                                                    \
     X(UL, "ul", LIST, SP | LIST_SCOPE)                                                             \
     X(WBR, "wbr", NONE, SV)                                                                        \
@@ -173,33 +174,44 @@ static const struct element {
 
 /* The first element of each letter. */
 static const uint8_t by_letter[26] = {
-    ['a' - 'a'] = EL_A,        ['b' - 'a'] = EL_BASE,   ['c' - 'a'] = EL_CAPTION,
-    ['d' - 'a'] = EL_DATALIST, ['e' - 'a'] = EL_EMBED,  ['f' - 'a'] = EL_FIELDSET,
-    ['h' - 'a'] = EL_H1,       ['i' - 'a'] = EL_IFRAME, ['k' - 'a'] = EL_KEYGEN,
-    ['l' - 'a'] = EL_LEGEND,   ['m' - 'a'] = EL_MAIN,   ['n' - 'a'] = EL_NAV,
-    ['o' - 'a'] = EL_OBJECT,   ['p' - 'a'] = EL_P,      ['q' - 'a'] = EL_Q,
-    ['s' - 'a'] = EL_SCRIPT,   ['t' - 'a'] = EL_TABLE,  ['u' - 'a'] = EL_UL,
-    ['w' - 'a'] = EL_WBR,      ['x' - 'a'] = EL_XMP,
+    ['a' - 'a'] = EL_A,      ['b' - 'a'] = EL_BR,    ['c' - 'a'] = EL_CAPTION,
+    ['d' - 'a'] = EL_DIV,    ['e' - 'a'] = EL_EMBED, ['f' - 'a'] = EL_FIELDSET,
+    ['h' - 'a'] = EL_H1,     ['i' - 'a'] = EL_IMG,   ['k' - 'a'] = EL_KEYGEN,
+    ['l' - 'a'] = EL_LI,     ['m' - 'a'] = EL_MAIN,  ['n' - 'a'] = EL_NAV,
+    ['o' - 'a'] = EL_OBJECT, ['p' - 'a'] = EL_P,     ['q' - 'a'] = EL_Q,
+    ['s' - 'a'] = EL_SCRIPT, ['t' - 'a'] = EL_TD,    ['u' - 'a'] = EL_UL,
+    ['w' - 'a'] = EL_WBR,    ['x' - 'a'] = EL_XMP,
 };
 
-/* An element by its name: the table's index, or for those that are not in it a number beyond that
- * is (nearly always) the name's own. */
+/* Up to eight characters as a number, capital letters as small ones. */
+static uint64_t packed(const char *s, size_t len)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < len && i < 8; i++)
+        n |= (uint64_t)(unsigned char)s[i] << 8 * i;
+    return n | (n & 0x4040404040404040) >> 1;
+}
+
+/* The same of an element's name, which is small and padded. */
+static uint64_t packed_name(const struct element *e, size_t at)
+{
+    uint64_t n;
+    memcpy(&n, e->name + at, sizeof n);
+    return le64toh(n);
+}
+
+/* An element by its name, which begins with a letter: the table's index, or for those that are not
+ * in it a number beyond that is (nearly always) the name's own. */
 static uint16_t identify(const char *name, size_t len)
 {
-    char folded[ELEMENT_NAME] = {0};
-    uint32_t hash = 0;
-    for (size_t i = 0; i < len; i++) {
-        char c = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] | 0x20) : name[i];
-        hash = hash * 33 + (unsigned char)c;
-        if (i < ELEMENT_NAME)
-            folded[i] = c;
-    }
-    unsigned id = len < ELEMENT_NAME ? by_letter[(unsigned char)folded[0] - 'a'] : 0;
-    for (; id && id < ELEMENT_COUNT && elements[id].name[0] == folded[0]; id++) {
-        if (memcmp(elements[id].name, folded, ELEMENT_NAME) == 0)
+    uint64_t head = packed(name, len), tail = len > 8 ? packed(name + 8, len - 8) : 0;
+    unsigned id = len < ELEMENT_NAME ? by_letter[(name[0] | 0x20) - 'a'] : 0;
+    for (; id && id < ELEMENT_COUNT && elements[id].name[0] == (name[0] | 0x20); id++) {
+        if (packed_name(&elements[id], 0) == head && packed_name(&elements[id], 8) == tail)
             return (uint16_t)id;
     }
-    return (uint16_t)(ELEMENT_COUNT + hash % (UINT16_MAX - ELEMENT_COUNT));
+    uint64_t hash = (head ^ tail * 31 ^ len) * 0x9E3779B97F4A7C15;
+    return (uint16_t)(ELEMENT_COUNT + (hash >> 48) % (UINT16_MAX - ELEMENT_COUNT));
 }
 
 static const struct element *element(uint16_t id)
@@ -265,6 +277,12 @@ static void want_block(writer *w, unsigned n)
         want_breaks(w, w->marker ? 1 : n);
 }
 
+/* buf_reserve(), which mostly has nothing to do. */
+static inline bool has_room(buf *b, size_t n)
+{
+    return (b->cap - b->len >= n && !b->failed) || buf_reserve(b, n);
+}
+
 static void add_prefix(writer *w, const char *s, size_t len)
 {
     if (w->prefix < len)
@@ -322,7 +340,9 @@ static void begin_text(writer *w)
         begin_line(w);
         w->breaks = 0;
     } else if (w->cell_owed && w->row_has_text) {
-        buf_add(w->out, " | ", 3);
+        if (has_room(w->out, 3))
+            memcpy(w->out->data + w->out->len, " | ", 3);
+        w->out->len += w->out->failed ? 0 : 3;
         w->row_parted = true;
     } else if (w->space) {
         buf_addc(w->out, ' ');
@@ -369,29 +389,27 @@ static void add_flowing(writer *w, const char *s, size_t len)
     if (at == len)
         return;
     begin_text(w);
-    if (!buf_reserve(w->out, len - at))
+    if (!has_room(w->out, len - at))
         return;
     /* Folding only shortens it. */
     char *to = w->out->data + w->out->len;
     bool space = false;
     while (at < len) {
-        if (classes[(unsigned char)s[at]] == VISIBLE) {
-            if (space)
-                *to++ = ' ';
-            space = false;
+        while (at < len && classes[(unsigned char)s[at]] == VISIBLE)
             *to++ = s[at++];
-            continue;
+        for (; at < len; at = next) {
+            next = at;
+            unsigned class = classify(s, len, &next);
+            if (class == VISIBLE)
+                break;
+            space = space || class == SPACE;
         }
-        next = at;
-        unsigned class = classify(s, len, &next);
-        if (class == VISIBLE) {
-            if (space)
-                *to++ = ' ';
-            space = false;
-            *to++ = s[at];
-        }
-        space = space || class == SPACE;
-        at = next;
+        if (at == len)
+            break;
+        if (space)
+            *to++ = ' ';
+        space = false;
+        *to++ = s[at++];
     }
     w->out->len = (size_t)(to - w->out->data);
     w->space = space;
@@ -450,8 +468,9 @@ static void keep(mime_html_attribute *kept, const mime_html_attribute *a)
 static void read_attributes(mime_html_token *token, attributes *all)
 {
     mime_html_attribute a;
-    *all = (attributes){0};
-    while (mime_html_next_attribute(token, &a)) {
+    all->href.name = all->alt.name = all->style.name = all->start.name = all->value.name = NULL;
+    all->hidden = false;
+    while (token->attributes < token->attributes_end && mime_html_next_attribute(token, &a)) {
         if (mime_html_is(a.name, a.name_len, "style"))
             keep(&all->style, &a);
         else if (mime_html_is(a.name, a.name_len, "href"))
@@ -880,7 +899,6 @@ static void on_start(writer *w, mime_html_token *token)
 {
     uint16_t id = identify(token->data, token->len);
     unsigned flags = element(id)->flags;
-    attributes all = {0};
     if (flags & IGNORED)
         return;
     if (w->foreign && flags & (ENDS_P | IN_TABLE))
@@ -891,17 +909,16 @@ static void on_start(writer *w, mime_html_token *token)
         push(w, id);
     if (w->skip)
         return;
+    attributes all;
     bool skipped = is_left_out(w, id);
-    if (token->attributes < token->attributes_end) {
-        read_attributes(token, &all);
-        skipped = is_hidden(w, &all) || skipped;
+    read_attributes(token, &all);
+    if (skipped || is_hidden(w, &all)) {
+        if (has_end)
+            w->skip = w->depth;
+        return;
     }
-    if (!skipped) {
-        open_element(w, id, &all);
-        w->no_newline = flags & NEWLINE;
-    } else if (has_end) {
-        w->skip = w->depth;
-    }
+    open_element(w, id, &all);
+    w->no_newline = flags & NEWLINE;
 }
 
 static unsigned end_tag_stops(uint16_t id, unsigned flags)
