@@ -8,7 +8,7 @@ PREFIX  ?= /usr/local
 BUILD   ?= build
 VERSION := $(shell cat VERSION)
 
-PACKAGES := libmicrohttpd jansson libcurl libxml-2.0 libidn2 libcrypto libssl
+PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl
 # Looked up when a recipe runs, because `make deps` may only just have installed them.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
@@ -68,18 +68,23 @@ install: all ## install the program (PREFIX, DESTDIR)
 	install -D -m 755 $(BUILD)/postern $(DESTDIR)$(PREFIX)/bin/postern
 
 # --- tests --------------------------------------------------------------------------------------
-# tests/unit/test_NAME.c is one program (cmocka); tests/blackbox is pytest.
+# tests/unit/test_NAME.c is one program (cmocka); tests/blackbox is pytest, and a program that lets it see tokens.
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+TOKENS := $(BUILD)/tests/html_tokens
 
 .PHONY: unit-programs test unit
-unit-programs: $(UNIT)
+unit-programs: $(UNIT) $(TOKENS)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lcmocka -lpthread
 
--include $(patsubst %,%.d,$(UNIT))
+$(TOKENS): tests/blackbox/html_tokens.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
+
+-include $(patsubst %,%.d,$(UNIT) $(TOKENS))
 
 test: deps-build deps-test ## build and run every test
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) all unit-programs

@@ -1,16 +1,19 @@
 /*
  * text - the plain-text twin of an HTML body.
  *
- * libxml2's HTML parser reads the HTML as browsers would (broken markup included) and this module
- * writes what a reader of plain text needs: paragraphs and headings apart, lists with "-" or
+ * Writes what a reader of plain text needs: paragraphs and headings apart, lists with "-" or
  * numbers and indented when nested, links as "text <url>" (once, where the text is not the URL
  * itself), images as their alt text, tables row by row with " | " between cells, <br> and <pre>
- * kept, blockquotes with "> ", horizontal rules; script, style, head, template and comments left
- * out; white space folded as HTML does, entities decoded. Lines are not wrapped: the reader's
+ * kept, blockquotes with "> ", horizontal rules; script, style, title, template, comments and what
+ * is hidden (display:none, the attribute) left out; white space folded as HTML does, references
+ * resolved, no-break spaces as spaces, soft hyphens dropped. Lines are not wrapped: the reader's
  * program does.
  *
- * Uses the SAX interface, so no tree is built. The caller's program must have called
- * xmlInitParser() before threads start. Threads: pure.
+ * Broken markup is read as browsers do: of the standard's tree construction the rules are kept by
+ * which start and end tags close other elements. No tree is built.
+ *
+ * Time: linear. Output: at most 8 times the input and 8 KiB, however lists and quotes are nested;
+ * UTF-8 if the input is. Threads: pure.
  */
 #ifndef POSTERN_MIME_TEXT_H
 #define POSTERN_MIME_TEXT_H

@@ -6,7 +6,7 @@
  * An entry gets the arguments behind the command's name (argv[0] is the name: "send") and the
  * environment (settings are read from it, not from the process), writes to stdout and stderr, and
  * returns the program's exit code. Before it, main must have ignored SIGPIPE and called
- * curl_global_init() and xmlInitParser().
+ * curl_global_init().
  */
 #ifndef POSTERN_SERVICE_CLI_H
 #define POSTERN_SERVICE_CLI_H

@@ -4,7 +4,6 @@
 #include <curl/curl.h>
 #include <idn2.h>
 #include <jansson.h>
-#include <libxml/xmlversion.h>
 #include <microhttpd.h>
 
 #include "service/cli.h"
@@ -22,7 +21,6 @@ int cli_version(int argc, char **argv, const char *const *environment)
     buf_addf(&out, "libmicrohttpd %s\n", MHD_get_version());
     buf_addf(&out, "jansson %s\n", jansson_version_str());
     buf_addf(&out, "libcurl %s (%s)\n", curl->version, curl->ssl_version);
-    buf_addf(&out, "libxml2 %s\n", LIBXML_DOTTED_VERSION); /* the one it was built with */
     buf_addf(&out, "libidn2 %s\n", idn2_check_version(NULL));
     int code = cli_print(stdout, &out);
     buf_free(&out);

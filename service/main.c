@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <curl/curl.h>
-#include <libxml/parser.h>
 
 #include "service/cli.h"
 #include "service/serve.h"
@@ -35,7 +34,6 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "postern: libcurl can't be initialised\n");
         return CLI_NO_MEMORY;
     }
-    xmlInitParser();
 
     int code = CLI_USAGE;
     if (argc < 2) {
@@ -49,7 +47,6 @@ int main(int argc, char **argv)
         else
             (void)fprintf(stderr, "postern: there is no command %s; see postern help\n", argv[1]);
     }
-    xmlCleanupParser();
     curl_global_cleanup();
     return code;
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include <fcntl.h>
-#include <libxml/parser.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -414,6 +413,5 @@ int main(void)
         cmocka_unit_test(what_a_relay_says_can_not_steer_the_terminal),
         cmocka_unit_test(words_are_wrapped_at_80_columns),
     };
-    xmlInitParser();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,532 @@
+#include "mime/html.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "mime/entities.h"
+
+#define REPLACEMENT "\xEF\xBF\xBD"
+
+enum content {
+    ORDINARY,
+    WITH_REFERENCES, /* RCDATA: text and references up to the end tag */
+    RAW,             /* RAWTEXT, script data, PLAINTEXT */
+    CDATA,
+};
+
+/* ---- characters ---- */
+
+enum {
+    SPACE = 1,
+    SLASH = 2,
+    GREATER = 4,
+    EQUALS = 8,
+    LETTER = 16,
+    DIGIT = 32,
+    SPECIAL = 64,
+    MARKUP = 128
+};
+
+static const uint8_t traits[256] = {
+    [' '] = SPACE,          ['\n'] = SPACE,           ['\t'] = SPACE,
+    ['\f'] = SPACE,         ['\r'] = SPACE | SPECIAL, ['/'] = SLASH,
+    ['>'] = GREATER,        ['='] = EQUALS,           ['a' ... 'z'] = LETTER,
+    ['A' ... 'Z'] = LETTER, ['0' ... '9'] = DIGIT,    ['<'] = SPECIAL,
+    ['&'] = SPECIAL,        ['\0'] = SPECIAL,         ['!'] = MARKUP,
+    ['?'] = MARKUP,
+};
+
+static bool is(char c, unsigned any)
+{
+    return (traits[(unsigned char)c] & any) != 0;
+}
+
+/* Sixteen bytes at once, in whatever registers the machine has. */
+typedef unsigned char octets __attribute__((vector_size(16)));
+
+/* Bytes from `at` up to the first special one; 16 if there is none in 16. */
+static unsigned plain_octets(const char *at)
+{
+    octets o;
+    uint64_t hits[2];
+    memcpy(&o, at, sizeof o);
+    octets found = (octets)(o == '<') | (octets)(o == '&') | (octets)(o == '\r') | (octets)(o == 0);
+    memcpy(hits, &found, sizeof hits);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (hits[0])
+        return (unsigned)__builtin_ctzll(hits[0]) / 8;
+    return hits[1] ? 8 + (unsigned)__builtin_ctzll(hits[1]) / 8 : 16;
+#else
+    return hits[0] | hits[1] ? 0 : 16;
+#endif
+}
+
+/* The next character that may be something else than text; `end` if there is none. */
+static const char *next_special(const char *at, const char *end)
+{
+    while (end - at >= (ptrdiff_t)sizeof(octets)) {
+        unsigned n = plain_octets(at);
+        at += n;
+        if (n < sizeof(octets))
+            break;
+    }
+    while (at < end && !is(*at, SPECIAL))
+        at++;
+    return at;
+}
+
+static bool starts_with(const char *at, const char *end, const char *lower)
+{
+    size_t len = strlen(lower);
+    return (size_t)(end - at) >= len && strncasecmp(at, lower, len) == 0;
+}
+
+/* ---- character references ---- */
+
+/* What numbers of C1 control characters stand for: those of windows-1252, as the web has it. */
+static const uint16_t c1[32] = {
+    0x20AC, 0x0081, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
+    0x2039, 0x0152, 0x008D, 0x017D, 0x008F, 0x0090, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
+    0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x009D, 0x017E, 0x0178,
+};
+
+static size_t put_point(uint32_t point, char out[8])
+{
+    if (point >= 0x80 && point < 0xA0)
+        point = c1[point - 0x80];
+    size_t n = point ? utf8_encode(point, out) : 0;
+    if (n > 0)
+        return n;
+    memcpy(out, REPLACEMENT, 3);
+    return 3;
+}
+
+static int digit(char c, unsigned base)
+{
+    if (is(c, DIGIT))
+        return c - '0';
+    if (base == 16 && is(c, LETTER) && (c | 0x20) <= 'f')
+        return (c | 0x20) - 'a' + 10;
+    return -1;
+}
+
+/* "#…" at `at`: its end, and what it stands for in out[*len]; NULL if it is no reference. */
+static const char *numeric_reference(const char *at, const char *end, char out[8], size_t *len)
+{
+    unsigned base = 10;
+    uint32_t point = 0;
+    at++;
+    if (at < end && (*at | 0x20) == 'x') {
+        base = 16;
+        at++;
+    }
+    if (at == end || digit(*at, base) < 0)
+        return NULL;
+    for (int d; at < end && (d = digit(*at, base)) >= 0; at++) {
+        if (point <= 0x10FFFF)
+            point = point * base + (uint32_t)d;
+    }
+    *len = put_point(point, out);
+    return at < end && *at == ';' ? at + 1 : at;
+}
+
+/* The longest name that begins at `at`. In an attribute, one without its semicolon is text where
+ * it runs on: "?a=1&copy=2" is a URL. */
+static const char *named_reference(const char *at, const char *end, bool in_attribute, char out[8],
+                                   size_t *len)
+{
+    mime_entity entity;
+    size_t n = 0;
+    while (n <= MIME_ENTITY_NAME_MAX && at + n < end && is(at[n], LETTER | DIGIT))
+        n++;
+    if (at + n < end && at[n] == ';' && mime_entity_find(at, n, &entity)) {
+        memcpy(out, entity.utf8, *len = entity.len);
+        return at + n + 1;
+    }
+    for (n = n < MIME_ENTITY_BARE_MAX ? n : MIME_ENTITY_BARE_MAX; n > 0; n--) {
+        if (mime_entity_find(at, n, &entity) && entity.bare)
+            break;
+    }
+    if (n == 0 || (in_attribute && at + n < end && (at[n] == '=' || is(at[n], LETTER | DIGIT))))
+        return NULL;
+    memcpy(out, entity.utf8, *len = entity.len);
+    return at + n;
+}
+
+/* The reference at the "&": its end, or NULL if the "&" is text. */
+static const char *reference(const char *at, const char *end, bool in_attribute, char out[8],
+                             size_t *len)
+{
+    at++;
+    if (at < end && *at == '#')
+        return numeric_reference(at, end, out, len);
+    return named_reference(at, end, in_attribute, out, len);
+}
+
+/* ---- tags ---- */
+
+static const char *skip_spaces(const char *at, const char *end)
+{
+    while (at < end && is(*at, SPACE))
+        at++;
+    return at;
+}
+
+static inline const char *name_end(const char *at, const char *end)
+{
+    while (at < end && !is(*at, SPACE | SLASH | GREATER))
+        at++;
+    return at;
+}
+
+/* A value behind "=": its end, behind the closing quote; NULL where the input ends. */
+static const char *value(const char *at, const char *end, mime_html_attribute *a)
+{
+    const char *to;
+    at = skip_spaces(at, end);
+    if (at == end)
+        return NULL;
+    if (*at == '"' || *at == '\'') {
+        to = memchr(at + 1, *at, (size_t)(end - at - 1));
+        if (!to)
+            return NULL;
+        a->value = at + 1;
+        a->value_len = (size_t)(to - at - 1);
+        return to + 1;
+    }
+    for (to = at; to < end && !is(*to, SPACE | GREATER); to++)
+        ;
+    a->value = at;
+    a->value_len = (size_t)(to - at);
+    return to;
+}
+
+/* Reads the attribute at `at` or behind: its end. a->name is NULL, and the result is at the tag's
+ * ">", if there is none. NULL where the input ends. */
+static const char *attribute(const char *at, const char *end, mime_html_attribute *a)
+{
+    a->name = NULL;
+    while (at < end && is(*at, SPACE | SLASH))
+        at++;
+    if (at == end)
+        return NULL;
+    if (*at == '>')
+        return at;
+    const char *to = at + 1; /* a "=" in front is the name's first character */
+    while (to < end && !is(*to, SPACE | SLASH | GREATER | EQUALS))
+        to++;
+    a->name = at;
+    a->name_len = (size_t)(to - at);
+    a->value = to;
+    a->value_len = 0;
+    const char *next = skip_spaces(to, end);
+    return next < end && *next == '=' ? value(next + 1, end, a) : to;
+}
+
+bool mime_html_next_attribute(mime_html_token *token, mime_html_attribute *a)
+{
+    a->name = NULL;
+    if (token->attributes < token->attributes_end) /* the tag's ">" */
+        token->attributes = attribute(token->attributes, token->attributes_end + 1, a);
+    return a->name != NULL;
+}
+
+bool mime_html_decode(mime_html_attribute *a, buf *scratch)
+{
+    const char *at = a->value, *end = at + a->value_len, *special = next_special(at, end);
+    if (special == end)
+        return true;
+    buf_clear(scratch);
+    for (; special < end; special = next_special(special, end)) {
+        char out[8];
+        size_t len = 0;
+        const char *next = special + 1;
+        if (*special == '&') {
+            next = reference(special, end, true, out, &len);
+        } else if (*special == '\0') {
+            memcpy(out, REPLACEMENT, len = 3);
+        } else if (*special == '\r') {
+            out[0] = '\n';
+            len = next == end || *next != '\n';
+        } else {
+            next = NULL;
+        }
+        if (!next) {
+            special++;
+            continue;
+        }
+        buf_add(scratch, at, (size_t)(special - at));
+        buf_add(scratch, out, len);
+        at = special = next;
+    }
+    buf_add(scratch, at, (size_t)(end - at));
+    a->value = scratch->data;
+    a->value_len = scratch->len;
+    return buf_ok(scratch);
+}
+
+/* ---- content that is text by its element's name ---- */
+
+static bool is_end_tag(const char *at, const char *end, const char *name, size_t len)
+{
+    if ((size_t)(end - at) < len + 3 || at[1] != '/' || strncasecmp(at + 2, name, len) != 0)
+        return false;
+    at += 2 + len;
+    return is(*at, SPACE | SLASH | GREATER);
+}
+
+static const char *find_end_tag(const char *at, const char *end, const char *name, size_t len)
+{
+    for (; (at = memchr(at, '<', (size_t)(end - at))); at++) {
+        if (is_end_tag(at, end, name, len))
+            return at;
+    }
+    return end;
+}
+
+/* "script", in whatever case, behind the "<" or "</" that comes before `at`. */
+static bool names_script(const char *at, const char *end)
+{
+    return end - at > 6 && strncasecmp(at, "script", 6) == 0 && is(at[6], SPACE | SLASH | GREATER);
+}
+
+/* A script's end tag doesn't count between "<!--<script" and "</script" or "-->": the standard's
+ * "script data (double) escaped" states. */
+static const char *find_script_end(const char *at, const char *end)
+{
+    enum { PLAIN, ESCAPED, TWICE } state = PLAIN;
+    const char *dashes = at; /* where those of "-->" may begin */
+    for (; at < end; at++) {
+        if (*at == '>' && state != PLAIN) {
+            if (at - dashes >= 2 && at[-1] == '-' && at[-2] == '-')
+                state = PLAIN;
+        } else if (*at == '<') {
+            bool closes = at + 1 < end && at[1] == '/' && names_script(at + 2, end);
+            if (closes && state != TWICE)
+                return at;
+            if (closes) {
+                state = ESCAPED;
+            } else if (state == ESCAPED && names_script(at + 1, end)) {
+                state = TWICE;
+            } else if (state == PLAIN && starts_with(at, end, "<!--")) {
+                state = ESCAPED;
+                dashes = at + 2;
+            }
+        }
+    }
+    return end;
+}
+
+static const struct {
+    char name[10];
+    uint8_t len;
+    enum content content;
+} raw_elements[] = {
+    {"style", 5, RAW},
+    {"title", 5, WITH_REFERENCES},
+    {"textarea", 8, WITH_REFERENCES},
+    {"xmp", 3, RAW},
+    {"iframe", 6, RAW},
+    {"noembed", 7, RAW},
+    {"noframes", 8, RAW},
+    {"script", 6, RAW},
+    {"plaintext", 9, RAW},
+};
+
+static void enter_content(mime_html *h, const char *name, size_t len)
+{
+    if (len < 3 || len > 9)
+        return;
+    for (size_t i = 0; i < sizeof raw_elements / sizeof *raw_elements; i++) {
+        if (raw_elements[i].len != len || strncasecmp(name, raw_elements[i].name, len) != 0)
+            continue;
+        h->content = raw_elements[i].content;
+        if (mime_html_is(name, len, "script"))
+            h->content_end = find_script_end(h->at, h->end);
+        else if (mime_html_is(name, len, "plaintext"))
+            h->content_end = h->end;
+        else
+            h->content_end = find_end_tag(h->at, h->end, name, len);
+        return;
+    }
+}
+
+/* ---- tokens ---- */
+
+/* Read, and there is no token for it. */
+#define NOTHING ((mime_html_kind)-1)
+
+void mime_html_init(mime_html *h, const char *html, size_t len)
+{
+    *h = (mime_html){.at = html, .end = html + len, .content = ORDINARY};
+}
+
+static mime_html_kind told(mime_html_token *token, mime_html_kind kind, const char *from,
+                           const char *to)
+{
+    token->data = from;
+    token->len = (size_t)(to - from);
+    return kind;
+}
+
+/* A comment or doctype from `from` up to the next ">". */
+static mime_html_kind up_to_greater(mime_html *h, mime_html_token *token, mime_html_kind kind,
+                                    const char *from)
+{
+    const char *to = memchr(from, '>', (size_t)(h->end - from));
+    h->at = to ? to + 1 : h->end;
+    return told(token, kind, from, to ? to : h->end);
+}
+
+static mime_html_kind comment(mime_html *h, mime_html_token *token, const char *from)
+{
+    const char *at = from, *to = h->end;
+    if (at < to && (*at == '>' || starts_with(at, to, "->"))) {
+        h->at = at + (*at == '>' ? 1 : 2);
+        return told(token, MIME_HTML_COMMENT, from, from);
+    }
+    for (; (at = memchr(at, '>', (size_t)(to - at))); at++) {
+        size_t mark = at - from >= 3 && at[-1] == '!' ? 3 : 2;
+        if ((size_t)(at - from) >= mark && memcmp(at - mark, "--", 2) == 0) {
+            h->at = at + 1;
+            return told(token, MIME_HTML_COMMENT, from, at - mark);
+        }
+    }
+    h->at = to; /* never closed: what may have begun to close it is not part of it */
+    size_t len = (size_t)(to - from), dashes = 0;
+    if (len >= 3 && memcmp(to - 3, "--!", 3) == 0)
+        return told(token, MIME_HTML_COMMENT, from, to - 3);
+    while (dashes < 2 && dashes < len && to[-1 - (ptrdiff_t)dashes] == '-')
+        dashes++;
+    return told(token, MIME_HTML_COMMENT, from, to - dashes);
+}
+
+static mime_html_kind declaration(mime_html *h, mime_html_token *token)
+{
+    const char *at = h->at + 2;
+    if (starts_with(at, h->end, "--"))
+        return comment(h, token, at + 2);
+    if (starts_with(at, h->end, "doctype"))
+        return up_to_greater(h, token, MIME_HTML_DOCTYPE, at + strlen("doctype"));
+    if (h->foreign && h->end - at >= 7 && memcmp(at, "[CDATA[", 7) == 0) {
+        h->at = at + 7;
+        h->content_end = memmem(h->at, (size_t)(h->end - h->at), "]]>", 3);
+        if (!h->content_end)
+            h->content_end = h->end;
+        h->content = CDATA;
+        return NOTHING;
+    }
+    return up_to_greater(h, token, MIME_HTML_COMMENT, at);
+}
+
+static mime_html_kind tag(mime_html *h, mime_html_token *token, const char *name,
+                          mime_html_kind kind)
+{
+    const char *to = name_end(name, h->end), *at = to;
+    token->self_closing = false;
+    while (at && at < h->end && *at != '>') {
+        mime_html_attribute a;
+        at = attribute(at, h->end, &a);
+        token->self_closing = at && at[-1] == '/' && !(a.name && a.value + a.value_len == at);
+    }
+    if (!at || at == h->end) {
+        h->at = h->end;
+        return MIME_HTML_END;
+    }
+    token->attributes = to;
+    token->attributes_end = at;
+    h->at = at + 1;
+    if (kind == MIME_HTML_START_TAG && !h->foreign)
+        enter_content(h, name, (size_t)(to - name));
+    return told(token, kind, name, to);
+}
+
+/* True if the "<" at `at` is not text. */
+static bool is_markup(const char *at, const char *end)
+{
+    return end - at >= 2 && (is(at[1], LETTER | MARKUP) || (at[1] == '/' && end - at > 2));
+}
+
+static mime_html_kind markup(mime_html *h, mime_html_token *token)
+{
+    const char *at = h->at;
+    if (is(at[1], LETTER))
+        return tag(h, token, at + 1, MIME_HTML_START_TAG);
+    if (at[1] == '/' && is(at[2], LETTER))
+        return tag(h, token, at + 2, MIME_HTML_END_TAG);
+    if (at[1] == '!')
+        return declaration(h, token);
+    if (at[1] == '?')
+        return up_to_greater(h, token, MIME_HTML_COMMENT, at + 1);
+    if (at[2] != '>')
+        return up_to_greater(h, token, MIME_HTML_COMMENT, at + 2);
+    h->at = at + 3;
+    return NOTHING;
+}
+
+/* Finds where the text at h->at is interrupted, by what is not text, or not as it is written. */
+static const char *text_end(mime_html *h, const char *end)
+{
+    bool ordinary = h->content == ORDINARY;
+    for (const char *at = h->at;; at++) {
+        at = next_special(at, end);
+        if (at == end || *at == '\r')
+            return at;
+        if (*at == '<' && ordinary && is_markup(at, end))
+            return at;
+        if (*at == '\0' && !ordinary && h->content != CDATA)
+            return at;
+        if (*at == '&' && (ordinary || h->content == WITH_REFERENCES)) {
+            h->resume = reference(at, end, false, h->reference, &h->reference_len);
+            if (h->resume)
+                return at;
+        }
+    }
+}
+
+static mime_html_kind interruption(mime_html *h, mime_html_token *token)
+{
+    static const char newline[] = "\n", replacement[] = REPLACEMENT;
+    switch (*h->at) {
+    case '\r': h->at++; return told(token, MIME_HTML_TEXT, newline, newline + 1);
+    case '\0': h->at++; return told(token, MIME_HTML_TEXT, replacement, replacement + 3);
+    case '&':
+        h->at = h->resume;
+        h->resume = NULL;
+        return told(token, MIME_HTML_TEXT, h->reference, h->reference + h->reference_len);
+    default: return markup(h, token);
+    }
+}
+
+static mime_html_kind next(mime_html *h, mime_html_token *token)
+{
+    const char *end = h->end;
+    if (h->content != ORDINARY && h->at < h->content_end) {
+        end = h->content_end;
+    } else if (h->content != ORDINARY) {
+        if (h->content == CDATA && h->at < end)
+            h->at += strlen("]]>");
+        h->content = ORDINARY;
+    }
+    if (h->at == end)
+        return MIME_HTML_END;
+    if (*h->at == '<' && h->content == ORDINARY && is_markup(h->at, end))
+        return markup(h, token);
+    if (*h->at == '\r' && end - h->at > 1 && h->at[1] == '\n')
+        h->at++; /* the LF is the next text's first */
+    const char *from = h->at, *to = h->resume ? from : text_end(h, end);
+    if (to == from)
+        return interruption(h, token);
+    h->at = to;
+    return told(token, MIME_HTML_TEXT, from, to);
+}
+
+mime_html_kind mime_html_next(mime_html *h, mime_html_token *token)
+{
+    mime_html_kind kind;
+    do
+        kind = next(h, token);
+    while (kind == NOTHING);
+    return kind;
+}

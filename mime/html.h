@@ -1,0 +1,86 @@
+/*
+ * html - HTML cut into its tokens, as the standard's section 13.2.5 has it
+ * (https://html.spec.whatwg.org/multipage/parsing.html#tokenization).
+ *
+ * The caller pulls tokens one by one. What the standard's tree builder tells the tokenizer is done
+ * here by the names of start tags: the content of <title>, <style>, <script>... is text up to their
+ * end tag. Inside of <svg> and <math> no name has that effect; the caller sets `foreign` there.
+ *
+ * Names, texts and values are borrowed from the input and not yet what they mean:
+ *   - names are as written (mime_html_is() compares);
+ *   - an attribute's value becomes its own with mime_html_decode();
+ *   - texts are done: references resolved, line ends LF. Neighbouring text tokens belong together.
+ *     A NUL in ordinary text stays one, as the standard has it;
+ *   - comments and doctypes are as written.
+ *
+ * Input: any bytes; UTF-8 stays UTF-8, as nothing is cut but at ASCII characters.
+ * Time: linear in the input, whatever it is. Memory: none but the two structs; no recursion.
+ * Threads: pure.
+ */
+#ifndef POSTERN_MIME_HTML_H
+#define POSTERN_MIME_HTML_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+
+typedef enum mime_html_kind {
+    MIME_HTML_END, /* of the input; a tag that the end cuts off is dropped */
+    MIME_HTML_TEXT,
+    MIME_HTML_START_TAG,
+    MIME_HTML_END_TAG,
+    MIME_HTML_COMMENT,
+    MIME_HTML_DOCTYPE,
+} mime_html_kind;
+
+typedef struct mime_html_token {
+    const char *data; /* the text or comment, a tag's name; text is valid until the next token */
+    size_t len;
+    const char *attributes; /* of a tag, not yet read by mime_html_next_attribute() */
+    const char *attributes_end;
+    bool self_closing;
+} mime_html_token;
+
+typedef struct mime_html_attribute {
+    const char *name;
+    size_t name_len;
+    const char *value;
+    size_t value_len;
+} mime_html_attribute;
+
+typedef struct mime_html {
+    bool foreign; /* the caller's: what follows is inside of <svg> or <math> */
+    /* The rest is its own. */
+    const char *at, *end;
+    int content;             /* what `at` is in */
+    const char *content_end; /* where that is over, unless ordinary */
+    const char *resume;      /* behind the reference that is to be told next; NULL: none */
+    size_t reference_len;
+    char reference[8]; /* what it stands for */
+} mime_html;
+
+/* Begins with `len` bytes at `html`, which must stay. */
+void mime_html_init(mime_html *h, const char *html, size_t len);
+
+/* The next token into *token; its kind. */
+mime_html_kind mime_html_next(mime_html *h, mime_html_token *token);
+
+/* The tag's next attribute; false if there is none (more). Of two with one name the first holds;
+ * the second one is still told. */
+bool mime_html_next_attribute(mime_html_token *token, mime_html_attribute *a);
+
+/* Makes the value what it means: references resolved, line ends LF, NUL replaced. Stays borrowed
+ * from the input where it already is, else it is written to `scratch`, which is emptied before.
+ * False if memory ran out. */
+bool mime_html_decode(mime_html_attribute *a, buf *scratch);
+
+/* True if the name is `lower` (lower case), in whatever case it is written. */
+static inline bool mime_html_is(const char *name, size_t len, const char *lower)
+{
+    return strlen(lower) == len && strncasecmp(name, lower, len) == 0;
+}
+
+#endif
