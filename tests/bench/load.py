@@ -1,11 +1,12 @@
 """Runs the load (load/*.go) and reads its line."""
 
+import contextlib
 import json
 import subprocess
 
-from tests.bench.procs import OUT, Trouble
+from tests.bench.procs import OUT, Trouble, running
 
-DRAIN_SECONDS = 120
+LONGEST = 7200  # seconds, for a soak
 
 
 def arguments(address, work, clients, **options):
@@ -20,10 +21,17 @@ def run(address, work, clients, **options):
     """All that the load says."""
     try:
         done = subprocess.run(arguments(address, work, clients, **options), capture_output=True, text=True,
-                              check=False, timeout=1800)
+                              check=False, timeout=LONGEST)
     except subprocess.TimeoutExpired as e:
         raise Trouble("the load did not end") from e
     return read(done.returncode, done.stdout, done.stderr)
+
+
+@contextlib.contextmanager
+def beside(address, work, clients, **options):
+    """A load that runs while the block does something else; gives a function that waits for what it says."""
+    with running(arguments(address, work, clients, **options), stdout=subprocess.PIPE, text=True) as process:
+        yield lambda: read(process.wait(LONGEST), process.stdout.read(), "see above")
 
 
 def read(code, out, errors):

@@ -10,20 +10,28 @@ import subprocess
 import sys
 import time
 
-from tests.bench import build, netns, peers, relays, rounds, table, verify, works
+from tests.bench import build, footprint, growth, netns, overload, relays, rounds, svg, table, verify, works
 from tests.bench.procs import OUT, ROOT, Trouble
+
+PARTS = {"idle": growth.idle, "busy": growth.busy, "sizes": growth.sizes, "overload": overload.overload,
+         "fairness": overload.fairness, "footprint": footprint.footprint}
+QUICK = ["3KB", "footprint"]
 
 
 def arguments():
     """The command line."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true", help="about 90 s: the 3 KB mail in clear, all peers")
-    options.add_argument("--only", action="append", metavar="NAME",
-                         help=f"a scene or part, may be repeated: {', '.join(s.key for s in works.SCENES)}")
+    names = [s.key for s in works.SCENES] + list(PARTS)
+    options.add_argument("--only", action="append", metavar="NAME", choices=names,
+                         help=f"this alone, may be repeated: {', '.join(names)}")
     options.add_argument("--peers", type=lambda text: text.split(","), help="a,b: only these")
     options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--seconds", type=float, default=3, help="of each measurement")
-    return options.parse_args()
+    options.add_argument("--seconds", type=float, default=2.5, help="of each measurement")
+    options.add_argument("--soak", type=int, metavar="N", help="N mails to one Postern, and nothing else")
+    options = options.parse_args()
+    options.whole = not (options.quick or options.only or options.peers or options.soak)
+    return options
 
 
 def progress(text):
@@ -58,33 +66,50 @@ def raise_limits():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def wanted_scenes(options):
-    """What --quick and --only leave."""
-    if options.only:
-        return [s for s in works.SCENES if s.key in options.only]
-    return works.SCENES[:1] if options.quick else works.SCENES
+def wanted(options, names):
+    """What --quick, --only and --soak leave."""
+    chosen = [] if options.soak else options.only or (QUICK if options.quick else names)
+    return [n for n in names if n in chosen]
+
+
+def measure_scenes(options, chosen, results):
+    """The peers side by side."""
+    scenes = {s.key: s for s in works.SCENES}
+    for scene in map(scenes.get, wanted(options, list(scenes))):
+        results["scenes"].append(rounds.run_scene(scene, chosen[scene.work], options, progress))
+        if scene.far and netns.fault():
+            results["notes"].append(f"The {relays.ROUND_TRIP} are made by the sink, not by netem, which can't be used "
+                                    f"here: {netns.fault()}")
 
 
 def measure(options):
     """Everything that was asked for."""
-    scenes = wanted_scenes(options)
     progress("building the peers")
     build.build()
     chosen = works.all_works()
     works.prepare(chosen.values())
     verify.verify(chosen, progress)
-    results = {"machine": machine(), "rounds": options.rounds, "seconds": options.seconds, "scenes": [],
+    results = {"machine": machine(), "rounds": options.rounds, "seconds": options.seconds, "scenes": [], "parts": [],
                "notes": []}
-    for scene in scenes:
-        results["scenes"].append(rounds.run_scene(scene, chosen[scene.work], options, progress))
-        if scene.far and netns.fault():
-            results["notes"].append(f"The {relays.ROUND_TRIP} are made by the sink, not by netem, which this machine "
-                                    f"does not let us use: {netns.fault()}")
+    measure_scenes(options, chosen, results)
+    for name in wanted(options, list(PARTS)):
+        results["parts"].append(PARTS[name](chosen, progress))
+    if options.soak:
+        results["parts"].append(growth.soak(chosen, options.soak, progress))
     return results
 
 
+def write(results, whole):
+    """build/bench.json and the picture: docs/bench.svg is only drawn of a whole run."""
+    (ROOT / "build" / "bench.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    picture = ROOT / "docs" / "bench.svg" if whole else ROOT / "build" / "bench.svg"
+    picture.parent.mkdir(exist_ok=True)
+    picture.write_text(svg.draw(results), encoding="utf-8")
+    return picture
+
+
 def main():
-    """Measures, prints, writes build/bench.json."""
+    """Measures, prints, writes."""
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     raise_limits()
@@ -96,7 +121,7 @@ def main():
         sys.exit(130)
     progress("done\n")
     print(table.show(results))
-    (ROOT / "build" / "bench.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    print(f"\nbuild/bench.json, {write(results, options.whole).relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

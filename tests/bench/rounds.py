@@ -3,25 +3,27 @@
 from tests.bench import load, peers, relays
 from tests.bench.measure import cpu_seconds, median, median_of, memory_kb
 
+WARM_TIME = "1s"
+FAR_WARM = 16  # mails, where each takes several round trips
 
-def measure_server(peer, relay, work, seconds, clients=None, settings=None, **options):
+def measure_server(peer, relay, work, seconds, warm=None, clients=None, settings=None, **options):
     """A server just started: warmed up, then loaded. Figures, and all the mails it sent."""
     clients = clients or work.clients
     with peer.start(relay, **(settings or {})) as (process, address):
-        warm = load.only_sent(load.run(address, work, min(8, clients), n=work.warm, d="20s"))
+        warmed = load.only_sent(load.run(address, work, min(8, clients), n=warm or work.warm, d=WARM_TIME))
         before = cpu_seconds(process.pid)
         figures = load.only_sent(load.run(address, work, clients, d=f"{seconds}s", **options))
         figures["cpu"] = cpu_seconds(process.pid) - before
         figures["peak_kb"] = memory_kb(process.pid, "VmHWM")
         figures["rss_kb"] = memory_kb(process.pid, "VmRSS")
-    return figures, warm["mails"] + figures["mails"]
+    return figures, warmed["mails"] + figures["mails"]
 
 
 def measure_floor(peer, relay, work, seconds, rates):
     """A sender without HTTP: a probe says how many mails make the time (kept for the next rounds)."""
     sent = 0
     if peer.key not in rates:
-        probe = 16 if work.clients > 8 and rates.get("far") else work.probe
+        probe = FAR_WARM if rates["far"] else work.probe
         figures = peer.send(relay, work, probe)
         rates[peer.key] = probe / figures["seconds"]
         sent = probe
@@ -32,8 +34,8 @@ def measure_floor(peer, relay, work, seconds, rates):
 def one_round(peer, scene, work, seconds, rates):
     """One peer, once."""
     with scene.relay(peer) as relay:
-        if peer.start:
-            figures, sent = measure_server(peer, relay, work, seconds)
+        if peer.serve:
+            figures, sent = measure_server(peer, relay, work, seconds, FAR_WARM if scene.far else None)
         else:
             figures, sent = measure_floor(peer, relay, work, seconds, rates)
     relays.check_count(relay, sent, f"{scene.title}, {peer.title}")
@@ -58,7 +60,7 @@ def run_scene(scene, work, options, progress):
 
 def row(peer, rounds, ours):
     """The medians of one peer."""
-    out = {"peer": peer.key, "title": peer.title, "server": peer.start is not None}
+    out = {"peer": peer.key, "title": peer.title, "server": peer.serve is not None}
     for key in ("mails_per_s", "cpu_us", "p50_ms", "p99_ms", "peak_mb"):
         out[key] = significant(median_of(rounds, key))
     if ours and ours is not rounds:

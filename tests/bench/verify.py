@@ -19,7 +19,7 @@ def verify(works, progress):
     for peer in peers.ALL:
         progress(f"checking what {peer.title} sends")
         for key in VERIFIED:
-            if peer.start:
+            if peer.serve:
                 verify_server(peer, works[key])
             else:
                 verify_floor(peer, works[key])

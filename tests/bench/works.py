@@ -20,7 +20,7 @@ class Work:
     title: str
     request: dict
     clients: int
-    warm: int    # mails before the measurement
+    warm: int    # most mails before the measurement
     probe: int   # mails to find out how quick a floor is
     body: pathlib.Path = None
     message: pathlib.Path = None
@@ -84,9 +84,9 @@ def size_name(octets):
 def all_works():
     """By key."""
     works = [
-        Work("3KB", "3 KB HTML mail", request(), 64, 200, 1000),
-        Work("5to", "3 KB to 5 recipients", request(recipients=5), 64, 200, 1000),
-        Work("100KB", "100 KB attachment", request(attachment=100 * 1024), 32, 50, 200),
+        Work("3KB", "3 KB HTML mail", request(), 64, 2000, 1000),
+        Work("5to", "3 KB to 5 recipients", request(recipients=5), 64, 2000, 1000),
+        Work("100KB", "100 KB attachment", request(attachment=100 * 1024), 32, 500, 200),
         Work("10MB", "10 MB attachment", request(attachment=10 * MEBI), 4, 4, 8),
         Work("25MB", "25 MB attachment", request(attachment=25 * MEBI), 2, 2, 4),
     ]

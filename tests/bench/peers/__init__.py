@@ -12,6 +12,7 @@ from tests.bench.measure import memory_kb
 from tests.bench.procs import OUT, POSTERN, SBIN, Trouble, free_port, log_file, running, wait_for
 
 SESSIONS = 8
+NOT_POOLED = ("3KB", "3KB-far")  # where reusing sessions is what is asked for, but not by all peers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,26 +20,32 @@ class Peer:
     """One program under test."""
     key: str
     title: str
-    start: object = None       # a server: (relay, **settings) -> context of (process, address)
+    serve: object = None       # a server: (relay, address, **settings) -> command, environment
     send: object = None        # a floor: (relay, work, mails) -> figures
     tls: bool = True
-    pools: bool = True         # can reuse sessions
-    ends_sessions: bool = True # can be told to use a new session for each mail
+    pools: bool = True         # reuses sessions
+    news: bool = True          # can have a new session for each mail
+    ends_sessions: bool = True # and ends it itself, else the relay has to
+
+    def command(self, relay, **settings):
+        """A server's command, the address it will serve on, its environment."""
+        address = local()
+        argv, environment = self.serve(relay, address, **settings)
+        return [str(a) for a in argv], address, {"PATH": os.environ["PATH"], **environment}
+
+    @contextlib.contextmanager
+    def start(self, relay, **settings):
+        """Starts a server and waits until it listens: (process, address)."""
+        argv, address, environment = self.command(relay, **settings)
+        with log_file(self.key) as log, running(argv, env=environment, stderr=log, stdout=log) as process:
+            wait_for(address, process)
+            yield process, address
 
     def fits(self, scene):
         """Whether it can take part."""
         if scene.fresh:
-            return self.tls and (self.key != "go")
-        return self.tls or not scene.tls
-
-
-@contextlib.contextmanager
-def serve(name, argv, address, **environment):
-    """Starts a server and waits until it listens."""
-    environment = {"PATH": os.environ["PATH"], **environment}
-    with log_file(name) as log, running(argv, env=environment, stderr=log, stdout=log) as process:
-        wait_for(address, process)
-        yield process, address
+            return self.tls and self.news
+        return (self.tls or not scene.tls) and (self.pools or scene.key in NOT_POOLED)
 
 
 def local():
@@ -53,43 +60,35 @@ def postern_url(relay, sessions=SESSIONS):
     return f"smtp://{relay.address}?tls=none&sessions={sessions}"
 
 
-def postern(relay, **settings):
+def postern_command(relay, address, **settings):
     """Postern with its defaults; settings are POSTERN_ variables."""
-    address = local()
     if relay is not None:
         settings["POSTERN_RELAY"] = postern_url(relay)
-    return serve("postern", [POSTERN], address, POSTERN_LISTEN=address, **settings)
+    return [POSTERN], {"POSTERN_LISTEN": address, **settings}
 
 
-def go_server(relay, pool):
+def go_command(relay, address, pool=SESSIONS):
     """peers/go."""
-    address = local()
     argv = [OUT / "gopeer", "-listen", address, "-relay", relay.address, "-pool", pool]
     if relay.ca:
         argv += ["-user", relay.user, "-ca", relay.ca]
-    return serve("go", argv, address, RELAY_PASSWORD=relay.password)
+    return argv, {"RELAY_PASSWORD": relay.password}
 
 
-def go_pool(relay):
-    """Sessions kept."""
-    return go_server(relay, SESSIONS)
+def go_sendmail_command(relay, address):
+    """The same with smtp.SendMail for each mail."""
+    return go_command(relay, address, pool=0)
 
 
-def go_sendmail(relay):
-    """smtp.SendMail for each mail."""
-    return go_server(relay, 0)
-
-
-def node(relay):
+def node_command(relay, address):
     """peers/node."""
-    address = local()
     settings = {"RELAY": relay.address, "LISTEN": address.rsplit(":", 1)[1], "SESSIONS": str(SESSIONS),
                 "NODE_ENV": "production"}
     if relay.ca:
         settings.update(RELAY_USER=relay.user, RELAY_PASSWORD=relay.password, RELAY_CA=str(relay.ca))
     if relay.fresh:
         settings["NEW_SESSIONS"] = "1"
-    return serve("node", [shutil.which("node"), OUT / "node" / "server.js"], address, **settings)
+    return [shutil.which("node"), OUT / "node" / "server.js"], settings
 
 
 def run_floor(argv, mails, **environment):
@@ -141,11 +140,16 @@ def curl_loop(relay, work, mails):
 
 
 ALL = [
-    Peer("postern", "Postern", start=postern, ends_sessions=False),
-    Peer("go", "Go net/http + net/smtp, pool", start=go_pool),
-    Peer("go-sendmail", "Go, smtp.SendMail per mail", start=go_sendmail, pools=False),
-    Peer("node", "Node.js fastify + nodemailer", start=node),
+    Peer("postern", "Postern", serve=postern_command, ends_sessions=False),
+    Peer("go", "Go net/http + net/smtp, pool", serve=go_command, news=False),
+    Peer("go-sendmail", "Go, smtp.SendMail per mail", serve=go_sendmail_command, pools=False),
+    Peer("node", "Node.js fastify + nodemailer", serve=node_command),
     Peer("curl", "libcurl alone, no HTTP", send=curl_loop),
     Peer("smtp-source", "smtp-source -d, no HTTP", send=smtp_source, tls=False),
 ]
 BY_KEY = {p.key: p for p in ALL}
+
+
+def postern(relay, **settings):
+    """Starts Postern."""
+    return BY_KEY["postern"].start(relay, **settings)

@@ -3,13 +3,28 @@
 //
 //   RELAY=host:port LISTEN=port SESSIONS=8 [RELAY_USER= RELAY_PASSWORD= RELAY_CA=file.pem] [NEW_SESSIONS=1] node server.js
 import {readFileSync} from 'node:fs';
+import {connect} from 'node:net';
 import fastify from 'fastify';
 import nodemailer from 'nodemailer';
 
 const {RELAY, LISTEN, SESSIONS, RELAY_USER, RELAY_PASSWORD, RELAY_CA, NEW_SESSIONS} = process.env;
 const [host, port] = RELAY.split(':');
 
+/**
+ * A connection without Nagle's algorithm, which nodemailer leaves on: as it writes a mail in several pieces, each mail
+ * would wait 40 ms for the relay's delayed ACK.
+ */
+function connectWithoutDelay(options, done) {
+  const socket = connect({host, port: Number(port), noDelay: true});
+  socket.once('error', done);
+  socket.once('connect', () => {
+    socket.removeListener('error', done);
+    done(null, {connection: socket});
+  });
+}
+
 const transport = nodemailer.createTransport({
+  getSocket: connectWithoutDelay,
   host,
   port: Number(port),
   pool: true,
