@@ -7,7 +7,7 @@ from tests.bench.measure import memory_kb
 from tests.bench.rounds import measure_server
 
 SECONDS = 2
-IDLE = (1, 100, 1000, 10_000)
+IDLE = (0, 100, 1000, 10_000)
 BUSY = (1, 8, 64, 500, 2000)
 SIZES = (1024, 10 * 1024, 100 * 1024, works.MEBI, 10 * works.MEBI, 25 * works.MEBI)
 SPARE_DESCRIPTORS = 200
@@ -15,10 +15,10 @@ SOAK_FIRST = 50_000
 SOAK_STEPS = 10
 
 
-def point(peer, work, **options):
-    """One measurement to smtp-sink. Postern's limit of transactions is put above the clients."""
+def point(peer, work, sink=relays.smtp_sink, **options):
+    """One measurement. Postern's limit of transactions is put above the clients."""
     settings = {"POSTERN_MAX_INFLIGHT": "4096"} if peer.key == "postern" else {}
-    with relays.smtp_sink() as relay:
+    with sink() as relay:
         return measure_server(peer, relay, work, SECONDS, settings=settings, **options)[0]
 
 
@@ -66,7 +66,7 @@ def sizes(_chosen, progress):
     works.prepare(kinds)
     for work in kinds:
         progress(f"Postern with mails of {work.title}")
-        figures = point(peers.BY_KEY["postern"], work)
+        figures = point(peers.BY_KEY["postern"], work, relays.own_sink)
         cells = common(figures)
         per_mb = cells[1] / (work.size / works.MEBI)
         rows.append({"title": f"Postern, {work.title}", "octets": work.size, "cells": [*cells, per_mb]})

@@ -4,7 +4,7 @@ import contextlib
 import json
 import subprocess
 
-from tests.bench.procs import OUT, Trouble, running
+from tests.bench.procs import OUT, Trouble, running, stop
 
 LONGEST = 7200  # seconds, for a soak
 
@@ -32,6 +32,23 @@ def beside(address, work, clients, **options):
     """A load that runs while the block does something else; gives a function that waits for what it says."""
     with running(arguments(address, work, clients, **options), stdout=subprocess.PIPE, text=True) as process:
         yield lambda: read(process.wait(LONGEST), process.stdout.read(), "see above")
+
+
+@contextlib.contextmanager
+def idle(address, count):
+    """Connections that say nothing for the time of the block; the server has to keep them."""
+    if count == 0:
+        yield
+        return
+    argv = [OUT / "load", "-to", address, "-idle", count]
+    with running(argv, stdout=subprocess.PIPE, text=True) as process:
+        if process.stdout.readline() != "ready\n":
+            raise Trouble(f"{count} idle connections could not be opened")
+        yield
+        stop(process)
+        closed = json.loads(process.stdout.read())["closed"]
+    if closed:
+        raise Trouble(f"the server closed {closed} of {count} idle connections")
 
 
 def read(code, out, errors):

@@ -11,7 +11,7 @@ import sys
 import time
 
 from tests.bench import build, footprint, growth, netns, overload, relays, rounds, svg, table, verify, works
-from tests.bench.procs import OUT, ROOT, Trouble
+from tests.bench.procs import POSTERN, ROOT, Trouble
 
 PARTS = {"idle": growth.idle, "busy": growth.busy, "sizes": growth.sizes, "overload": overload.overload,
          "fairness": overload.fairness, "footprint": footprint.footprint}
@@ -48,7 +48,7 @@ def machine():
         model = next((line.partition(":")[2].strip() for line in f if line.startswith("model name")), "")
     return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
             "go": version("go", "version"), "node": version("node", "--version"),
-            "curl": version("curl-config", "--version"), "postern": version(OUT.parent / "postern", "version")}
+            "curl": version("curl-config", "--version"), "postern": version(POSTERN, "version")}
 
 
 def version(*argv):

@@ -47,7 +47,9 @@ def namespace(round_trip):
                  "limit", "100000")
         yield Space(inside)
     finally:
-        subprocess.run(["ip", "netns", "delete", name], check=False, timeout=30)  # the veth goes with it
+        # With the namespace the veth goes too, but only a while later, and the next one has the same name.
+        subprocess.run(["ip", "link", "delete", ours], check=False, timeout=30, stderr=subprocess.DEVNULL)
+        subprocess.run(["ip", "netns", "delete", name], check=False, timeout=30)
 
 
 @functools.cache

@@ -6,16 +6,16 @@ from tests.bench.measure import cpu_seconds, median, median_of, memory_kb
 WARM_TIME = "1s"
 FAR_WARM = 16  # mails, where each takes several round trips
 
-def measure_server(peer, relay, work, seconds, warm=None, clients=None, settings=None, **options):
+def measure_server(peer, relay, work, seconds, warm=None, clients=None, idle=0, settings=None):
     """A server just started: warmed up, then loaded. Figures, and all the mails it sent."""
     clients = clients or work.clients
     with peer.start(relay, **(settings or {})) as (process, address):
         warmed = load.only_sent(load.run(address, work, min(8, clients), n=warm or work.warm, d=WARM_TIME))
-        before = cpu_seconds(process.pid)
-        figures = load.only_sent(load.run(address, work, clients, d=f"{seconds}s", **options))
-        figures["cpu"] = cpu_seconds(process.pid) - before
-        figures["peak_kb"] = memory_kb(process.pid, "VmHWM")
-        figures["rss_kb"] = memory_kb(process.pid, "VmRSS")
+        with load.idle(address, idle):
+            before = cpu_seconds(process.pid)
+            figures = load.only_sent(load.run(address, work, clients, d=f"{seconds}s"))
+            figures["cpu"] = cpu_seconds(process.pid) - before
+            figures["peak_kb"] = memory_kb(process.pid, "VmHWM")
     return figures, warmed["mails"] + figures["mails"]
 
 

@@ -3,6 +3,8 @@
 WIDTH = 34
 COLUMNS = [("mails_per_s", "mails/s"), ("cpu_us", "CPU µs/mail"), ("p50_ms", "p50 ms"), ("p99_ms", "p99 ms"),
            ("peak_mb", "peak MB"), ("cpu_ratio", "CPU to ours"), ("rate_ratio", "ours faster")]
+LEGEND = ("CPU to ours: the peer's CPU per mail divided by Postern's in the same round. "
+          "Ours faster: Postern's mails/s divided by the peer's.")
 
 
 def number(value, times=False):
@@ -20,7 +22,7 @@ def line(title, cells):
 
 def scene_lines(scene):
     """A scene's rows under its title."""
-    yield line("", [])
+    yield ""
     yield f"{scene['title']}  ({scene['clients']} clients, request {scene['request_octets']:,} B)"
     for row in scene["rows"]:
         yield line("  " + row["title"], [number(row.get(k), k.endswith("_ratio")) for k, _ in COLUMNS])
@@ -28,12 +30,12 @@ def scene_lines(scene):
 
 def show(results):
     """The whole."""
-    lines = [line("", [title for _, title in COLUMNS])]
+    lines = [line("", [title for _, title in COLUMNS])] if results["scenes"] else []
     for scene in results["scenes"]:
         lines += scene_lines(scene)
     for part in results.get("parts", []):
         lines += part_lines(part)
-    for note in results["notes"]:
+    for note in [*([LEGEND] if results["scenes"] else []), *results["notes"]]:
         lines += ["", note]
     return "\n".join(lines)
 

@@ -99,10 +99,10 @@ SCENES = [
     Scene("3KB-tls-new", "3KB", relays.tls_new, "3 KB, STARTTLS + AUTH for each mail", tls=True, fresh=True),
     Scene("3KB-far", "3KB", relays.far, "3 KB, relay 50 ms away, 8 sessions", far=True),
     Scene("5to", "5to", relays.clear, "3 KB to 5 recipients, in clear"),
-    Scene("100KB", "100KB", relays.clear, "100 KB attachment, in clear"),
+    Scene("100KB", "100KB", relays.plain, "100 KB attachment, in clear"),
     Scene("100KB-tls", "100KB", relays.tls, "100 KB attachment, STARTTLS + AUTH, sessions reused", tls=True),
-    Scene("10MB", "10MB", relays.clear, "10 MB attachment, in clear"),
-    Scene("25MB", "25MB", relays.clear, "25 MB attachment, in clear"),
+    Scene("10MB", "10MB", relays.plain, "10 MB attachment, in clear"),
+    Scene("25MB", "25MB", relays.plain, "25 MB attachment, in clear"),
 ]
 
 

@@ -35,10 +35,33 @@ func dial(target *syscall.SockaddrInet4) (int, error) {
 	}
 	if err := syscall.Connect(fd, target); err != nil {
 		syscall.Close(fd)
+		if err == syscall.EINTR { // the runtime's own signals
+			return dial(target)
+		}
 		return -1, err
 	}
 	syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	return fd, nil
+}
+
+// read tries again where a signal of the runtime came between.
+func read(fd int, buffer []byte) (int, error) {
+	for {
+		n, err := syscall.Read(fd, buffer)
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
+}
+
+// write is the same for the other direction.
+func write(fd int, data []byte) (int, error) {
+	for {
+		n, err := syscall.Write(fd, data)
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
 }
 
 func (l *loop) connect(c *client) error {

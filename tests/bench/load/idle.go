@@ -3,10 +3,26 @@ package main
 import (
 	"fmt"
 	"net"
+	"os"
+	"os/signal"
 	"syscall"
 )
 
 const healthRequest = "GET /healthz HTTP/1.1\r\nHost: idle\r\n\r\n"
+
+// keepIdle holds the connections until SIGTERM.
+func keepIdle(target *net.TCPAddr, count int) error {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	fds, err := openIdle(target, count)
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	<-stop
+	fmt.Printf("{\"closed\": %d}\n", countClosed(fds))
+	return nil
+}
 
 // openIdle makes connections that have asked once and then say nothing more.
 func openIdle(target *net.TCPAddr, count int) ([]int, error) {
@@ -19,10 +35,10 @@ func openIdle(target *net.TCPAddr, count int) ([]int, error) {
 			return nil, fmt.Errorf("idle connection %d: %w", i+1, err)
 		}
 		syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &syscall.Timeval{Sec: 10})
-		if _, err := syscall.Write(fd, []byte(healthRequest)); err != nil {
+		if _, err := write(fd, []byte(healthRequest)); err != nil {
 			return nil, fmt.Errorf("idle connection %d: %w", i+1, err)
 		}
-		if n, err := syscall.Read(fd, buffer); err != nil || n == 0 {
+		if n, err := read(fd, buffer); err != nil || n == 0 {
 			return nil, fmt.Errorf("idle connection %d: no answer (%v)", i+1, err)
 		}
 		fds = append(fds, fd)

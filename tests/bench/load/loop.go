@@ -120,7 +120,7 @@ func (l *loop) event(c *client, events uint32) {
 
 func (l *loop) write(c *client) {
 	for c.written < len(l.request) {
-		n, err := syscall.Write(c.fd, l.request[c.written:])
+		n, err := write(c.fd, l.request[c.written:])
 		if err == syscall.EAGAIN {
 			l.watch(c, true)
 			return
@@ -140,7 +140,7 @@ func (l *loop) write(c *client) {
 
 func (l *loop) read(c *client) {
 	for {
-		n, err := syscall.Read(c.fd, c.answer.space())
+		n, err := read(c.fd, c.answer.space())
 		if err == syscall.EAGAIN {
 			return
 		}

@@ -1,8 +1,9 @@
-// Load for an HTTP server: clients on keep-alive connections, each posting the same body again and again, and idle
-// connections beside them. One thread around epoll, so that it takes little from what it measures.
+// Load for an HTTP server: clients on keep-alive connections, each posting the same body again and again. One thread
+// around epoll, so that it takes little from what it measures. It ends after -n requests or -d, whichever is first;
+// what is under way then is waited for and counted. Prints one line of JSON.
 //
-// It ends after -n requests or -d seconds, whichever is first; what is under way then is waited for and counted.
-// Prints one line of JSON.
+// With -idle N it only opens N connections and keeps them: prints "ready" when they are there, and at SIGTERM how many
+// the server has closed meanwhile.
 package main
 
 import (
@@ -32,7 +33,7 @@ func main() {
 	flag.StringVar(&o.address, "to", "127.0.0.1:8025", "host:port")
 	flag.StringVar(&o.body, "body", "", "file with the request's body")
 	flag.IntVar(&o.clients, "c", 64, "busy clients")
-	flag.IntVar(&o.idle, "idle", 0, "connections that are opened, asked /healthz once, and kept")
+	flag.IntVar(&o.idle, "idle", 0, "only keep so many connections, each after one GET /healthz")
 	flag.IntVar(&o.count, "n", 0, "requests; 0: as many as the time allows")
 	flag.DurationVar(&o.duration, "d", 10*time.Second, "time in which requests are begun")
 	flag.DurationVar(&o.timeout, "timeout", 120*time.Second, "time to wait for what is under way at the end")
@@ -48,11 +49,10 @@ func run(o *options) error {
 	if err != nil {
 		return err
 	}
-	body, err := os.ReadFile(o.body)
-	if err != nil {
-		return err
+	if o.idle > 0 {
+		return keepIdle(target, o.idle)
 	}
-	idle, err := openIdle(target, o.idle)
+	body, err := os.ReadFile(o.body)
 	if err != nil {
 		return err
 	}
@@ -63,8 +63,7 @@ func run(o *options) error {
 	if err := l.run(); err != nil {
 		return err
 	}
-	closed := countClosed(idle)
-	out, err := json.Marshal(l.result(o.idle, closed))
+	out, err := json.Marshal(l.result())
 	if err == nil {
 		fmt.Println(string(out))
 	}
@@ -88,13 +87,11 @@ type result struct {
 	Statuses   map[string]perStatus `json:"statuses"`
 	Broken     int                  `json:"broken"` // requests whose connection ended before the answer
 	FirstFault string               `json:"first_fault,omitempty"`
-	Idle       int                  `json:"idle"`
-	IdleClosed int                  `json:"idle_closed"`
 }
 
-func (l *loop) result(idle, closed int) result {
+func (l *loop) result() result {
 	r := result{Seconds: l.last.Sub(l.begin).Seconds(), Statuses: map[string]perStatus{}, Broken: l.broken,
-		FirstFault: l.firstFault, Idle: idle, IdleClosed: closed}
+		FirstFault: l.firstFault}
 	for status, times := range l.times {
 		sort.Slice(times, func(i, j int) bool { return times[i] < times[j] })
 		r.Statuses[fmt.Sprint(status)] = perStatus{len(times), percentile(times, 50), percentile(times, 99)}
