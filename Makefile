@@ -134,9 +134,9 @@ demo: deps-build deps-test ## a real SMTP server, Postern on it, one mail, every
 demo-stop: ## stop what the demo left running
 	@tests/demo.sh stop
 
-bench: deps-build deps-bench ## measure against the peers (tests/bench/README.md)
+bench: deps-build deps-bench ## measure against the peers (tests/bench/README.md; BENCH=--quick for 90 seconds)
 	@$(MAKE) --no-print-directory all
-	@tests/bench/run
+	@tests/bench/run $(BENCH)
 
 .PHONY: bench-micro
 bench-micro: $(BUILD)/tests/bench/micro ## measure the primitives, each of the ways the processor has

@@ -13,7 +13,7 @@ TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-timeout pytho
     openssl curl util-linux"
 LINT_PACKAGES="clang clang-format clang-tidy git"
 FUZZ_PACKAGES="clang libclang-rt-dev llvm valgrind"
-BENCH_PACKAGES="python3 postfix wrk"
+BENCH_PACKAGES="python3 postfix iproute2 build-essential pkg-config libcurl4-openssl-dev"
 IMAGE_PACKAGES="buildah debootstrap"
 
 MAILPARSER=3.9.1
@@ -74,6 +74,11 @@ node_packages() {
     command -v npm >/dev/null || echo npm
 }
 
+# So may Go.
+go_package() {
+    command -v go >/dev/null || echo golang-go
+}
+
 mailparser() {
     dir=build/node
     if ! grep -qs "\"version\": \"$MAILPARSER\"" $dir/node_modules/mailparser/package.json; then
@@ -109,7 +114,7 @@ for what; do
         ;;
     lint) packages $LINT_PACKAGES $(node_packages) ;;
     fuzz) packages $FUZZ_PACKAGES ;;
-    bench) packages $BENCH_PACKAGES ;;
+    bench) packages $BENCH_PACKAGES $(go_package) $(node_packages) ;;
     image) packages $IMAGE_PACKAGES ;;
     *)
         echo "usage: $0 build|test|lint|fuzz|bench|image..." >&2

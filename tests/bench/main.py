@@ -1,110 +1,127 @@
-"""make bench: the table."""
+"""make bench: measures Postern beside its peers (README.md here)."""
 
 import argparse
-import base64
 import json
 import os
+import platform
+import resource
+import signal
+import subprocess
+import sys
 import time
 
-from tests.bench import parts
-from tests.bench.measure import cpu_seconds, median, memory_kb
+from tests.bench import build, footprint, growth, netns, overload, relays, rounds, svg, table, verify, works
+from tests.bench.procs import POSTERN, ROOT, Trouble
+
+PARTS = {"idle": growth.idle, "busy": growth.busy, "sizes": growth.sizes, "overload": overload.overload,
+         "fairness": overload.fairness, "footprint": footprint.footprint}
+QUICK = ["3KB", "footprint"]
 
 
-def small_mail():
-    """About 3 KB of JSON: an order confirmation in HTML."""
-    rows = "".join(
-        f"<tr><td style=\"padding:4px\">Article {i}</td><td>{i} &times; 19.90</td><td>{i * 19.9:.2f} &euro;</td></tr>"
-        for i in range(1, 22))
-    html = ("<!doctype html><html><body style=\"font-family:sans-serif\"><h1>Thank you for your order</h1>"
-            "<p>Dear customer, we have got your order <b>4711</b> and will ship it tomorrow. You can follow it "
-            "<a href=\"https://shop.example.com/orders/4711\">on its page</a>.</p><table>" + rows +
-            "</table><p>Kind regards, the shop. Questions? Just answer this mail, we read every one of them.</p></body></html>")
-    return json.dumps({"from": "Shop <shop@example.com>", "to": "Li Lei <li@example.net>",
-                       "subject": "Your order 4711", "html": html}).encode()
+def arguments():
+    """The command line."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--quick", action="store_true", help="about 90 s: the 3 KB mail in clear, all peers")
+    names = [s.key for s in works.SCENES] + list(PARTS)
+    options.add_argument("--only", action="append", metavar="NAME", choices=names,
+                         help=f"this alone, may be repeated: {', '.join(names)}")
+    options.add_argument("--peers", type=lambda text: text.split(","), help="a,b: only these")
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--seconds", type=float, default=2.5, help="of each measurement")
+    options.add_argument("--soak", type=int, metavar="N", help="N mails to one Postern, and nothing else")
+    options = options.parse_args()
+    options.whole = not (options.quick or options.only or options.peers or options.soak)
+    return options
 
 
-def large_mail(octets):
-    return json.dumps({"from": "shop@example.com", "to": "li@example.net", "subject": "Report", "text": "Attached.",
-                       "attachments": [{"filename": "report.bin",
-                                        "content": base64.b64encode(os.urandom(octets)).decode()}]}).encode()
+def progress(text):
+    """One line on a terminal that the next one overwrites."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+    else:
+        print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 
-def send_small(seconds, clients):
-    body = small_mail()
-    with parts.sink() as port, parts.postern(f"smtp://127.0.0.1:{port}?tls=none") as (process, url):
-        for _ in range(20):
-            parts.post(url + "/v1/send", body)
-        before = cpu_seconds(process.pid)
-        figures = parts.load(url, body, clients, seconds)
-        figures["cpu"] = cpu_seconds(process.pid) - before
-        figures["peak_kb"] = memory_kb(process.pid, "VmHWM")
-        size = parts.post(url + "/v1/send", body)["size"]
-    return figures, size
+def machine():
+    """What it was measured on."""
+    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
+        model = next((line.partition(":")[2].strip() for line in f if line.startswith("model name")), "")
+    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
+            "go": version("go", "version"), "node": version("node", "--version"),
+            "curl": version("curl-config", "--version"), "postern": version(POSTERN, "version")}
 
 
-def source_small(mails, size):
-    with parts.sink() as port:
-        return parts.smtp_source(port, mails, 8, size)
+def version(*argv):
+    """The first line a program says of itself."""
+    try:
+        out = subprocess.run([str(a) for a in argv], capture_output=True, text=True, check=False, timeout=10).stdout
+    except OSError:
+        return None
+    return out.partition("\n")[0]
 
 
-def row(name, rounds):
-    return {
-        "name": name,
-        "mails_per_s": round(median([r["mails"] / r["seconds"] for r in rounds])),
-        "cpu_us_per_mail": round(median([r["cpu"] / r["mails"] * 1e6 for r in rounds]), 1),
-        "p50_ms": round(median([r["p50_ms"] for r in rounds]), 2) if "p50_ms" in rounds[0] else None,
-        "p99_ms": round(median([r["p99_ms"] for r in rounds]), 2) if "p99_ms" in rounds[0] else None,
-        "peak_mb": round(median([r["peak_kb"] for r in rounds]) / 1024, 1) if "peak_kb" in rounds[0] else None,
-    }
+def raise_limits():
+    """Thousands of connections need descriptors."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def memory_of_large(octets):
-    body = large_mail(octets)
-    with parts.sink() as port, parts.postern(f"smtp://127.0.0.1:{port}?tls=none") as (process, url):
-        idle = memory_kb(process.pid, "VmRSS")
-        begin = time.monotonic()
-        parts.post(url + "/v1/send", body)
-        took = time.monotonic() - begin
-        peak = memory_kb(process.pid, "VmHWM")
-    return {"body_mb": round(len(body) / 2**20, 1), "idle_mb": round(idle / 1024, 1),
-            "peak_mb": round(peak / 1024, 1), "seconds": round(took, 2),
-            "times_body": round(peak * 1024 / len(body), 2)}
+def wanted(options, names):
+    """What --quick, --only and --soak leave."""
+    chosen = [] if options.soak else options.only or (QUICK if options.quick else names)
+    return [n for n in names if n in chosen]
 
 
-def show(rows):
-    print(f"{'':34}{'mails/s':>9}{'CPU µs/mail':>13}{'p50 ms':>9}{'p99 ms':>9}{'peak MB':>9}")
-    for r in rows:
-        cells = [r[k] if r[k] is not None else "-" for k in ("p50_ms", "p99_ms", "peak_mb")]
-        print(f"{r['name']:34}{r['mails_per_s']:>9}{r['cpu_us_per_mail']:>13}{cells[0]:>9}{cells[1]:>9}{cells[2]:>9}")
+def measure_scenes(options, chosen, results):
+    """The peers side by side."""
+    scenes = {s.key: s for s in works.SCENES}
+    for scene in map(scenes.get, wanted(options, list(scenes))):
+        results["scenes"].append(rounds.run_scene(scene, chosen[scene.work], options, progress))
+        if scene.far and netns.fault():
+            results["notes"].append(f"The {relays.ROUND_TRIP} are made by the sink, not by netem, which can't be used "
+                                    f"here: {netns.fault()}")
+
+
+def measure(options):
+    """Everything that was asked for."""
+    progress("building the peers")
+    build.build()
+    chosen = works.all_works()
+    works.prepare(chosen.values())
+    verify.verify(chosen, progress)
+    results = {"machine": machine(), "rounds": options.rounds, "seconds": options.seconds, "scenes": [], "parts": [],
+               "notes": []}
+    measure_scenes(options, chosen, results)
+    for name in wanted(options, list(PARTS)):
+        results["parts"].append(PARTS[name](chosen, progress))
+    if options.soak:
+        results["parts"].append(growth.soak(chosen, options.soak, progress))
+    return results
+
+
+def write(results, whole):
+    """build/bench.json and the picture: docs/bench.svg is only drawn of a whole run."""
+    (ROOT / "build" / "bench.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    picture = ROOT / "docs" / "bench.svg" if whole else ROOT / "build" / "bench.svg"
+    picture.parent.mkdir(exist_ok=True)
+    picture.write_text(svg.draw(results), encoding="utf-8")
+    return picture
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--seconds", type=int, default=5)
-    options.add_argument("--clients", type=int, default=64)
-    options = options.parse_args()
-
-    sends, sources = [], []
-    size = 3000
-    for _ in range(options.rounds):
-        figures, size = send_small(options.seconds, options.clients)
-        sends.append(figures)
-        sources.append(source_small(30000, size))
-    rows = [row(f"postern, {options.clients} clients, 3 KB", sends), row("smtp-source -d, 8 sessions", sources)]
-    show(rows)
-    ratio = median([a["cpu"] / a["mails"] / (b["cpu"] / b["mails"]) for a, b in zip(sends, sources)])
-    print(f"\nCPU per mail against smtp-source -d: {ratio:.2f}   (JSON body {len(small_mail())} B, message {size} B)")
-
-    memory = memory_of_large(25 * 2**20)
-    print(f"25 MB attachment: body {memory['body_mb']} MB, peak {memory['peak_mb']} MB = {memory['times_body']} times, "
-          f"{memory['seconds']} s; idle {memory['idle_mb']} MB")
-    starts = [parts.start_to_first_answer("smtp://127.0.0.1:25?tls=none") for _ in range(5)]
-    print(f"start to first answer: {median(starts):.0f} ms")
-
-    with open(parts.ROOT / "build" / "bench.json", "w", encoding="utf-8") as f:
-        json.dump({"rows": rows, "cpu_ratio_to_smtp_source": round(ratio, 2), "large": memory,
-                   "start_ms": round(median(starts), 1)}, f, indent=1)
+    """Measures, prints, writes."""
+    options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    raise_limits()
+    try:
+        results = measure(options)
+    except Trouble as e:
+        sys.exit(f"\nbench: {e}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    progress("done\n")
+    print(table.show(results))
+    print(f"\nbuild/bench.json, {write(results, options.whole).relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

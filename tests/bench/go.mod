@@ -1,0 +1,3 @@
+module postern/bench
+
+go 1.19
