@@ -9,15 +9,13 @@
 #define QP_COLUMNS   (MIME_LINE_COLUMNS - 1)
 #define GROUP_OCTETS ((size_t)MIME_LINE_COLUMNS / 4 * 3)
 #define SCRATCH      4096
+/* The most that one character takes: a soft break and four octets. */
+#define CHARACTER 15
+#define LINE      ((size_t)MIME_LINE_COLUMNS + 2)
 
 const char *mime_encoding_name(mime_encoding e)
 {
     return e == MIME_BASE64 ? "base64" : "quoted-printable";
-}
-
-void mime_encoder_init(mime_encoder *e, mime_encoding encoding, const char *s, size_t len)
-{
-    *e = (mime_encoder){.encoding = encoding, .s = s, .len = len};
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -25,107 +23,214 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Length of the line end at `at`: 0 if there is none. */
-static size_t line_end(const mime_encoder *e, size_t at)
+/* Length of the line end that begins at `s`. */
+static size_t line_end(const char *s, const char *end)
 {
-    if (at >= e->len)
-        return 0;
-    if (e->s[at] == '\n')
-        return 1;
-    if (e->s[at] != '\r')
-        return 0;
-    return at + 1 < e->len && e->s[at + 1] == '\n' ? 2 : 1;
+    return *s == '\r' && s + 1 < end && s[1] == '\n' ? 2 : 1;
 }
 
-/* ---- quoted-printable ---- */
+/* What a byte is in quoted-printable: one that stands for itself, one that does unless it ends its
+ * line, or half a line end. The others (0) are encoded wherever they are. */
+enum { LITERAL = 1, BLANK = 2, END = 4 };
 
-/* What stands for itself wherever it is in a line. The rest is looked at, or encoded. */
 /* clang-format off */
-static const uint8_t literal[256] = {
+static const uint8_t kinds[256] = {
+    ['\t'] = BLANK, [' '] = BLANK, ['\n'] = END, ['\r'] = END,
     ['!'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* to < */
     ['>'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* to ~ */
 };
 /* clang-format on */
 
-static void pend(mime_encoder *e, const char *s, size_t len)
+static unsigned kind_of(char c)
 {
-    memcpy(e->pending + e->pending_len, s, len);
-    e->pending_len = (uint8_t)(e->pending_len + len);
+    return kinds[(unsigned char)c];
 }
 
-static void pend_octet(mime_encoder *e, char octet)
+/* ---- the ways ---- */
+
+/* What there is in a text: bytes that are CR or LF, pairs of them, and bytes that quoted-printable
+ * encodes wherever they are. */
+typedef struct tally {
+    size_t ends, pairs, coded;
+} tally;
+
+/* Copies up to `most` leading bytes, until the first that is of some kind, and returns their
+ * number. What follows them may be looked at within `from_room` and scratched within `to_room`. */
+typedef size_t copy_until(const char *from, size_t from_room, char *to, size_t to_room,
+                          size_t most);
+
+typedef struct mime_encode_kernel {
+    copy_until *until_coded; /* what quoted-printable encodes, line ends too */
+    copy_until *until_ends;  /* CR, LF */
+    /* Adds up a text's tally; s[-1] can be read. */
+    void (*count)(const char *s, size_t len, tally *t);
+} mime_encode_kernel;
+
+static size_t plain_until_coded(const char *from, size_t from_room, char *to, size_t to_room,
+                                size_t most)
+{
+    size_t end = smaller(smaller(from_room, to_room), most), n = 0;
+    for (; n < end && (kind_of(from[n]) & (LITERAL | BLANK)); n++)
+        to[n] = from[n];
+    return n;
+}
+
+static size_t plain_until_ends(const char *from, size_t from_room, char *to, size_t to_room,
+                               size_t most)
+{
+    size_t end = smaller(smaller(from_room, to_room), most), n = 0;
+    for (; n < end && kind_of(from[n]) != END; n++)
+        to[n] = from[n];
+    return n;
+}
+
+static void plain_count(const char *s, size_t len, tally *t)
+{
+    tally sum = *t;
+    for (size_t i = 0; i < len; i++) {
+        unsigned kind = kind_of(s[i]);
+        sum.ends += kind == END;
+        sum.pairs += s[i] == '\n' && s[(ptrdiff_t)i - 1] == '\r';
+        sum.coded += kind == 0;
+    }
+    *t = sum;
+}
+
+#ifdef VECTOR_HAS_128
+#define VECTOR_BITS    128
+#define SHORTER(stops) plain_until_##stops
+#define SHORT_COUNT    plain_count
+#include "mime/encode_vector.h"
+#undef SHORT_COUNT
+#undef SHORTER
+#undef VECTOR_BITS
+#endif
+
+#ifdef VECTOR_HAS_256
+#define VECTOR_BITS    256
+#define SHORTER(stops) until_##stops##_128
+#define SHORT_COUNT    tally_128
+#include "mime/encode_vector.h"
+#undef SHORT_COUNT
+#undef SHORTER
+#undef VECTOR_BITS
+#endif
+
+static const mime_encode_kernel kernels[VECTOR_LEVELS] = {
+    [VECTOR_NONE] = {plain_until_coded, plain_until_ends, plain_count},
+#ifdef VECTOR_HAS_128
+    [VECTOR_128] = {until_coded_128, until_ends_128, tally_128},
+#endif
+#ifdef VECTOR_HAS_256
+    [VECTOR_256] = {until_coded_256, until_ends_256, tally_256},
+#endif
+};
+
+void mime_encoder_init_with(vector_level level, mime_encoder *e, mime_encoding encoding,
+                            const char *s, size_t len)
+{
+    *e = (mime_encoder){.kernel = &kernels[level], .encoding = encoding, .s = s, .len = len};
+}
+
+void mime_encoder_init(mime_encoder *e, mime_encoding encoding, const char *s, size_t len)
+{
+    mime_encoder_init_with(vector_best(), e, encoding, s, len);
+}
+
+/* ---- quoted-printable ---- */
+
+static char *put_octet(char *out, char octet)
 {
     static const char hex[] = "0123456789ABCDEF";
-    const char code[3] = {'=', hex[(unsigned char)octet >> 4], hex[(unsigned char)octet & 15]};
-    pend(e, code, sizeof code);
+    out[0] = '=';
+    out[1] = hex[(unsigned char)octet >> 4];
+    out[2] = hex[(unsigned char)octet & 15];
+    return out + 3;
 }
+
+/* A position in a text and in the output line: what of an encoder changes with every character. */
+typedef struct place {
+    const char *s, *end;
+    size_t column;
+} place;
 
 /* At a line's start: what readers of mailbox files and of SMTP would change. */
-static bool is_fragile(const mime_encoder *e)
+static inline bool is_fragile(place p)
 {
-    const char *s = e->s + e->at;
-    return e->column == 0 &&
-           (*s == '.' || (*s == 'F' && e->len - e->at >= 5 && memcmp(s, "From ", 5) == 0));
+    return p.column == 0 &&
+           (*p.s == '.' || (*p.s == 'F' && p.end - p.s >= 5 && memcmp(p.s, "From ", 5) == 0));
 }
 
-/* The character at `at`, which does not go by the fast way, into `pending`, a soft break before it
- * if it doesn't fit the line. */
-static void encode_character(mime_encoder *e)
+/* The character or line end at `p`, whichever it is, a soft break before it if it doesn't fit the
+ * line: at most CHARACTER bytes. */
+static inline char *encode_character(place *p, char *to)
 {
-    size_t end = line_end(e, e->at);
-    if (end) {
-        pend(e, "\r\n", 2);
-        e->at += end;
-        e->column = 0;
-        return;
+    unsigned kind = kind_of(*p->s);
+    if (kind == END) {
+        p->s += line_end(p->s, p->end);
+        p->column = 0;
+        memcpy(to, "\r\n", 2);
+        return to + 2;
     }
-    char c = e->s[e->at];
-    bool blank = c == ' ' || c == '\t';
-    bool last = e->at + 1 == e->len || line_end(e, e->at + 1);
-    bool bare = (blank && !last) || literal[(unsigned char)c];
-    uint32_t point;
-    size_t octets = bare ? 1 : utf8_decode(e->s + e->at, e->len - e->at, &point);
-    if (octets == 0)
-        octets = 1;
-    size_t width = bare ? 1 : 3 * octets;
-    if (e->column + width > QP_COLUMNS) {
-        pend(e, "=\r\n", 3);
-        e->column = 0;
+    bool bare = kind == LITERAL || (kind == BLANK && p->s + 1 < p->end && kind_of(p->s[1]) != END);
+    size_t octets = 1;
+    if ((unsigned char)*p->s >= 0x80) {
+        uint32_t point;
+        size_t n = utf8_decode(p->s, (size_t)(p->end - p->s), &point);
+        octets = n > 1 ? n : 1; /* a byte that begins no character goes alone */
     }
-    if (bare && !is_fragile(e)) {
-        pend(e, &c, 1);
-    } else {
+    if (p->column + (bare ? 1 : 3 * octets) > QP_COLUMNS) {
+        memcpy(to, "=\r\n", 3);
+        to += 3;
+        p->column = 0;
+    }
+    char *start = to;
+    if (bare && !is_fragile(*p))
+        *to++ = *p->s;
+    else
         for (size_t i = 0; i < octets; i++)
-            pend_octet(e, e->s[e->at + i]);
-        width = 3 * octets;
-    }
-    e->column += width;
-    e->at += octets;
+            to = put_octet(to, p->s[i]);
+    p->column += (size_t)(to - start);
+    p->s += octets;
+    return to;
 }
 
-/* A run of characters that stand for themselves, straight into `out`. A blank is among them if
- * another character follows it in the run. */
-static size_t copy_run(mime_encoder *e, char *out, size_t cap)
+/* A run of characters that stand for themselves. A blank is among them unless it ends its line. */
+static inline char *copy_run(copy_until *until_coded, place *p, char *to, size_t room)
 {
-    size_t most = smaller(smaller(cap, e->len - e->at), QP_COLUMNS - e->column);
-    const char *s = e->s + e->at;
-    size_t n = 0;
-    if (most == 0 || is_fragile(e))
-        return 0;
-    while (n < most && (literal[(unsigned char)s[n]] || (s[n] == ' ' && n + 1 < e->len - e->at &&
-                                                         literal[(unsigned char)s[n + 1]])))
-        n++;
-    memcpy(out, s, n);
-    e->at += n;
-    e->column += n;
-    return n;
+    size_t left = (size_t)(p->end - p->s);
+    if (!(kind_of(*p->s) & (LITERAL | BLANK)) || is_fragile(*p))
+        return to;
+    size_t n = until_coded(p->s, left, to, room, smaller(left, QP_COLUMNS - p->column));
+    if (n > 0 && kind_of(p->s[n - 1]) == BLANK && (n == left || kind_of(p->s[n]) == END))
+        n--;
+    p->s += n;
+    p->column += n;
+    return to + n;
+}
+
+/* As much of the text as surely has room in `out`. */
+static size_t quote(mime_encoder *e, char *out, size_t cap)
+{
+    copy_until *until_coded = e->kernel->until_coded;
+    place p = {e->s + e->at, e->s + e->len, e->column};
+    char *to = out, *end = out + cap;
+    while (p.s < p.end && end - to >= CHARACTER) {
+        to = copy_run(until_coded, &p, to, (size_t)(end - to));
+        if (p.s < p.end && end - to >= CHARACTER)
+            to = encode_character(&p, to);
+    }
+    e->at = (size_t)(p.s - e->s);
+    e->column = p.column;
+    return (size_t)(to - out);
 }
 
 /* ---- base64 ---- */
 
-/* Up to one output line's octets of the text, line ends made CRLF. */
-static size_t gather(mime_encoder *e, char octets[GROUP_OCTETS])
+/* Up to one output line's octets of the text, line ends made CRLF; behind them is room for a
+ * vector's scratch. */
+static size_t gather(mime_encoder *e, char *octets, size_t room)
 {
     size_t n = 0;
     if (e->owe_lf) {
@@ -133,12 +238,13 @@ static size_t gather(mime_encoder *e, char octets[GROUP_OCTETS])
         e->owe_lf = false;
     }
     while (n < GROUP_OCTETS && e->at < e->len) {
-        size_t end = line_end(e, e->at);
-        if (!end) {
-            octets[n++] = e->s[e->at++];
-            continue;
-        }
-        e->at += end;
+        size_t run = e->kernel->until_ends(e->s + e->at, e->len - e->at, octets + n, room - n,
+                                           smaller(GROUP_OCTETS - n, e->len - e->at));
+        n += run;
+        e->at += run;
+        if (n == GROUP_OCTETS || e->at == e->len)
+            break;
+        e->at += line_end(e->s + e->at, e->s + e->len);
         octets[n++] = '\r';
         if (n == GROUP_OCTETS)
             e->owe_lf = true;
@@ -148,17 +254,40 @@ static size_t gather(mime_encoder *e, char octets[GROUP_OCTETS])
     return n;
 }
 
-static void encode_line(mime_encoder *e)
+/* The next line into `out`, of LINE bytes. */
+static size_t encode_line(mime_encoder *e, char *out)
 {
-    char octets[GROUP_OCTETS];
-    size_t n = gather(e, octets);
-    if (n == 0)
-        return;
-    e->pending_len = (uint8_t)mime_base64_encode(octets, n, e->pending);
-    pend(e, "\r\n", 2);
+    char octets[GROUP_OCTETS + 64];
+    size_t n = gather(e, octets, sizeof octets);
+    size_t written = mime_base64_encode(octets, n, out);
+    memcpy(out + written, "\r\n", 2);
+    return written + 2;
 }
 
 /* ---- reading ---- */
+
+static bool is_at_end(const mime_encoder *e)
+{
+    return e->at == e->len && !e->owe_lf;
+}
+
+/* Makes the next piece where there is room for it, and otherwise, a small one, in `pending`. */
+static size_t make(mime_encoder *e, char *out, size_t cap)
+{
+    size_t n = 0;
+    e->pending_at = e->pending_len = 0;
+    if (e->encoding == MIME_BASE64) {
+        while (cap - n >= LINE && !is_at_end(e))
+            n += encode_line(e, out + n);
+        if (n == 0)
+            e->pending_len = (uint8_t)encode_line(e, e->pending);
+    } else {
+        n = quote(e, out, cap);
+        if (n == 0)
+            e->pending_len = (uint8_t)quote(e, e->pending, sizeof e->pending);
+    }
+    return n;
+}
 
 size_t mime_encoder_read(mime_encoder *e, char *out, size_t cap)
 {
@@ -169,54 +298,64 @@ size_t mime_encoder_read(mime_encoder *e, char *out, size_t cap)
             memcpy(out + done, e->pending + e->pending_at, n);
             e->pending_at = (uint8_t)(e->pending_at + n);
             done += n;
-            continue;
-        }
-        e->pending_at = e->pending_len = 0;
-        if (e->at == e->len && !e->owe_lf)
+        } else if (is_at_end(e)) {
             break;
-        if (e->encoding == MIME_BASE64) {
-            encode_line(e);
         } else {
-            size_t n = copy_run(e, out + done, cap - done);
-            if (n == 0)
-                encode_character(e);
-            done += n;
+            done += make(e, out + done, cap - done);
         }
     }
     return done;
 }
 
-/* Octets of the text with its line ends as CRLF. */
-static uint64_t normal_size(const char *s, size_t len)
+/* ---- choosing ---- */
+
+static uint64_t base64_size(uint64_t octets)
 {
-    uint64_t size = len;
-    for (size_t i = 0; i < len; i++) {
-        bool lf = s[i] == '\n';
-        bool cr = s[i] == '\r';
-        bool after_cr = lf && i > 0 && s[i - 1] == '\r';
-        size += (lf && !after_cr) || (cr && !(i + 1 < len && s[i + 1] == '\n'));
-    }
-    return size;
+    uint64_t characters = (octets + 2) / 3 * 4;
+    return characters + (characters + MIME_LINE_COLUMNS - 1) / MIME_LINE_COLUMNS * 2;
 }
 
-mime_encoding mime_encoding_choose(const char *s, size_t len, uint64_t *size, bool *ends_line)
+static tally count(vector_level level, const char *s, size_t len)
+{
+    tally t = {0};
+    if (len == 0)
+        return t;
+    t.ends = kind_of(s[0]) == END;
+    t.coded = kind_of(s[0]) == 0;
+    kernels[level].count(s + 1, len - 1, &t);
+    return t;
+}
+
+mime_encoding mime_encoding_choose_with(vector_level level, const char *s, size_t len, char *out,
+                                        size_t cap, uint64_t *size, bool *ends_line)
 {
     char scratch[SCRATCH];
     mime_encoder e;
     size_t n;
-    uint64_t quoted = 0;
-    uint64_t characters = (normal_size(s, len) + 2) / 3 * 4;
-    uint64_t base64 = characters + (characters + MIME_LINE_COLUMNS - 1) / MIME_LINE_COLUMNS * 2;
+    tally t = count(level, s, len);
+    /* With line ends as CRLF; quoted-printable takes as much, and what must be encoded, at least.
+     */
+    uint64_t octets = (uint64_t)len + t.ends - 2 * t.pairs;
+    uint64_t base64 = base64_size(octets), quoted = octets + 2 * t.coded;
 
-    mime_encoder_init(&e, MIME_QUOTED_PRINTABLE, s, len);
-    while (quoted <= base64 && (n = mime_encoder_read(&e, scratch, sizeof scratch)) > 0)
-        quoted += n;
+    if (quoted <= base64) {
+        mime_encoder_init_with(level, &e, MIME_QUOTED_PRINTABLE, s, len);
+        quoted = mime_encoder_read(&e, out, cap);
+        while (quoted <= base64 && (n = mime_encoder_read(&e, scratch, sizeof scratch)) > 0)
+            quoted += n;
+    }
     if (quoted <= base64) {
         *size = quoted;
-        *ends_line = len > 0 && (s[len - 1] == '\n' || s[len - 1] == '\r');
+        *ends_line = len > 0 && kind_of(s[len - 1]) == END;
         return MIME_QUOTED_PRINTABLE;
     }
     *size = base64;
     *ends_line = len > 0;
     return MIME_BASE64;
+}
+
+mime_encoding mime_encoding_choose(const char *s, size_t len, char *out, size_t cap, uint64_t *size,
+                                   bool *ends_line)
+{
+    return mime_encoding_choose_with(vector_best(), s, len, out, cap, size, ends_line);
 }

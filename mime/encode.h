@@ -9,7 +9,8 @@
  * F of "From " are encoded (relays and mailbox files change them otherwise); a character of several
  * octets is not parted by a soft break. Base64: lines of 76 columns, each with its CRLF.
  *
- * Pure; nothing is allocated.
+ * Pure; nothing is allocated. Runs of characters that need no encoding go 16 or 32 bytes at a time
+ * (base/vector.h).
  */
 #ifndef POSTERN_MIME_ENCODE_H
 #define POSTERN_MIME_ENCODE_H
@@ -18,12 +19,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/vector.h"
+
 typedef enum mime_encoding { MIME_QUOTED_PRINTABLE, MIME_BASE64 } mime_encoding;
 
 /* "quoted-printable", "base64". */
 const char *mime_encoding_name(mime_encoding e);
 
 typedef struct mime_encoder {
+    const struct mime_encode_kernel *kernel;
     mime_encoding encoding;
     const char *s;
     size_t len, at;
@@ -39,7 +43,15 @@ void mime_encoder_init(mime_encoder *e, mime_encoding encoding, const char *s, s
 size_t mime_encoder_read(mime_encoder *e, char *out, size_t cap);
 
 /* The smaller encoding of a text, the size it takes, and whether it ends with CRLF (an empty one
- * doesn't). */
-mime_encoding mime_encoding_choose(const char *s, size_t len, uint64_t *size, bool *ends_line);
+ * doesn't). If quoted-printable is chosen and takes at most `cap` bytes, then these are in `out`,
+ * which is a scratch otherwise: a text need not be gone through twice. */
+mime_encoding mime_encoding_choose(const char *s, size_t len, char *out, size_t cap, uint64_t *size,
+                                   bool *ends_line);
+
+/* For tests and benchmarks: the same by one of the ways, which this processor must have. */
+void mime_encoder_init_with(vector_level level, mime_encoder *e, mime_encoding encoding,
+                            const char *s, size_t len);
+mime_encoding mime_encoding_choose_with(vector_level level, const char *s, size_t len, char *out,
+                                        size_t cap, uint64_t *size, bool *ends_line);
 
 #endif

@@ -13,6 +13,8 @@
 /* Texts up to this size are encoded while composing; larger ones while they are read, so that they
  * are not in memory a second time. */
 #define EAGER_TEXT 65536
+/* Beyond a text and a quarter of it, for quoted-printable. */
+#define QUOTED_ROOM 64
 
 /* ---- segments: what a message is made of ---- */
 
@@ -213,17 +215,37 @@ static void add_encoded(mime_message *m, mime_encoding encoding, const mime_byte
     m->size += size;
 }
 
+static void add_text_header(mime_message *m, const char *subtype, mime_encoding encoding)
+{
+    buf_addf(&m->bytes,
+             "Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n",
+             subtype, mime_encoding_name(encoding));
+}
+
 /* `inner`: another boundary follows, whose line end is not the text's own; a text that ends its
- * last line keeps that end then. */
+ * last line keeps that end then. Most texts are short, and quoted-printable in little more than
+ * their length: they are made in their place, and it is otherwise that they are gone through again.
+ */
 static void add_text_part(mime_message *m, const char *subtype, const mime_bytes *text, bool inner)
 {
     uint64_t size;
     bool ends_line;
-    mime_encoding encoding = mime_encoding_choose(text->data, text->len, &size, &ends_line);
-    buf_addf(&m->bytes,
-             "Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n",
-             subtype, mime_encoding_name(encoding));
-    add_encoded(m, encoding, text, size);
+    size_t start = m->bytes.len;
+    size_t room = text->len <= EAGER_TEXT ? text->len + text->len / 4 + QUOTED_ROOM : 0;
+
+    add_text_header(m, subtype, MIME_QUOTED_PRINTABLE);
+    if (!buf_reserve(&m->bytes, room))
+        return;
+    mime_encoding encoding =
+        mime_encoding_choose(text->data, text->len, m->bytes.data + m->bytes.len,
+                             room < EAGER_TEXT ? room : EAGER_TEXT, &size, &ends_line);
+    if (encoding == MIME_QUOTED_PRINTABLE && size <= room && size <= EAGER_TEXT) {
+        m->bytes.len += (size_t)size;
+    } else {
+        m->bytes.len = start;
+        add_text_header(m, subtype, encoding);
+        add_encoded(m, encoding, text, size);
+    }
     /* The line end behind base64 is part of the encoding's last line, that behind quoted-printable
      * of the text. */
     end_body(m, ends_line && (!inner || encoding == MIME_BASE64));
