@@ -70,4 +70,4 @@ def footprint(_chosen, progress):
             starts[peer.key].append(first_answer(peer))
     rows = [{"title": p.title, "cells": [on_disk[p.key] / 2**20, idle_mb(p), median(starts[p.key])]} for p in servers]
     return {"key": "footprint", "title": "Footprint", "rows": rows,
-            "columns": ["on disk MB", "idle RSS MB", "first ans. ms"]}
+            "columns": ["on disk MB", "idle RSS MB", "start ms"]}

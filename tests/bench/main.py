@@ -27,9 +27,10 @@ def arguments():
                          help=f"this alone, may be repeated: {', '.join(names)}")
     options.add_argument("--peers", type=lambda text: text.split(","), help="a,b: only these")
     options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--seconds", type=float, default=2.5, help="of each measurement")
+    options.add_argument("--seconds", type=float, help="of each measurement: 2, with --quick 1.5")
     options.add_argument("--soak", type=int, metavar="N", help="N mails to one Postern, and nothing else")
     options = options.parse_args()
+    options.seconds = options.seconds or (1.5 if options.quick else 2)
     options.whole = not (options.quick or options.only or options.peers or options.soak)
     return options
 
@@ -111,6 +112,7 @@ def write(results, whole):
 def main():
     """Measures, prints, writes."""
     options = arguments()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started us with it ignored
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     raise_limits()
     try:

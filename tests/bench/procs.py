@@ -40,8 +40,11 @@ def wait_for(address, process, seconds=15):
 
 @contextlib.contextmanager
 def running(argv, **kwargs):
-    """A program for the time of the block; SIGTERM ends it, SIGKILL if that doesn't."""
-    process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, **kwargs)
+    """A program for the time of the block; SIGTERM ends it, SIGKILL if that doesn't.
+
+    It is in a session of its own: Ctrl-C is ours alone, and we end the programs in their order.
+    """
+    process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, start_new_session=True, **kwargs)
     try:
         yield process
     finally:

@@ -3,7 +3,7 @@
 from tests.bench import load, peers, relays
 from tests.bench.measure import cpu_seconds, median, median_of, memory_kb
 
-WARM_TIME = "1s"
+WARM_TIME = "2s"  # mostly for what compiles while it runs
 FAR_WARM = 16  # mails, where each takes several round trips
 
 def measure_server(peer, relay, work, seconds, warm=None, clients=None, idle=0, settings=None):

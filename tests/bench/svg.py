@@ -11,9 +11,9 @@ from tests.bench.table import number
 PANELS = [
     ("3KB", "mails_per_s", "3 KB HTML mail: mails per second", True),
     ("3KB", "cpu_us", "3 KB HTML mail: CPU µs per mail", False),
-    ("3KB-tls", "cpu_us", "The same over TLS, sessions reused: CPU µs per mail", False),
+    ("3KB-tls", "cpu_us", "Over TLS, sessions reused: CPU µs per mail", False),
     ("3KB-tls-new", "cpu_us", "TLS and login for each mail: CPU µs per mail", False),
-    ("3KB-far", "mails_per_s", "Relay 50 ms away, 8 sessions: mails per second", True),
+    ("3KB-far", "mails_per_s", "Relay 50 ms away, pools of 8: mails per second", True),
     ("5to", "cpu_us", "3 KB to 5 recipients: CPU µs per mail", False),
     ("100KB", "cpu_us", "100 KB attachment: CPU µs per mail", False),
     ("25MB", "mails_per_s", "25 MB attachment: mails per second", True),

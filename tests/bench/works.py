@@ -97,7 +97,7 @@ SCENES = [
     Scene("3KB", "3KB", relays.clear, "3 KB HTML mail, relay in clear"),
     Scene("3KB-tls", "3KB", relays.tls, "3 KB, STARTTLS + AUTH, sessions reused", tls=True),
     Scene("3KB-tls-new", "3KB", relays.tls_new, "3 KB, STARTTLS + AUTH for each mail", tls=True, fresh=True),
-    Scene("3KB-far", "3KB", relays.far, "3 KB, relay 50 ms away, 8 sessions", far=True),
+    Scene("3KB-far", "3KB", relays.far, "3 KB, relay 50 ms away, pools of 8 sessions", far=True),
     Scene("5to", "5to", relays.clear, "3 KB to 5 recipients, in clear"),
     Scene("100KB", "100KB", relays.plain, "100 KB attachment, in clear"),
     Scene("100KB-tls", "100KB", relays.tls, "100 KB attachment, STARTTLS + AUTH, sessions reused", tls=True),

@@ -96,7 +96,8 @@ def run_floor(argv, mails, **environment):
     begin = time.monotonic()
     with log_file("floor") as log:
         process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=log, env={"PATH": os.environ["PATH"], **environment})
+                                   stderr=log, start_new_session=True,
+                                   env={"PATH": os.environ["PATH"], **environment})
         try:
             peak = watch_memory(process)
             _, status, usage = os.wait4(process.pid, 0)

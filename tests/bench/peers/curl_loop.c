@@ -1,11 +1,12 @@
 /*
- * curl_loop - a floor for the benchmark: mails sent by libcurl alone, without HTTP, JSON or composing. N transfers at
- * once in one multi handle, each easy handle used again and again, as libcurl's own examples have it. One thread.
+ * curl_loop - a floor for the benchmark: mails sent by libcurl alone, without HTTP, JSON or
+ * composing. N transfers at once in one multi handle, each easy handle used again and again, as
+ * libcurl's own examples have it. One thread.
  *
  *     curl_loop URL CA|- USER|- SESSIONS MAILS RECIPIENTS MESSAGE.eml reuse|new
  *
- * The password is in RELAY_PASSWORD. Prints seconds and the peak of its memory, as JSON; exits with 1 if a mail was
- * not accepted.
+ * The password is in RELAY_PASSWORD. Prints seconds and the peak of its memory, as JSON; exits with
+ * 1 if a mail was not accepted.
  */
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -198,13 +199,15 @@ int main(int argc, char **argv)
     bool ok;
 
     if (argc != 9) {
-        (void)fputs("usage: curl_loop URL CA|- USER|- SESSIONS MAILS RECIPIENTS MESSAGE.eml reuse|new\n", stderr);
+        (void)fputs(
+            "usage: curl_loop URL CA|- USER|- SESSIONS MAILS RECIPIENTS MESSAGE.eml reuse|new\n",
+            stderr);
         return 64;
     }
     j.url = argv[1];
     j.ca = word(argv[2]);
     j.user = word(argv[3]);
-    j.password = getenv("RELAY_PASSWORD");
+    j.password = getenv("RELAY_PASSWORD"); /* NOLINT(concurrency-mt-unsafe): one thread */
     j.sessions = strtol(argv[4], NULL, 10);
     j.mails = strtol(argv[5], NULL, 10);
     j.recipients = strtol(argv[6], NULL, 10);
