@@ -621,7 +621,7 @@ static void open_link(writer *w, attributes *all)
         else if ((unsigned char)s[at] > ' ' && s[at] != 0x7F)
             buf_addc(&w->href, s[at]);
     }
-    w->linked = true;
+    w->linked = w->href.len > 0;
     w->link_start = SIZE_MAX;
 }
 
