@@ -654,6 +654,8 @@ static void open_cell(writer *w)
 {
     if (w->row_has_text && w->row_is_line)
         w->breaks = 0;
+    else if (w->row_has_text)
+        want_breaks(w, 1);
     w->cell_owed = true;
     w->space = false;
 }

@@ -137,7 +137,7 @@ static void what_is_hidden_is_left_out(void **state)
           {"<div><span hidden>x</div>shown", "shown\n"}, {"<b><span hidden>x</b>shown", "shown\n"},
           {"<span hidden>x<span>y</span>z</span>shown", "shown\n"},
           {"<span hidden><div>x</span>shown", "shown\n"},
-          {"<span hidden><ul><li>x</span>shown</ul></li>too", "shown\n\ntoo\n"},
+          {"<span hidden><ul><li>x</span>shown</ul></li>too", "showntoo\n"},
           {"<div hidden><div>x</div>y</div>shown", "shown\n"},
           {"<div hidden><table><tr><td>x</div>y</table></div>shown", "shown\n"},
           {"<img hidden alt=x>shown<br hidden>!<input hidden>!", "shown!!\n"},
