@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "mime/entities.h"
 
-#define REPLACEMENT "\xEF\xBF\xBD"
+static const char replacement[3] = {'\xEF', '\xBF', '\xBD'}; /* U+FFFD */
 
 enum content {
     ORDINARY,
@@ -98,8 +98,8 @@ static size_t put_point(uint32_t point, char out[8])
     size_t n = point ? utf8_encode(point, out) : 0;
     if (n > 0)
         return n;
-    memcpy(out, REPLACEMENT, 3);
-    return 3;
+    memcpy(out, replacement, sizeof replacement);
+    return sizeof replacement;
 }
 
 static int digit(char c, unsigned base)
@@ -245,7 +245,7 @@ bool mime_html_decode(mime_html_attribute *a, buf *scratch)
         if (*special == '&') {
             next = reference(special, end, true, out, &len);
         } else if (*special == '\0') {
-            memcpy(out, REPLACEMENT, len = 3);
+            memcpy(out, replacement, len = sizeof replacement);
         } else if (*special == '\r') {
             out[0] = '\n';
             len = next == end || *next != '\n';
@@ -487,10 +487,12 @@ static const char *text_end(mime_html *h, const char *end)
 
 static mime_html_kind interruption(mime_html *h, mime_html_token *token)
 {
-    static const char newline[] = "\n", replacement[] = REPLACEMENT;
+    static const char newline = '\n';
     switch (*h->at) {
-    case '\r': h->at++; return told(token, MIME_HTML_TEXT, newline, newline + 1);
-    case '\0': h->at++; return told(token, MIME_HTML_TEXT, replacement, replacement + 3);
+    case '\r': h->at++; return told(token, MIME_HTML_TEXT, &newline, &newline + 1);
+    case '\0':
+        h->at++;
+        return told(token, MIME_HTML_TEXT, replacement, replacement + sizeof replacement);
     case '&':
         h->at = h->resume;
         h->resume = NULL;

@@ -621,7 +621,7 @@ static void open_link(writer *w, attributes *all)
         else if ((unsigned char)s[at] > ' ' && s[at] != 0x7F)
             buf_addc(&w->href, s[at]);
     }
-    w->linked = true;
+    w->linked = w->href.len > 0;
     w->link_start = SIZE_MAX;
 }
 
@@ -654,6 +654,8 @@ static void open_cell(writer *w)
 {
     if (w->row_has_text && w->row_is_line)
         w->breaks = 0;
+    else if (w->row_has_text)
+        want_breaks(w, 1);
     w->cell_owed = true;
     w->space = false;
 }

@@ -80,7 +80,8 @@ int main(void)
     json_t *answers = json_array();
     size_t i;
     require(documents != NULL);
-    json_array_foreach (documents, i, document) {
+    json_array_foreach(documents, i, document)
+    {
         const char *html = json_string_value(document);
         size_t len = json_string_length(document);
         char *tight = malloc(len ? len : 1); /* so that the sanitizers see a step behind it */
