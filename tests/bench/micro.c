@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "mime/base64.h"
 #include "mime/encode.h"
+#include "smtp/dot.h"
 
 #define RUNS 41
 
@@ -232,10 +233,41 @@ static void text_bodies(vector_level best)
     }
 }
 
+/* ---- DATA ---- */
+
+static void stuff(subject *s)
+{
+    smtp_dot d = {0};
+    s->result += smtp_dot_copy_with(s->level, &d, s->in, s->len, s->out);
+}
+
+static void clean(subject *s)
+{
+    smtp_dot d = {0};
+    s->result += smtp_dot_clean_with(s->level, &d, s->in, s->len);
+}
+
+#define LINE_76 "abcdefghijklmnopqrstuvwxyz.ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789 0123456789-"
+
+static void data(vector_level best)
+{
+    size_t len = 16 * 1024;
+    char *lines = repeated(LINE_76 "\r\n", len), *bare = repeated(LINE_76 "\n", len);
+    char *out = allocated(SMTP_DOT_ROOM(len));
+    subject s = {.in = lines, .len = len / 78 * 78, .out = out};
+    measure("dot-stuffing, 76 columns", stuff, s, best);
+    measure("dot-stuffing, is it needed?", clean, s, best);
+    measure("dot-stuffing, lines end in LF", stuff, (subject){.in = bare, .len = len, .out = out},
+            best);
+    free(lines);
+    free(bare);
+    free(out);
+}
+
 static const struct {
     const char *name;
     void (*measure)(vector_level best);
-} groups[] = {{"base64", base64}, {"utf8", utf8}, {"text", text_bodies}};
+} groups[] = {{"base64", base64}, {"utf8", utf8}, {"text", text_bodies}, {"data", data}};
 
 /* Without arguments all groups, else those named. */
 int main(int argc, char **argv)
