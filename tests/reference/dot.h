@@ -45,7 +45,7 @@ static inline bool reference_dot_agrees(const char *s, size_t len, size_t piece,
         size_t to = 0;
         for (size_t at = 0, n; at < len; at += n) {
             n = piece < len - at ? piece : len - at;
-            char *in = malloc(n), *out = malloc(SMTP_DOT_ROOM(n));
+            char *in = malloc(n ? n : 1), *out = malloc(SMTP_DOT_ROOM(n));
             if (!in || !out)
                 abort();
             memcpy(in, s + at, n);

@@ -58,26 +58,26 @@ static void what_is_clean_needs_no_copy(void **state)
 {
     (void)state;
     static const struct {
-        smtp_dot state;
         const char *body;
         size_t clean;
+        smtp_dot before;
         bool in_line;
     } cases[] = {
-        {{false, false}, "a\r\nb.\r\n", 7, false},
-        {{false, false}, "a\r\nb", 4, true},
-        {{false, false}, "a\r\nb\r", 4, true}, /* perhaps a bare CR */
-        {{false, false}, "a\r\n.b\r\n", 3, false},
-        {{false, false}, "a\nb", 1, true},
-        {{false, false}, "a\rb", 1, true},
-        {{false, false}, ".a", 0, false},
-        {{true, false}, ".a", 2, true},
-        {{true, false}, "\r\n", 2, false},
-        {{true, false}, "\n", 0, true},
-        {{true, true}, "\nabc", 0, true}, /* the CR comes first */
-        {{false, false}, "", 0, false},
+        {"a\r\nb.\r\n", 7, {false, false}, false},
+        {"a\r\nb", 4, {false, false}, true},
+        {"a\r\nb\r", 4, {false, false}, true}, /* perhaps a bare CR */
+        {"a\r\n.b\r\n", 3, {false, false}, false},
+        {"a\nb", 1, {false, false}, true},
+        {"a\rb", 1, {false, false}, true},
+        {".a", 0, {false, false}, false},
+        {".a", 2, {true, false}, true},
+        {"\r\n", 2, {true, false}, false},
+        {"\n", 0, {true, false}, true},
+        {"\nabc", 0, {true, true}, true}, /* the CR comes first */
+        {"", 0, {false, false}, false},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        smtp_dot d = cases[i].state;
+        smtp_dot d = cases[i].before;
         assert_int_equal(smtp_dot_clean(&d, cases[i].body, strlen(cases[i].body)), cases[i].clean);
         assert_int_equal(d.in_line, cases[i].in_line);
     }
