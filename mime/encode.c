@@ -29,6 +29,13 @@ static size_t line_end(const char *s, const char *end)
     return *s == '\r' && s + 1 < end && s[1] == '\n' ? 2 : 1;
 }
 
+static char *put_end(char *out)
+{
+    out[0] = '\r';
+    out[1] = '\n';
+    return out + 2;
+}
+
 /* What a byte is in quoted-printable: one that stands for itself, one that does unless it ends its
  * line, or half a line end. The others (0) are encoded wherever they are. */
 enum { LITERAL = 1, BLANK = 2, END = 4 };
@@ -170,8 +177,7 @@ static inline char *encode_character(place *p, char *to)
     if (kind == END) {
         p->s += line_end(p->s, p->end);
         p->column = 0;
-        memcpy(to, "\r\n", 2);
-        return to + 2;
+        return put_end(to);
     }
     bool bare = kind == LITERAL || (kind == BLANK && p->s + 1 < p->end && kind_of(p->s[1]) != END);
     size_t octets = 1;
@@ -181,8 +187,8 @@ static inline char *encode_character(place *p, char *to)
         octets = n > 1 ? n : 1; /* a byte that begins no character goes alone */
     }
     if (p->column + (bare ? 1 : 3 * octets) > QP_COLUMNS) {
-        memcpy(to, "=\r\n", 3);
-        to += 3;
+        *to++ = '=';
+        to = put_end(to);
         p->column = 0;
     }
     char *start = to;
@@ -259,9 +265,8 @@ static size_t encode_line(mime_encoder *e, char *out)
 {
     char octets[GROUP_OCTETS + 64];
     size_t n = gather(e, octets, sizeof octets);
-    size_t written = mime_base64_encode(octets, n, out);
-    memcpy(out + written, "\r\n", 2);
-    return written + 2;
+    char *end = put_end(out + mime_base64_encode(octets, n, out));
+    return (size_t)(end - out);
 }
 
 /* ---- reading ---- */

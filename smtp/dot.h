@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/vector.h"
+
 typedef struct smtp_dot {
     bool in_line; /* the last byte written did not end a line */
     bool cr;      /* a CR was read and not written yet */
@@ -25,7 +27,16 @@ typedef struct smtp_dot {
 /* Writes `len` bytes of the body to `out` (SMTP_DOT_ROOM(len)); returns the number written. */
 size_t smtp_dot_copy(smtp_dot *d, const char *in, size_t len, char *out);
 
+/* Takes the leading bytes that go out as they are, and returns their number: the caller sends them
+ * from where they are, and then what is left of the piece by smtp_dot_copy(). Most bodies are like
+ * that to their end; a CR that ends a piece is left. */
+size_t smtp_dot_clean(smtp_dot *d, const char *in, size_t len);
+
 /* Writes the last line's end, if it is owed, and the final dot; returns the number written. */
 size_t smtp_dot_end(smtp_dot *d, char *out);
+
+/* For tests and benchmarks: the same by one of the ways, which this processor must have. */
+size_t smtp_dot_copy_with(vector_level level, smtp_dot *d, const char *in, size_t len, char *out);
+size_t smtp_dot_clean_with(vector_level level, smtp_dot *d, const char *in, size_t len);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "mime/base64.h"
 #include "mime/encode.h"
+#include "smtp/dot.h"
 
 #define RUNS 41
 
@@ -65,8 +66,8 @@ static void *allocated(size_t n)
 {
     void *p = malloc(n);
     if (!p) {
-        fprintf(stderr, "out of memory\n");
-        exit(1);
+        perror("micro");
+        abort();
     }
     return p;
 }
@@ -120,7 +121,7 @@ static void wrap(subject *s)
 
 static void base64(vector_level best)
 {
-    size_t octets_len = 96 * 1024, len = octets_len / 3 * 4, wrapped, last;
+    size_t octets_len = (size_t)96 * 1024, len = octets_len / 3 * 4, wrapped, last;
     char *octets = allocated(octets_len), *text = allocated(len), *out = allocated(4 * len);
     char *lines = allocated(MIME_BASE64_STREAM_ROOM(len) + MIME_BASE64_STREAM_END);
     mime_base64_stream s;
@@ -183,7 +184,7 @@ static char *repeated(const char *text, size_t len)
 
 static void utf8(vector_level best)
 {
-    size_t len = 64 * 1024;
+    size_t len = (size_t)64 * 1024;
     char *ascii = repeated("plain ASCII text of any length ", len);
     char *html = repeated(HTML, len), *latin = repeated(LATIN, len);
     char *chinese = repeated(CHINESE, len);
@@ -224,7 +225,7 @@ static void text_bodies(vector_level best)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         for (size_t len = 3000; len <= 60000; len *= 20) {
             char name[60], *text = repeated(texts[i].text, len), *out = allocated(2 * len);
-            snprintf(name, sizeof name, "text body, %zu bytes of %s", len, texts[i].name);
+            (void)snprintf(name, sizeof name, "text body, %zu bytes of %s", len, texts[i].name);
             measure(name, compose_text, (subject){.in = text, .len = len, .out = out}, best);
             free(text);
             free(out);
@@ -232,10 +233,41 @@ static void text_bodies(vector_level best)
     }
 }
 
+/* ---- DATA ---- */
+
+static void stuff(subject *s)
+{
+    smtp_dot d = {0};
+    s->result += smtp_dot_copy_with(s->level, &d, s->in, s->len, s->out);
+}
+
+static void clean(subject *s)
+{
+    smtp_dot d = {0};
+    s->result += smtp_dot_clean_with(s->level, &d, s->in, s->len);
+}
+
+#define LINE_76 "abcdefghijklmnopqrstuvwxyz.ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789 0123456789-"
+
+static void data(vector_level best)
+{
+    size_t len = (size_t)16 * 1024;
+    char *lines = repeated(LINE_76 "\r\n", len), *bare = repeated(LINE_76 "\n", len);
+    char *out = allocated(SMTP_DOT_ROOM(len));
+    subject s = {.in = lines, .len = len / 78 * 78, .out = out};
+    measure("dot-stuffing, 76 columns", stuff, s, best);
+    measure("dot-stuffing, is it needed?", clean, s, best);
+    measure("dot-stuffing, lines end in LF", stuff, (subject){.in = bare, .len = len, .out = out},
+            best);
+    free(lines);
+    free(bare);
+    free(out);
+}
+
 static const struct {
     const char *name;
     void (*measure)(vector_level best);
-} groups[] = {{"base64", base64}, {"utf8", utf8}, {"text", text_bodies}};
+} groups[] = {{"base64", base64}, {"utf8", utf8}, {"text", text_bodies}, {"data", data}};
 
 /* Without arguments all groups, else those named. */
 int main(int argc, char **argv)

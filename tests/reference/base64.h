@@ -122,7 +122,7 @@ static inline bool reference_stream_agrees(const mime_base64_kernel *kernel, con
     stream.kernel = kernel;
     for (size_t at = 0, step = piece; at < len && same; at += n, step = step % 251 + piece) {
         n = step < len - at ? step : len - at;
-        char *in = malloc(n), *out = malloc(MIME_BASE64_STREAM_ROOM(n));
+        char *in = malloc(n ? n : 1), *out = malloc(MIME_BASE64_STREAM_ROOM(n));
         if (!in || !out)
             abort();
         memcpy(in, s + at, n);

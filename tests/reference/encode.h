@@ -27,12 +27,11 @@ static inline size_t reference_unify(const char *s, size_t len, char *out)
 /* Room for 8 * len + 16 is enough for either. */
 static inline size_t reference_quoted(const char *s, size_t len, char *out)
 {
-    char *text = malloc(len + 1);
+    char *text = calloc(len + 1, 1); /* ends with NUL */
     size_t to = 0, column = 0;
     if (!text)
         abort();
     size_t n = reference_unify(s, len, text);
-    text[n] = '\0';
     for (size_t i = 0, octets; i < n; i += octets) {
         const char *p = text + i;
         uint32_t point;

@@ -118,8 +118,8 @@ static void utf8_may_be_cut_anywhere(void **state)
         size_t len = 0;
         for (unsigned x = n * 2654435761u; len + 4 < sizeof text; x = x * 1103515245 + 12345) {
             const char *c = characters[x >> 16 & (n % 2 ? 3 : 2)];
-            memcpy(text + len, c, strlen(c));
-            len += strlen(c);
+            while (*c)
+                text[len++] = *c++;
         }
         for (size_t piece = 1; piece < 80; piece++)
             assert_true(reference_utf8_agrees(text, len - n % 80, piece));

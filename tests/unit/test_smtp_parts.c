@@ -11,6 +11,7 @@
 
 #include "smtp/dot.h"
 #include "smtp/timer.h"
+#include "tests/reference/dot.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
@@ -32,6 +33,54 @@ static char *stuff(const char *body, size_t len, size_t step)
     n += smtp_dot_end(&d, out + n);
     out[n] = '\0';
     return out;
+}
+
+/* Bodies of lines around a vector's length, with a dot, CR or LF anywhere. */
+static void each_way_stuffs_as_the_reference(void **state)
+{
+    (void)state;
+    static const char odd[] = {'.', '\r', '\n', 'a'};
+    char body[300];
+    for (size_t n = 0; n < 40000; n++) {
+        size_t len = n % sizeof body, columns = 1 + n / 7 % 90;
+        for (size_t i = 0; i < len; i++) {
+            size_t column = i % (columns + 2);
+            body[i] = column == columns ? '\r' : column == columns + 1 ? '\n' : 'x';
+        }
+        for (size_t i = 0; len > 0 && i < n % 4; i++)
+            body[(n * 31 + i * n / 3) % len] = odd[(n >> 3 * i) % sizeof odd];
+        if (!reference_dot_agrees(body, len, 1 + n % 97, n % 2))
+            fail_msg("body %zu", n);
+    }
+}
+
+static void what_is_clean_needs_no_copy(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        size_t clean;
+        smtp_dot before;
+        bool in_line;
+    } cases[] = {
+        {"a\r\nb.\r\n", 7, {false, false}, false},
+        {"a\r\nb", 4, {false, false}, true},
+        {"a\r\nb\r", 4, {false, false}, true}, /* perhaps a bare CR */
+        {"a\r\n.b\r\n", 3, {false, false}, false},
+        {"a\nb", 1, {false, false}, true},
+        {"a\rb", 1, {false, false}, true},
+        {".a", 0, {false, false}, false},
+        {".a", 2, {true, false}, true},
+        {"\r\n", 2, {true, false}, false},
+        {"\n", 0, {true, false}, true},
+        {"\nabc", 0, {true, true}, true}, /* the CR comes first */
+        {"", 0, {false, false}, false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        smtp_dot d = cases[i].before;
+        assert_int_equal(smtp_dot_clean(&d, cases[i].body, strlen(cases[i].body)), cases[i].clean);
+        assert_int_equal(d.in_line, cases[i].in_line);
+    }
 }
 
 static void bodies_are_stuffed_and_ended(void **state)
@@ -215,6 +264,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_are_stuffed_and_ended),
+        cmocka_unit_test(each_way_stuffs_as_the_reference),
+        cmocka_unit_test(what_is_clean_needs_no_copy),
         cmocka_unit_test(no_body_can_end_the_message_early),
         cmocka_unit_test(octets_of_all_kinds_pass),
         cmocka_unit_test(timers_ring_in_order_whatever_was_set_moved_and_stopped),
