@@ -26,6 +26,9 @@ debootstrap --variant=minbase bookworm "$work/base" "$mirror" >"$work/debootstra
     fail debootstrap
 }
 rm -rf "$work/base/var/cache/apt/archives/"*.deb "$work/base/var/lib/apt/lists/"*
+base_size=$(du -sm "$work/base" | cut -f1)
+packages_of() { dpkg-query --admindir="$1/var/lib/dpkg" -W -f '${Package} ${Installed-Size}\n' | sort; }
+packages_of "$work/base" >"$work/base-packages"
 container=$($bud from scratch)
 $bud copy -q "$container" "$work/base" / >/dev/null
 $bud commit -q "$container" docker.io/library/debian:bookworm-slim >/dev/null
@@ -47,20 +50,24 @@ done
 container=$($bud from --pull-never $tag)
 root=$($bud mount "$container")
 size=$(du -sm "$root" | cut -f1)
-say "size: $size MB on disk, of which postern $(du -k "$root/usr/local/bin/postern" | cut -f1) KB"
+say "size: $size MB on disk; the base alone $base_size MB, postern $(du -k "$root/usr/local/bin/postern" | cut -f1) KB"
+say "added, in KB: $(packages_of "$root" | comm -13 "$work/base-packages" - | sort -k2 -rn | head -n 12 | tr '\n' ';')"
 
 # The container's process by hand: its root read-only, its user unprivileged.
 mkdir "$work/root"
 mount --bind "$root" "$work/root"
 mount -o remount,ro,bind "$work/root"
 port=18025
-env -i POSTERN_LISTEN=127.0.0.1:$port POSTERN_RELAY='smtp://127.0.0.1:9?tls=none' \
-    chroot --userspec=65532:65532 "$work/root" /usr/local/bin/postern serve 2>"$work/postern.log" &
+chroot=$(command -v chroot)
+in_image() {
+    exec env -i POSTERN_LISTEN=127.0.0.1:$port POSTERN_RELAY='smtp://127.0.0.1:9?tls=none' \
+        "$chroot" --userspec=65532:65532 "$work/root" /usr/local/bin/postern "$@"
+}
+in_image serve 2>"$work/postern.log" &
 pid=$!
 ok=0
 for _ in $(seq 100); do
-    if env -i POSTERN_LISTEN=127.0.0.1:$port POSTERN_RELAY='smtp://127.0.0.1:9?tls=none' \
-        chroot --userspec=65532:65532 "$work/root" /usr/local/bin/postern health 2>/dev/null; then
+    if (in_image health) 2>/dev/null; then
         ok=1
         break
     fi

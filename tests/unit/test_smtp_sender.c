@@ -1266,7 +1266,12 @@ static void many_sessions_that_end_while_idle_are_all_noticed(void **state)
         finish(&j[i]);
     }
     smtp_sender_stats stats;
-    smtp_sender_stats_get(w.sender, w.relay, &stats);
+    for (int i = 0; i < 10000; i++) { /* one that all mails did without may still be opening */
+        smtp_sender_stats_get(w.sender, w.relay, &stats);
+        if (stats.sessions_open == atomic_load(&w.place->session_count) - SESSIONS)
+            break;
+        (void)usleep(1000);
+    }
     assert_int_equal(stats.sessions_open, atomic_load(&w.place->session_count) - SESSIONS);
     (void)close_world(&w);
 }
@@ -1310,21 +1315,31 @@ static void a_relay_that_says_nothing_is_a_timeout(void **state)
         {{HELLO, MAIL_OK, SAY_OK, "B", "G"}, SMTP_STAGE_BODY, SMTP_UNKNOWN},
     };
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    int64_t timeout_us = 100000;
+    for (size_t i = 0; i < COUNT(cases);) {
         world w = open_world(&cases[i].script, 1, (setting){0});
         job j;
         prepare(&j, &w, one, 1, "x\r\n");
-        j.what.timeout_us = 150000;
+        j.what.timeout_us = timeout_us;
         submit(&w, &j);
         smtp_result *r = await(&j);
-        assert_int_equal(r->outcome, cases[i].outcome);
-        assert_int_equal(r->fault.stage, cases[i].stage);
         assert_int_equal(r->fault.blame, SMTP_BLAME_TIMEOUT);
         assert_int_equal(r->fault.category, SMTP_CATEGORY_NETWORK);
-        assert_int_equal(r->fault.retryable, cases[i].outcome == SMTP_NOT_SENT);
         assert_false(r->second_try);
+        bool there = r->fault.stage == cases[i].stage;
+        if (there) {
+            assert_int_equal(r->outcome, cases[i].outcome);
+            assert_int_equal(r->fault.retryable, cases[i].outcome == SMTP_NOT_SENT);
+        }
         finish(&j);
-        assert_int_equal(close_world(&w), 1);
+        size_t sessions = close_world(&w);
+        if (there) {
+            assert_int_equal(sessions, 1);
+            i++;
+        } else { /* a busy machine did not get so far in that time */
+            timeout_us *= 4;
+            assert_true(timeout_us < SECONDS(30));
+        }
     }
 }
 
