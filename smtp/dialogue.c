@@ -18,7 +18,7 @@
 #define TURN_BYTES ((size_t)256 * 1024)
 #define OUT_BYTES  ((size_t)64 * 1024)
 /* What a buffer may keep between transactions. */
-#define KEEP_BYTES ((size_t)32 * 1024)
+#define KEEP_BYTES ((size_t)64 * 1024)
 #define RESET_US   INT64_C(10000000)
 
 static void send_failed(smtp_session *s);
@@ -193,25 +193,29 @@ bool smtp_dialogue_flush(smtp_session *s)
 }
 
 /* Puts more of the body into `out`, dot-stuffed, up to OUT_BYTES, and the final dot behind the last
- * of it. */
+ * of it. Most of a body goes out as it is, and is read to where it goes out from. */
 static void fill(smtp_session *s)
 {
     const smtp_source *source = &s->task->what.source;
-    char chunk[CHUNK];
+    char changed[CHUNK];
     while (!s->source_ended && s->out.len < OUT_BYTES) {
-        size_t n = source->read(source->ctx, chunk, sizeof chunk);
+        if (!buf_reserve(&s->out, SMTP_DOT_ROOM(CHUNK) + SMTP_DOT_END))
+            return;
+        char *to = s->out.data + s->out.len;
+        size_t n = source->read(source->ctx, to, CHUNK);
         if (n == SMTP_SOURCE_FAILED) {
             s->source_failed = true;
             return;
         }
-        if (!buf_reserve(&s->out, SMTP_DOT_ROOM(n) + SMTP_DOT_END))
-            return;
-        char *to = s->out.data + s->out.len;
+        size_t clean = smtp_dot_clean(&s->dot, to, n);
+        s->out.len += clean;
+        if (clean < n) {
+            memcpy(changed, to + clean, n - clean);
+            s->out.len += smtp_dot_copy(&s->dot, changed, n - clean, to + clean);
+        }
         if (n == 0) {
             s->out.len += smtp_dot_end(&s->dot, to);
             s->source_ended = true;
-        } else {
-            s->out.len += smtp_dot_copy(&s->dot, chunk, n, to);
         }
     }
 }
