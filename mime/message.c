@@ -71,6 +71,13 @@ static void end_literal(mime_message *m)
 
 /* ---- the header ---- */
 
+/* Two digits and what follows them. */
+static void add_two(buf *out, int n, char then)
+{
+    const char digits[3] = {(char)('0' + n / 10 % 10), (char)('0' + n % 10), then};
+    buf_add(out, digits, sizeof digits);
+}
+
 static void add_date(buf *out, time_t date)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
@@ -78,16 +85,29 @@ static void add_date(buf *out, time_t date)
     struct tm tm;
     if (!gmtime_r(&date, &tm))
         (void)gmtime_r(&(time_t){0}, &tm);
-    buf_addf(out, "Date: %.3s, %02d %.3s %d %02d:%02d:%02d +0000\r\n",
-             days + (size_t)tm.tm_wday * 3, tm.tm_mday, months + (size_t)tm.tm_mon * 3,
-             tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    buf_adds(out, "Date: ");
+    buf_add(out, days + (size_t)tm.tm_wday * 3, 3);
+    buf_adds(out, ", ");
+    add_two(out, tm.tm_mday, ' ');
+    buf_add(out, months + (size_t)tm.tm_mon * 3, 3);
+    buf_addc(out, ' ');
+    buf_addu(out, (unsigned)tm.tm_year + 1900);
+    buf_addc(out, ' ');
+    add_two(out, tm.tm_hour, ':');
+    add_two(out, tm.tm_min, ':');
+    add_two(out, tm.tm_sec, ' ');
+    buf_adds(out, "+0000\r\n");
 }
 
 static void add_message_id(mime_message *m, const mime_draft *d)
 {
     const char *domain = d->id_domain ? d->id_domain : d->from->domain;
     buf id = BUF_INIT;
-    buf_addf(&id, "<%s@%s>", d->id, domain);
+    buf_addc(&id, '<');
+    buf_adds(&id, d->id);
+    buf_addc(&id, '@');
+    buf_adds(&id, domain);
+    buf_addc(&id, '>');
     m->id = buf_take(&id);
     if (!m->id) {
         m->failed = true;
@@ -165,14 +185,21 @@ static const char *const level_names[] = {
 /* "=_" can occur in neither encoding, so a boundary can't in a body. */
 static void add_boundary(const layout *l, level which)
 {
-    buf_addf(&l->message->bytes, "=_%s_%d", l->draft->id, (int)which + 1);
+    buf *out = &l->message->bytes;
+    buf_adds(out, "=_");
+    buf_adds(out, l->draft->id);
+    buf_addc(out, '_');
+    buf_addc(out, (char)('1' + (int)which));
 }
 
 static void open_multipart(const layout *l, level which, const char *root_type)
 {
     buf *out = &l->message->bytes;
-    buf_addf(out, "Content-Type: multipart/%s;%s\r\n boundary=\"", level_names[which],
-             which == RELATED ? root_type : "");
+    buf_adds(out, "Content-Type: multipart/");
+    buf_adds(out, level_names[which]);
+    buf_addc(out, ';');
+    buf_adds(out, which == RELATED ? root_type : "");
+    buf_adds(out, "\r\n boundary=\"");
     add_boundary(l, which);
     buf_adds(out, "\"\r\n\r\n");
 }
@@ -217,9 +244,12 @@ static void add_encoded(mime_message *m, mime_encoding encoding, const mime_byte
 
 static void add_text_header(mime_message *m, const char *subtype, mime_encoding encoding)
 {
-    buf_addf(&m->bytes,
-             "Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n",
-             subtype, mime_encoding_name(encoding));
+    buf *out = &m->bytes;
+    buf_adds(out, "Content-Type: text/");
+    buf_adds(out, subtype);
+    buf_adds(out, "; charset=utf-8\r\nContent-Transfer-Encoding: ");
+    buf_adds(out, mime_encoding_name(encoding));
+    buf_adds(out, "\r\n\r\n");
 }
 
 /* `inner`: another boundary follows, whose line end is not the text's own; a text that ends its

@@ -36,7 +36,6 @@ typedef struct lifted {
 
 struct document {
     document_options options;
-    scan scan;
     buf rest;
     json_t *root;
     lifted **list;
@@ -48,6 +47,7 @@ struct document {
     uint64_t file_end;
     uint64_t size;
     document_result refused; /* of what came so far */
+    scan scan; /* at the end: it is large, and clears itself */
 };
 
 /* ---- memory and the file ---- */
@@ -260,9 +260,10 @@ document_options document_defaults(store *s, unsigned recipients)
 
 document *document_create(const document_options *options)
 {
-    document *d = calloc(1, sizeof *d);
+    document *d = malloc(sizeof *d);
     if (!d)
         return NULL;
+    memset(d, 0, offsetof(document, scan));
     const scan_sink sink = {begin, add, end, d};
     d->options = *options;
     d->fd = -1;

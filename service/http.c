@@ -416,7 +416,7 @@ static http_exchange *exchange_create(http_thread *t, struct MHD_Connection *con
     x->connection = x->resumption.connection = connection;
     x->watched = http_thread_watched(connection);
     x->started_us = clock_us();
-    (void)snprintf(x->method, sizeof x->method, "%s", method);
+    memcpy(x->method, method, strnlen(method, sizeof x->method - 1)); /* the rest is zeros */
     if (!x->watched || !ids_new(h->app->ids, x->id)) {
         free(x);
         return NULL;

@@ -11,7 +11,10 @@ static const char BAD_CONTROL[] = "control character in a string";
 
 void scan_init(scan *s, buf *rest, const scan_sink *sink, size_t lift_at)
 {
-    *s = (scan){.rest = rest, .sink = *sink, .lift_at = lift_at};
+    memset(s, 0, offsetof(scan, gathered));
+    s->rest = rest;
+    s->sink = *sink;
+    s->lift_at = lift_at;
 }
 
 static bool stop(scan *s)
@@ -32,9 +35,28 @@ static bool fault(scan *s, const char *what, uint64_t at)
 
 /* ---- lifted strings ---- */
 
-static bool put(scan *s, const char *bytes, size_t len)
+static bool give(scan *s, const char *bytes, size_t len)
 {
     return s->sink.add(s->sink.ctx, bytes, len) || stop(s);
+}
+
+static bool give_gathered(scan *s)
+{
+    size_t len = s->gathered_len;
+    s->gathered_len = 0;
+    return len == 0 || give(s, s->gathered, len);
+}
+
+/* Texts are runs of some dozen bytes between escapes: they go to the sink together. */
+static bool put(scan *s, const char *bytes, size_t len)
+{
+    if (len > SCAN_GATHER - s->gathered_len && !give_gathered(s))
+        return false;
+    if (len > SCAN_GATHER)
+        return give(s, bytes, len);
+    memcpy(s->gathered + s->gathered_len, bytes, len);
+    s->gathered_len += len;
+    return true;
 }
 
 static int hex_digit(char c)
@@ -108,7 +130,7 @@ static bool end_lifted(scan *s, uint64_t behind)
     buf_addu(s->rest, s->lifted++);
     buf_addc(s->rest, '"');
     s->state = SCAN_OUTSIDE;
-    return (buf_ok(s->rest) && s->sink.end(s->sink.ctx)) || stop(s);
+    return (buf_ok(s->rest) && give_gathered(s) && s->sink.end(s->sink.ctx)) || stop(s);
 }
 
 /* Plain characters up to a quote, a backslash or a control: how many. */

@@ -31,6 +31,7 @@
 #define SCAN_NAMES   4   /* levels whose members' names are remembered */
 #define SCAN_NAME    24  /* of a name, with its NUL; longer ones are not remembered */
 #define SCAN_ESCAPE  12  /* \uD83D\uDE00 */
+#define SCAN_GATHER  1024
 #define SCAN_LIFT_AT 512 /* bytes, escapes as they are written: what a service lifts */
 
 /* Takes the lifted strings. Each function says false to end the scan: the bytes can't be kept. */
@@ -71,6 +72,8 @@ typedef struct scan {
     utf8_check utf8;
     size_t lifted;       /* strings, so far */
     uint64_t string_end; /* of the last of them: behind its quote, in the text */
+    size_t gathered_len; /* unescaped, not yet given to the sink */
+    char gathered[SCAN_GATHER];
 } scan;
 
 void scan_init(scan *s, buf *rest, const scan_sink *sink, size_t lift_at);
