@@ -1762,6 +1762,7 @@ static void stopping_ends_what_is_in_flight_honestly(void **state)
     prepare(&waiting, &w, one, 1, "x\r\n");
     submit(&w, &busy);
     submit(&w, &waiting);
+    wait_until_said(&w, 0, "MAIL FROM");
     smtp_sender_stop(w.sender, 0);
     assert_int_equal(await(&busy)->outcome, SMTP_NOT_SENT);
     assert_int_equal(await(&waiting)->outcome, SMTP_NOT_SENT);
