@@ -543,7 +543,7 @@ static bool start_threads(http *h, const char *cert, const char *key)
 {
     unsigned count = h->app->config->http_threads;
     unsigned limit = connection_limit() / count;
-    const http_thread_options options = {
+    http_thread_options options = {
         .listen_fd = h->listen_fd,
         .cert = cert,
         .key = key,
@@ -555,9 +555,11 @@ static bool start_threads(http *h, const char *cert, const char *key)
         .completed = on_completed,
         .log = on_log,
         .before_wait = on_wait,
+        .sender = h->app->config->sender_threads == 0 ? h->app->sender : NULL,
     };
     h->threads = calloc(count, sizeof(http_thread *));
     for (; h->threads && h->thread_count < count; h->thread_count++) {
+        options.loop = (unsigned)h->thread_count;
         h->threads[h->thread_count] = http_thread_start(&options);
         if (!h->threads[h->thread_count])
             return false;

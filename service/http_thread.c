@@ -26,7 +26,8 @@ struct http_thread {
     watch *watch;
     pthread_t thread;
     bool started;
-    bool quiet; /* nothing is accepted any more */
+    bool quiet;           /* nothing is accepted any more */
+    http_resumption *own; /* resumed on the thread itself, in the sender's turn */
     _Atomic(http_resumption *) resumed;
     atomic_bool quiesce, stop;
 };
@@ -42,6 +43,11 @@ static void wake(http_thread *t)
 
 void http_thread_resume(http_thread *t, http_resumption *r)
 {
+    if (pthread_equal(t->thread, pthread_self())) {
+        r->next = t->own;
+        t->own = r;
+        return;
+    }
     http_resumption *first = atomic_load_explicit(&t->resumed, memory_order_relaxed);
     do
         r->next = first;
@@ -59,16 +65,20 @@ void http_thread_quiesce(http_thread *t)
 
 /* ---- the loop ---- */
 
-static void take_wakes(http_thread *t)
+static void resume(http_resumption *r)
 {
-    uint64_t count;
-    (void)!read(t->wake_fd, &count, sizeof count); /* before the list: none is missed */
-    http_resumption *r = atomic_exchange(&t->resumed, NULL);
     while (r) {
         http_resumption *next = r->next;
         MHD_resume_connection(r->connection);
         r = next;
     }
+}
+
+static void take_wakes(http_thread *t)
+{
+    uint64_t count;
+    (void)!read(t->wake_fd, &count, sizeof count); /* before the list: none is missed */
+    resume(atomic_exchange(&t->resumed, NULL));
     if (atomic_load(&t->quiesce) && !t->quiet) {
         t->quiet = true;
         int fd = MHD_quiesce_daemon(t->daemon);
@@ -77,38 +87,73 @@ static void take_wakes(http_thread *t)
     }
 }
 
+/* When the thread has something to do though nothing comes: INT64_MAX is never, 0 now. */
+static int64_t due(http_thread *t, int64_t next_look_us)
+{
+    const http_thread_options *o = &t->options;
+    MHD_UNSIGNED_LONG_LONG daemon_ms = 0;
+    int64_t at = next_look_us;
+    int64_t sender_at = o->sender ? smtp_sender_due(o->sender, o->loop) : INT64_MAX;
+    if (MHD_get_timeout(t->daemon, &daemon_ms) == MHD_YES) {
+        if (daemon_ms == 0)
+            return 0;
+        int64_t daemon_at = clock_us() + (int64_t)daemon_ms * 1000;
+        at = daemon_at < at ? daemon_at : at;
+    }
+    return sender_at < at ? sender_at : at;
+}
+
 /* In milliseconds, as poll() has it; -1: until something happens. */
 static int wait_time(http_thread *t, int64_t next_look_us)
 {
-    MHD_UNSIGNED_LONG_LONG daemon_ms = ULLONG_MAX;
-    if (MHD_get_timeout(t->daemon, &daemon_ms) == MHD_NO)
-        daemon_ms = ULLONG_MAX;
-    if (daemon_ms == 0)
+    int64_t at = due(t, next_look_us);
+    if (at == INT64_MAX)
+        return -1;
+    int64_t left_us = at > 0 ? at - clock_us() : 0;
+    if (left_us <= 0)
         return 0;
-    if (next_look_us == INT64_MAX)
-        return daemon_ms > INT_MAX ? -1 : (int)daemon_ms;
-    int64_t look_ms = (next_look_us - clock_us()) / 1000 + 1;
-    if (look_ms < 0)
-        look_ms = 0;
-    return daemon_ms < (MHD_UNSIGNED_LONG_LONG)look_ms ? (int)daemon_ms : (int)look_ms;
+    return left_us / 1000 < INT_MAX ? (int)((left_us + 999) / 1000) : INT_MAX;
+}
+
+/* One turn of everything. The sender's comes behind the daemon's, which brings it mails, and what
+ * it answers on this thread goes out at once. */
+static void turn(http_thread *t, bool woken, bool sender_ready)
+{
+    const http_thread_options *o = &t->options;
+    if (woken)
+        take_wakes(t);
+    (void)MHD_run(t->daemon);
+    if (!o->sender)
+        return;
+    smtp_sender_turn(o->sender, o->loop, sender_ready);
+    if (t->own) {
+        http_resumption *first = t->own;
+        t->own = NULL;
+        resume(first);
+        (void)MHD_run(t->daemon);
+    }
 }
 
 static void *run(void *ctx)
 {
     http_thread *t = ctx;
+    const http_thread_options *o = &t->options;
     int64_t next_look_us = INT64_MAX;
-    struct pollfd fds[] = {{.fd = t->daemon_fd, .events = POLLIN},
-                           {.fd = t->wake_fd, .events = POLLIN}};
+    struct pollfd fds[] = {
+        {.fd = t->daemon_fd, .events = POLLIN},
+        {.fd = t->wake_fd, .events = POLLIN},
+        {.fd = o->sender ? smtp_sender_fd(o->sender, o->loop) : -1, .events = POLLIN},
+    };
 
+    if (o->sender)
+        smtp_sender_host(o->sender, o->loop);
     while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
         int ms = wait_time(t, next_look_us);
         if (ms != 0)
-            t->options.before_wait(t->options.ctx);
+            o->before_wait(o->ctx);
         if (poll(fds, sizeof fds / sizeof *fds, ms) < 0)
             continue; /* a signal; none is meant for this thread */
-        if (fds[1].revents)
-            take_wakes(t);
-        (void)MHD_run(t->daemon);
+        turn(t, fds[1].revents != 0, fds[2].revents != 0);
         next_look_us = watch_look(t->watch, clock_us());
     }
     return NULL;

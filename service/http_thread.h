@@ -1,6 +1,7 @@
 /*
  * http_thread - one thread of the server: a libmicrohttpd daemon of its own on the listening socket
- * that all threads share, the watch over its connections, and the loop that runs both.
+ * that all threads share, the watch over its connections, a loop of the sender where it is hosted,
+ * and the loop that runs them all: most mails then come and go on one thread.
  *
  * libmicrohttpd's own threads are not used, for three reasons found in 0.9.75. When exactly 128
  * events (or a multiple) are there at once, its loop waits for more before it handles any of them,
@@ -17,6 +18,7 @@
 #include <microhttpd.h>
 
 #include "service/watch.h"
+#include "smtp/sender.h"
 
 typedef struct http_thread http_thread;
 
@@ -32,6 +34,8 @@ typedef struct http_thread_options {
     MHD_RequestCompletedCallback completed; /* cls: the http_thread */
     void (*log)(void *ctx, const char *format, va_list args);
     void (*before_wait)(void *ctx); /* each time there is no more to do */
+    smtp_sender *sender;            /* a hosted one, of which the thread runs a loop; NULL: none */
+    unsigned loop;
 } http_thread_options;
 
 /* A suspended connection on its way back to its thread; a member of whatever waits for it. */

@@ -71,7 +71,8 @@ static bool create_parts(service *s, const config *c)
     if (s->app.log)
         (void)log_collect(s->app.log); /* without memory for it lines go out one by one */
     const smtp_sender_options options = {
-        .threads = c->sender_threads,
+        .threads = c->sender_threads ? c->sender_threads : c->http_threads,
+        .hosted = c->sender_threads == 0,
         .idle_us = c->session_idle_us,
         .session_transactions = SESSION_MAILS,
         .before_wait = flush_log,

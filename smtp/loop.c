@@ -506,9 +506,6 @@ static void stop_pool(smtp_pool *p)
 
 static void take_inbox(smtp_loop *l)
 {
-    uint64_t count;
-    if (read(l->wake, &count, sizeof count) < 0 && errno != EAGAIN)
-        return;
     (void)pthread_mutex_lock(&l->lock);
     smtp_task *t = l->inbox_first;
     l->inbox_first = l->inbox_last = NULL;
@@ -566,6 +563,8 @@ static void handle(smtp_loop *l, const struct epoll_event *event)
 {
     uint64_t tag = event->data.u64;
     if (tag == WAKE_TAG) {
+        uint64_t count;
+        (void)!read(l->wake, &count, sizeof count); /* before the inbox: nothing is missed */
         take_inbox(l);
     } else if (tag & CURL_TAG) {
         int events = (event->events & EPOLLIN ? CURL_CSELECT_IN : 0) |
@@ -580,20 +579,25 @@ static void handle(smtp_loop *l, const struct epoll_event *event)
     }
 }
 
-static void *run(void *ctx)
+/* What has come, without more waiting than that. */
+static void turn(smtp_loop *l, int ms)
 {
-    smtp_loop *l = ctx;
     struct epoll_event events[EVENTS];
-    while (!l->stopping || (any_session(l) && clock_us() < l->stop_at)) {
-        int ms = wait_ms(l);
-        if (ms != 0 && l->before_wait)
-            l->before_wait(l->before_wait_ctx);
-        int n = epoll_wait(l->epoll, events, EVENTS, ms);
-        for (int i = 0; i < n; i++)
-            handle(l, &events[i]);
-        smtp_timers_run(&l->timers, clock_us());
-        free_dead(l);
-    }
+    int n = epoll_wait(l->epoll, events, EVENTS, ms);
+    for (int i = 0; i < n; i++)
+        handle(l, &events[i]);
+    smtp_timers_run(&l->timers, clock_us());
+    free_dead(l);
+}
+
+static bool goes_on(const smtp_loop *l)
+{
+    return !l->stopping || (any_session(l) && clock_us() < l->stop_at);
+}
+
+/* Ends what the grace was not long enough for. */
+static void finish(smtp_loop *l)
+{
     for (smtp_pool *p = atomic_load(&l->pools); p; p = atomic_load(&p->next)) {
         while (p->sessions) {
             if (p->sessions->task)
@@ -603,7 +607,64 @@ static void *run(void *ctx)
         }
     }
     free_dead(l);
+    (void)pthread_mutex_lock(&l->lock);
+    l->finished = true;
+    (void)pthread_cond_broadcast(&l->changed);
+    (void)pthread_mutex_unlock(&l->lock);
+}
+
+static void *run(void *ctx)
+{
+    smtp_loop *l = ctx;
+    while (goes_on(l)) {
+        int ms = wait_ms(l);
+        if (ms != 0 && l->before_wait)
+            l->before_wait(l->before_wait_ctx);
+        turn(l, ms);
+    }
+    finish(l);
     return NULL;
+}
+
+/* ---- for its host ---- */
+
+void smtp_loop_host(smtp_loop *l)
+{
+    l->thread = pthread_self();
+    atomic_store(&l->has_host, true);
+}
+
+bool smtp_loop_is_here(smtp_loop *l)
+{
+    return atomic_load_explicit(&l->has_host, memory_order_acquire) &&
+           pthread_equal(l->thread, pthread_self());
+}
+
+int64_t smtp_loop_due(smtp_loop *l)
+{
+    if (l->finished) /* written by this thread */
+        return INT64_MAX;
+    if (l->own_work)
+        return 0;
+    int64_t until = l->timers.first ? l->timers.first->at : INT64_MAX;
+    return l->stopping && l->stop_at < until ? l->stop_at : until;
+}
+
+void smtp_loop_turn(smtp_loop *l, bool ready)
+{
+    if (l->finished)
+        return;
+    if (l->own_work) {
+        l->own_work = false;
+        take_inbox(l);
+    }
+    if (ready)
+        turn(l, 0);
+    else
+        smtp_timers_run(&l->timers, clock_us());
+    free_dead(l);
+    if (!goes_on(l))
+        finish(l);
 }
 
 /* ---- from other threads ---- */
@@ -632,7 +693,9 @@ bool smtp_loop_submit(smtp_loop *l, smtp_task *t)
         l->inbox_last->next = t;
     l->inbox_last = t;
     (void)pthread_mutex_unlock(&l->lock);
-    if (first)
+    if (smtp_loop_is_here(l))
+        l->own_work = true;
+    else if (first)
         wake(l);
     return true;
 }
@@ -651,6 +714,12 @@ void smtp_loop_join(smtp_loop *l)
     if (l->started)
         (void)pthread_join(l->thread, NULL);
     l->started = false;
+    if (l->hosted && !atomic_load(&l->has_host) && !l->finished)
+        (void)run(l); /* nobody ever did */
+    (void)pthread_mutex_lock(&l->lock);
+    while (l->hosted && !l->finished)
+        (void)pthread_cond_wait(&l->changed, &l->lock);
+    (void)pthread_mutex_unlock(&l->lock);
 }
 
 static void tell(char **error, const char *what)
@@ -685,7 +754,9 @@ smtp_loop *smtp_loop_create(const smtp_sender_options *options, unsigned index, 
     l->before_wait = options->before_wait;
     l->before_wait_ctx = options->ctx;
     l->curl_timer.fire = fire_curl_timer;
+    l->hosted = options->hosted;
     (void)pthread_mutex_init(&l->lock, NULL); /* with default attributes it can't fail on Linux */
+    (void)pthread_cond_init(&l->changed, NULL);
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     l->multi = curl_multi_init();
@@ -694,8 +765,8 @@ smtp_loop *smtp_loop_create(const smtp_sender_options *options, unsigned index, 
         smtp_loop_free(l);
         return NULL;
     }
-    l->started = pthread_create(&l->thread, NULL, run, l) == 0;
-    if (!l->started) {
+    l->started = !l->hosted && pthread_create(&l->thread, NULL, run, l) == 0;
+    if (!l->started && !l->hosted) {
         tell(error, "no thread can be made");
         smtp_loop_free(l);
         return NULL;
@@ -716,6 +787,7 @@ void smtp_loop_free(smtp_loop *l)
         (void)close(l->epoll);
     if (l->wake >= 0)
         (void)close(l->wake);
+    (void)pthread_cond_destroy(&l->changed);
     (void)pthread_mutex_destroy(&l->lock);
     free(l);
 }

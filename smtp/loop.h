@@ -126,8 +126,10 @@ struct smtp_session {
 
 struct smtp_loop {
     unsigned index, loops; /* of the sender: they share a relay's sessions */
-    pthread_t thread;
-    bool started;
+    pthread_t thread;      /* that runs it: its own, or its host's */
+    bool started;          /* its own */
+    bool hosted;           /* no thread of its own */
+    atomic_bool has_host;
     int epoll, wake;
     CURLM *multi;
     smtp_timers timers;
@@ -144,7 +146,10 @@ struct smtp_loop {
     smtp_task *inbox_first, *inbox_last;
     bool stop;
     int64_t stop_grace_us;
+    bool finished; /* stopped, and nothing is left */
+    pthread_cond_t changed;
 
+    bool own_work; /* hosted: its own thread has put something into the inbox */
     bool stopping;
     int64_t stop_at;
 };
@@ -158,7 +163,14 @@ unsigned smtp_loop_share(const smtp_loop *l, const smtp_relay *relay);
 smtp_pool *smtp_loop_pool(const smtp_loop *l, const smtp_relay *relay);
 bool smtp_loop_submit(smtp_loop *l, smtp_task *t);   /* false: the loop stops */
 void smtp_loop_stop(smtp_loop *l, int64_t grace_us); /* asks; the thread ends by itself */
-void smtp_loop_join(smtp_loop *l);
+void smtp_loop_join(smtp_loop *l);                   /* waits for it */
+
+/* For the thread that runs a hosted loop; see smtp_sender_host(). */
+void smtp_loop_host(smtp_loop *l);
+int64_t smtp_loop_due(smtp_loop *l);
+void smtp_loop_turn(smtp_loop *l, bool ready);
+/* True if the calling thread is the one that runs it. */
+bool smtp_loop_is_here(smtp_loop *l);
 void smtp_loop_free(smtp_loop *l);
 
 void smtp_task_free(smtp_task *t);

@@ -10,6 +10,7 @@
 struct smtp_sender {
     smtp_loop *loops[THREADS_MAX];
     unsigned count;
+    bool hosted;
     atomic_bool stopping;
 };
 
@@ -22,6 +23,7 @@ smtp_sender *smtp_sender_create(const smtp_sender_options *options, char **error
     unsigned count = options->threads < 1             ? 1
                      : options->threads > THREADS_MAX ? THREADS_MAX
                                                       : options->threads;
+    s->hosted = options->hosted;
     while (s->count < count) {
         smtp_loop *l = smtp_loop_create(options, s->count, count, error);
         if (!l) {
@@ -44,9 +46,19 @@ static bool has_idle(const smtp_loop *l, const smtp_relay *relay)
     return p && atomic_load_explicit(&p->idle_now, memory_order_relaxed) > 0;
 }
 
+/* The loop that the calling thread runs, if it may have sessions to the relay; NULL: none. */
+static smtp_loop *here(const smtp_sender *s, const smtp_relay *relay)
+{
+    for (unsigned i = 0; s->hosted && i < s->count; i++) {
+        if (smtp_loop_is_here(s->loops[i]))
+            return smtp_loop_share(s->loops[i], relay) > 0 ? s->loops[i] : NULL;
+    }
+    return NULL;
+}
+
 /* The loop with the least to do of those that may have sessions to the relay; of equal ones, one
  * that has an idle session. The loads change meanwhile, which costs nothing but evenness. */
-static smtp_loop *choose(const smtp_sender *s, const smtp_relay *relay)
+static smtp_loop *least_busy(const smtp_sender *s, const smtp_relay *relay)
 {
     smtp_loop *best = s->loops[0];
     unsigned least = load_of(best);
@@ -60,6 +72,26 @@ static smtp_loop *choose(const smtp_sender *s, const smtp_relay *relay)
         }
     }
     return best;
+}
+
+/* An idle session anywhere is better than opening one, and than waiting; but what the thread at
+ * hand can do at once, or as soon as others, it does itself. */
+static smtp_loop *choose(const smtp_sender *s, const smtp_relay *relay)
+{
+    smtp_loop *own = here(s, relay);
+    if (own && has_idle(own, relay))
+        return own;
+    for (unsigned i = 0; own && i < s->count; i++) {
+        if (has_idle(s->loops[i], relay))
+            return s->loops[i];
+    }
+    smtp_loop *best = least_busy(s, relay);
+    if (!own)
+        return best;
+    unsigned share = smtp_loop_share(own, relay);
+    bool has_room = load_of(own) < share;
+    bool others_have = load_of(best) < smtp_loop_share(best, relay);
+    return has_room || (!others_have && load_of(own) <= load_of(best) + share) ? own : best;
 }
 
 static bool hand_over(smtp_sender *s, const smtp_transaction *what, bool is_check)
@@ -95,6 +127,26 @@ bool smtp_sender_check(smtp_sender *s, const smtp_check *c)
         .ctx = c->ctx,
     };
     return hand_over(s, &what, true);
+}
+
+void smtp_sender_host(smtp_sender *s, unsigned loop)
+{
+    smtp_loop_host(s->loops[loop]);
+}
+
+int smtp_sender_fd(const smtp_sender *s, unsigned loop)
+{
+    return s->loops[loop]->epoll;
+}
+
+int64_t smtp_sender_due(smtp_sender *s, unsigned loop)
+{
+    return smtp_loop_due(s->loops[loop]);
+}
+
+void smtp_sender_turn(smtp_sender *s, unsigned loop, bool ready)
+{
+    smtp_loop_turn(s->loops[loop], ready);
 }
 
 void smtp_sender_stats_get(const smtp_sender *s, const smtp_relay *relay, smtp_sender_stats *out)

@@ -24,7 +24,8 @@
  * to the callback, which frees it (smtp_result_free), then or later. Threads: smtp_sender_submit()
  * and _check() from any thread; callbacks come on loop threads and must not block.
  * smtp_sender_free() from the thread that created, when nothing is in flight or after
- * smtp_sender_stop().
+ * smtp_sender_stop(). Loops have threads of their own, or are hosted: run by threads of the
+ * caller's, which saves waking one for each mail and each answer.
  */
 #ifndef POSTERN_SMTP_SENDER_H
 #define POSTERN_SMTP_SENDER_H
@@ -177,6 +178,7 @@ typedef struct smtp_transaction {
 
 typedef struct smtp_sender_options {
     unsigned threads;              /* 1 to 64 */
+    bool hosted;                   /* no threads: as many loops, which the caller's threads run */
     int64_t idle_us;               /* a session unused for this long is closed with QUIT */
     unsigned session_transactions; /* a session is closed after this many; 0: no limit */
     void (*before_wait)(
@@ -214,6 +216,22 @@ typedef struct smtp_sender_stats { /* counters since start, gauges now; over all
     uint64_t sessions_open, sessions_idle; /* now */
     uint64_t waiting;                      /* transactions without a session, now */
 } smtp_sender_stats;
+
+/* ---- hosted loops: a thread of the caller's runs one beside what else it waits for ---- */
+
+/* Says that the calling thread will run that loop (from 0) until the sender has stopped. From then
+ * on what this thread submits needs no waking, and its callbacks come on it, within a turn. */
+void smtp_sender_host(smtp_sender *s, unsigned loop);
+
+/* To be watched for reading: then a turn is due. */
+int smtp_sender_fd(const smtp_sender *s, unsigned loop);
+
+/* By when, on clock_us()'s scale, the next turn must be taken: 0 at once, INT64_MAX not for its own
+ * sake. */
+int64_t smtp_sender_due(smtp_sender *s, unsigned loop);
+
+/* Does what there is to do, and doesn't wait. `ready`: the descriptor is, or may be. */
+void smtp_sender_turn(smtp_sender *s, unsigned loop, bool ready);
 
 /* For one relay. */
 void smtp_sender_stats_get(const smtp_sender *s, const smtp_relay *relay, smtp_sender_stats *out);

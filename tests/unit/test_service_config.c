@@ -109,7 +109,7 @@ static void nothing_set_gives_the_defaults(void **state)
     assert_int_equal(c->max_inflight, 1024);
     assert_int_equal(c->timeout_us, 60000000);
     assert_in_range(c->http_threads, 1, 4);
-    assert_int_equal(c->sender_threads, 1);
+    assert_int_equal(c->sender_threads, 0);
     assert_int_equal(c->session_idle_us, 30000000);
     assert_int_equal(c->log_format, LOG_AUTO);
     assert_false(c->log_addresses);
