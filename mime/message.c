@@ -13,6 +13,8 @@
 /* Texts up to this size are encoded while composing; larger ones while they are read, so that they
  * are not in memory a second time. */
 #define EAGER_TEXT 65536
+/* What headers and boundaries take, mostly. */
+#define HEADERS 1536
 /* Beyond a text and a quarter of it, for quoted-printable. */
 #define QUOTED_ROOM 64
 
@@ -417,6 +419,8 @@ mime_message *mime_compose(const mime_draft *draft)
     m->utf8 = any_utf8(&from) || any_utf8(&draft->to) || any_utf8(&draft->cc) ||
               any_utf8(&draft->reply_to);
     choose_texts(&l);
+    if (l.text.len + l.html.len < EAGER_TEXT) /* one allocation for most messages */
+        (void)buf_reserve(&m->bytes, HEADERS + (l.text.len + l.html.len) / 8 * 9);
     if (!m->failed && copy_infos(&l)) {
         add_header(m, draft);
         add_body(&l);

@@ -15,8 +15,8 @@
 #define WRITE_AT ((size_t)64 * 1024)
 /* Base64 is checked and wrapped in steps of this. */
 #define STEP ((size_t)16 * 1024)
-/* A lifted string is seldom much shorter. */
-#define FIRST_ROOM ((size_t)2048)
+/* A lifted string gets room for what came of it, up to this. */
+#define FIRST_ROOM ((size_t)8192)
 /* NUL, and a document that is no object, are let through to be told with a pointer later. */
 #define FLAGS (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY)
 
@@ -47,7 +47,7 @@ struct document {
     uint64_t file_end;
     uint64_t size;
     document_result refused; /* of what came so far */
-    scan scan; /* at the end: it is large, and clears itself */
+    scan scan;               /* at the end: it is large, and clears itself */
 };
 
 /* ---- memory and the file ---- */
@@ -182,7 +182,8 @@ static bool begin(void *ctx)
     d->seen = 0;
     if (l->is_base64)
         mime_base64_stream_init(&d->base64);
-    return make_room(d, l, FIRST_ROOM);
+    size_t left = scan_left(&d->scan);
+    return make_room(d, l, SCAN_LIFT_AT + (left < FIRST_ROOM ? left : FIRST_ROOM));
 }
 
 static void note_nul(document *d, lifted *l, const char *bytes, size_t len)

@@ -322,6 +322,7 @@ bool scan_feed(scan *s, const char *text, size_t len)
 {
     size_t i = 0, n;
     while (i < len && s->state < SCAN_FAULT) {
+        s->left = len - i;
         switch (s->state) {
         case SCAN_OUTSIDE: i += outside(s, text + i, len - i); break;
         case SCAN_SHORT: i += short_string(s, text + i, len - i); break;
@@ -343,6 +344,11 @@ const char *scan_name(const scan *s, unsigned level)
 unsigned scan_depth(const scan *s)
 {
     return s->depth;
+}
+
+size_t scan_left(const scan *s)
+{
+    return s->left;
 }
 
 bool scan_reference(const char *string, size_t len, size_t *which)

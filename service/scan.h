@@ -27,10 +27,10 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 
-#define SCAN_DEPTH   64  /* levels that are followed */
-#define SCAN_NAMES   4   /* levels whose members' names are remembered */
-#define SCAN_NAME    24  /* of a name, with its NUL; longer ones are not remembered */
-#define SCAN_ESCAPE  12  /* \uD83D\uDE00 */
+#define SCAN_DEPTH   64 /* levels that are followed */
+#define SCAN_NAMES   4  /* levels whose members' names are remembered */
+#define SCAN_NAME    24 /* of a name, with its NUL; longer ones are not remembered */
+#define SCAN_ESCAPE  12 /* \uD83D\uDE00 */
 #define SCAN_GATHER  1024
 #define SCAN_LIFT_AT 512 /* bytes, escapes as they are written: what a service lifts */
 
@@ -65,6 +65,7 @@ typedef struct scan {
     bool is_name; /* the string at hand */
     char names[SCAN_NAMES][SCAN_NAME];
     /* the string at hand */
+    size_t left;      /* of the piece at hand */
     size_t string_at; /* in the rest: behind its quote */
     bool escaped;     /* short: a backslash came, and what it escapes did not */
     char escape[SCAN_ESCAPE];
@@ -87,6 +88,10 @@ const char *scan_name(const scan *s, unsigned level);
 
 /* Levels around the string that is being lifted. */
 unsigned scan_depth(const scan *s);
+
+/* While a string is being lifted: bytes of its piece that are still to be followed, of which the
+ * string has at least some. */
+size_t scan_left(const scan *s);
 
 /* True if a string of the parsed rest is a reference; *which is its number. */
 bool scan_reference(const char *string, size_t len, size_t *which);
