@@ -15,12 +15,13 @@
 #define MIME_ENTITY_BARE_MAX 6 /* of those that need no semicolon */
 
 typedef struct mime_entity {
-    const char *utf8; /* one or two characters */
-    size_t len;       /* in bytes, 1 to 6 */
-    bool bare;        /* known without the semicolon, too */
+    char utf8[8]; /* one or two characters */
+    size_t len;   /* in bytes, 1 to 6 */
+    bool bare;    /* known without the semicolon, too */
 } mime_entity;
 
-/* Finds `name` of `len` bytes, without "&" and ";"; case matters. False if there is none. */
-bool mime_entity_find(const char *name, size_t len, mime_entity *entity);
+/* Finds `name` of `len` bytes, without "&" and ";"; case matters. `end`: how far can be read. False
+ * if there is none. */
+bool mime_entity_find(const char *name, size_t len, const char *end, mime_entity *entity);
 
 #endif

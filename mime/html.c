@@ -15,6 +15,9 @@ enum content {
     CDATA,
 };
 
+/* What is called for few tokens only stays out of the way of the others. */
+#define RARE __attribute__((noinline))
+
 /* ---- characters ---- */
 
 enum {
@@ -42,34 +45,14 @@ static bool is(char c, unsigned any)
     return (traits[(unsigned char)c] & any) != 0;
 }
 
-/* Sixteen bytes at once, in whatever registers the machine has. */
-typedef unsigned char octets __attribute__((vector_size(16)));
-
-/* Bytes from `at` up to the first special one; 16 if there is none in 16. */
-static unsigned plain_octets(const char *at)
-{
-    octets o;
-    uint64_t hits[2];
-    memcpy(&o, at, sizeof o);
-    octets found = (octets)(o == '<') | (octets)(o == '&') | (octets)(o == '\r') | (octets)(o == 0);
-    memcpy(hits, &found, sizeof hits);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    if (hits[0])
-        return (unsigned)__builtin_ctzll(hits[0]) / 8;
-    return hits[1] ? 8 + (unsigned)__builtin_ctzll(hits[1]) / 8 : 16;
-#else
-    return hits[0] | hits[1] ? 0 : 16;
-#endif
-}
-
 /* The next character that may be something else than text; `end` if there is none. */
 static const char *next_special(const char *at, const char *end)
 {
-    while (end - at >= (ptrdiff_t)sizeof(octets)) {
-        unsigned n = plain_octets(at);
-        at += n;
-        if (n < sizeof(octets))
-            break;
+    for (; end - at >= OCTETS; at += OCTETS) {
+        octets o = octets_load(at);
+        size_t n = octets_first((octets)((o == '<') | (o == '&') | (o == '\r') | (o == 0)));
+        if (n < OCTETS)
+            return at + n;
     }
     while (at < end && !is(*at, SPECIAL))
         at++;
@@ -131,27 +114,40 @@ static const char *numeric_reference(const char *at, const char *end, char out[8
     return at < end && *at == ';' ? at + 1 : at;
 }
 
+/* Letters and digits at `at`: one more than a name can have at most. */
+static size_t name_length(const char *at, const char *end)
+{
+    size_t n = 0;
+    if (end - at >= OCTETS) {
+        octets o = octets_load(at), letters = (o | 0x20) - 'a', digits = o - '0';
+        n = octets_first((octets)((letters > 'z' - 'a') & (digits > 9)));
+        if (n < OCTETS)
+            return n;
+    }
+    while (n <= MIME_ENTITY_NAME_MAX && at + n < end && is(at[n], LETTER | DIGIT))
+        n++;
+    return n;
+}
+
 /* The longest name that begins at `at`. In an attribute, one without its semicolon is text where
  * it runs on: "?a=1&copy=2" is a URL. */
 static const char *named_reference(const char *at, const char *end, bool in_attribute, char out[8],
                                    size_t *len)
 {
     mime_entity entity;
-    size_t n = 0;
-    while (n <= MIME_ENTITY_NAME_MAX && at + n < end && is(at[n], LETTER | DIGIT))
-        n++;
-    if (at + n < end && at[n] == ';' && mime_entity_find(at, n, &entity)) {
-        memcpy(out, entity.utf8, *len = entity.len);
-        return at + n + 1;
+    size_t n = name_length(at, end);
+    bool whole = at + n < end && at[n] == ';' && mime_entity_find(at, n, end, &entity);
+    if (!whole) {
+        for (n = n < MIME_ENTITY_BARE_MAX ? n : MIME_ENTITY_BARE_MAX; n > 0; n--) {
+            if (mime_entity_find(at, n, end, &entity) && entity.bare)
+                break;
+        }
+        if (n == 0 || (in_attribute && at + n < end && (at[n] == '=' || is(at[n], LETTER | DIGIT))))
+            return NULL;
     }
-    for (n = n < MIME_ENTITY_BARE_MAX ? n : MIME_ENTITY_BARE_MAX; n > 0; n--) {
-        if (mime_entity_find(at, n, &entity) && entity.bare)
-            break;
-    }
-    if (n == 0 || (in_attribute && at + n < end && (at[n] == '=' || is(at[n], LETTER | DIGIT))))
-        return NULL;
-    memcpy(out, entity.utf8, *len = entity.len);
-    return at + n;
+    memcpy(out, entity.utf8, sizeof entity.utf8);
+    *len = entity.len;
+    return at + n + whole;
 }
 
 /* The reference at the "&": its end, or NULL if the "&" is text. */
@@ -162,6 +158,11 @@ static const char *reference(const char *at, const char *end, bool in_attribute,
     if (at < end && *at == '#')
         return numeric_reference(at, end, out, len);
     return named_reference(at, end, in_attribute, out, len);
+}
+
+const char *mime_html_reference(const char *at, const char *end, char out[8], size_t *len)
+{
+    return reference(at, end, false, out, len);
 }
 
 /* ---- tags ---- */
@@ -175,20 +176,46 @@ static const char *skip_spaces(const char *at, const char *end)
 
 static inline const char *name_end(const char *at, const char *end)
 {
+    if (end - at >= OCTETS) {
+        octets o = octets_load(at);
+        at += octets_first((octets)((o <= ' ') | (o == '/') | (o == '>')));
+    }
     while (at < end && !is(*at, SPACE | SLASH | GREATER))
         at++;
     return at;
 }
 
+static inline const char *attribute_name_end(const char *at, const char *end)
+{
+    if (end - at >= OCTETS) {
+        octets o = octets_load(at);
+        at += octets_first((octets)((o <= ' ') | (o == '/') | (o == '>') | (o == '=')));
+    }
+    while (at < end && !is(*at, SPACE | SLASH | GREATER | EQUALS))
+        at++;
+    return at;
+}
+
+/* The closing quote; NULL if there is none. */
+static inline const char *find_quote(const char *at, const char *end, char quote)
+{
+    if (end - at >= OCTETS) {
+        size_t n = octets_first((octets)(octets_load(at) == (unsigned char)quote));
+        if (n < OCTETS)
+            return at + n;
+    }
+    return memchr(at, quote, (size_t)(end - at));
+}
+
 /* A value behind "=": its end, behind the closing quote; NULL where the input ends. */
-static const char *value(const char *at, const char *end, mime_html_attribute *a)
+static inline const char *value(const char *at, const char *end, mime_html_attribute *a)
 {
     const char *to;
     at = skip_spaces(at, end);
     if (at == end)
         return NULL;
     if (*at == '"' || *at == '\'') {
-        to = memchr(at + 1, *at, (size_t)(end - at - 1));
+        to = find_quote(at + 1, end, *at);
         if (!to)
             return NULL;
         a->value = at + 1;
@@ -204,7 +231,7 @@ static const char *value(const char *at, const char *end, mime_html_attribute *a
 
 /* Reads the attribute at `at` or behind: its end. a->name is NULL, and the result is at the tag's
  * ">", if there is none. NULL where the input ends. */
-static const char *attribute(const char *at, const char *end, mime_html_attribute *a)
+static inline const char *attribute(const char *at, const char *end, mime_html_attribute *a)
 {
     a->name = NULL;
     while (at < end && is(*at, SPACE | SLASH))
@@ -213,15 +240,36 @@ static const char *attribute(const char *at, const char *end, mime_html_attribut
         return NULL;
     if (*at == '>')
         return at;
-    const char *to = at + 1; /* a "=" in front is the name's first character */
-    while (to < end && !is(*to, SPACE | SLASH | GREATER | EQUALS))
-        to++;
+    /* A "=" in front is the name's first character. */
+    const char *to = attribute_name_end(at + (*at == '='), end);
     a->name = at;
     a->name_len = (size_t)(to - at);
     a->value = to;
     a->value_len = 0;
     const char *next = skip_spaces(to, end);
     return next < end && *next == '=' ? value(next + 1, end, a) : to;
+}
+
+/* Which of the known ones it is; MIME_HTML_KNOWN: none. Their fourth letters tell them apart. */
+static inline mime_html_known known_attribute(const mime_html_attribute *a, const char *end)
+{
+    static const struct {
+        char name[8];
+        mime_html_known which;
+    } names[16] = {
+        [0] = {"alt", MIME_HTML_ALT},
+        ['d' & 15] = {"hidden", MIME_HTML_HIDDEN},
+        ['f' & 15] = {"href", MIME_HTML_HREF},
+        ['r' & 15] = {"start", MIME_HTML_START},
+        ['l' & 15] = {"style", MIME_HTML_STYLE},
+        ['u' & 15] = {"value", MIME_HTML_VALUE},
+    };
+    uint64_t name = octets_lower(octets_word(a->name, a->name_len, end)), known;
+    size_t at = name >> 24 & 15;
+    memcpy(&known, names[at].name, sizeof known);
+    bool same = le64toh(known) == name && a->name_len <= sizeof known &&
+                a->name[a->name_len - 1] != '\0';
+    return same ? names[at].which : MIME_HTML_KNOWN;
 }
 
 bool mime_html_next_attribute(mime_html_token *token, mime_html_attribute *a)
@@ -318,38 +366,17 @@ static const char *find_script_end(const char *at, const char *end)
     return end;
 }
 
-static const struct {
-    char name[10];
-    uint8_t len;
-    enum content content;
-} raw_elements[] = {
-    {"style", 5, RAW},
-    {"title", 5, WITH_REFERENCES},
-    {"textarea", 8, WITH_REFERENCES},
-    {"xmp", 3, RAW},
-    {"iframe", 6, RAW},
-    {"noembed", 7, RAW},
-    {"noframes", 8, RAW},
-    {"script", 6, RAW},
-    {"plaintext", 9, RAW},
-};
-
-static void enter_content(mime_html *h, const char *name, size_t len)
+RARE static void enter_content(mime_html *h, const mime_html_token *token, mime_html_kind kind)
 {
-    if (len < 3 || len > 9)
+    if (kind != MIME_HTML_START_TAG || h->foreign)
         return;
-    for (size_t i = 0; i < sizeof raw_elements / sizeof *raw_elements; i++) {
-        if (raw_elements[i].len != len || strncasecmp(name, raw_elements[i].name, len) != 0)
-            continue;
-        h->content = raw_elements[i].content;
-        if (mime_html_is(name, len, "script"))
-            h->content_end = find_script_end(h->at, h->end);
-        else if (mime_html_is(name, len, "plaintext"))
-            h->content_end = h->end;
-        else
-            h->content_end = find_end_tag(h->at, h->end, name, len);
-        return;
-    }
+    h->content = token->element.flags & EF_RCDATA ? WITH_REFERENCES : RAW;
+    if (token->element.id == EL_SCRIPT)
+        h->content_end = find_script_end(h->at, h->end);
+    else if (token->element.id == EL_PLAINTEXT)
+        h->content_end = h->end;
+    else
+        h->content_end = find_end_tag(h->at, h->end, token->data, token->len);
 }
 
 /* ---- tokens ---- */
@@ -420,26 +447,43 @@ static mime_html_kind declaration(mime_html *h, mime_html_token *token)
     return up_to_greater(h, token, MIME_HTML_COMMENT, at);
 }
 
+/* Reads the attributes from `at` on: where the tag ends, at its ">"; NULL where the input ends. */
+RARE static const char *attributes(mime_html_token *token, const char *at, const char *end)
+{
+    while (at && at < end && *at != '>') {
+        mime_html_attribute a;
+        at = attribute(at, end, &a);
+        token->self_closing = at && at[-1] == '/' && !(a.name && a.value + a.value_len == at);
+        mime_html_known which = a.name ? known_attribute(&a, end) : MIME_HTML_KNOWN;
+        if (which != MIME_HTML_KNOWN && !mime_html_has(token, which)) {
+            token->has |= 1U << which;
+            token->known[which] = a;
+        }
+    }
+    return at == end ? NULL : at;
+}
+
 static mime_html_kind tag(mime_html *h, mime_html_token *token, const char *name,
                           mime_html_kind kind)
 {
     const char *to = name_end(name, h->end), *at = to;
+    token->data = name;
+    token->len = (size_t)(to - name);
     token->self_closing = false;
-    while (at && at < h->end && *at != '>') {
-        mime_html_attribute a;
-        at = attribute(at, h->end, &a);
-        token->self_closing = at && at[-1] == '/' && !(a.name && a.value + a.value_len == at);
-    }
-    if (!at || at == h->end) {
+    token->has = 0;
+    token->attributes = to;
+    token->element = mime_element_find(name, token->len, h->end);
+    if (to == h->end || *to != '>')
+        at = attributes(token, to, h->end);
+    if (!at) {
         h->at = h->end;
         return MIME_HTML_END;
     }
-    token->attributes = to;
     token->attributes_end = at;
     h->at = at + 1;
-    if (kind == MIME_HTML_START_TAG && !h->foreign)
-        enter_content(h, name, (size_t)(to - name));
-    return told(token, kind, name, to);
+    if (token->element.flags & (EF_RAW | EF_RCDATA))
+        enter_content(h, token, kind);
+    return kind;
 }
 
 /* True if the "<" at `at` is not text. */
@@ -451,10 +495,9 @@ static bool is_markup(const char *at, const char *end)
 static mime_html_kind markup(mime_html *h, mime_html_token *token)
 {
     const char *at = h->at;
-    if (is(at[1], LETTER))
-        return tag(h, token, at + 1, MIME_HTML_START_TAG);
-    if (at[1] == '/' && is(at[2], LETTER))
-        return tag(h, token, at + 2, MIME_HTML_END_TAG);
+    bool closes = at[1] == '/';
+    if (is(at[1 + closes], LETTER))
+        return tag(h, token, at + 1 + closes, closes ? MIME_HTML_END_TAG : MIME_HTML_START_TAG);
     if (at[1] == '!')
         return declaration(h, token);
     if (at[1] == '?')
@@ -524,11 +567,40 @@ static mime_html_kind next(mime_html *h, mime_html_token *token)
     return told(token, MIME_HTML_TEXT, from, to);
 }
 
-mime_html_kind mime_html_next(mime_html *h, mime_html_token *token)
+/* What is not a tag is rare, or long. */
+RARE static mime_html_kind next_of_any_kind(mime_html *h, mime_html_token *token)
 {
     mime_html_kind kind;
     do
         kind = next(h, token);
     while (kind == NOTHING);
+    return kind;
+}
+
+mime_html_kind mime_html_next(mime_html *h, mime_html_token *token)
+{
+    const char *at = h->at;
+    if (h->content != ORDINARY || h->end - at < 2 + OCTETS || *at != '<')
+        return next_of_any_kind(h, token);
+    bool closes = at[1] == '/';
+    mime_html_kind kind = closes ? MIME_HTML_END_TAG : MIME_HTML_START_TAG;
+    const char *name = at + 1 + closes;
+    if (!is(*name, LETTER))
+        return next_of_any_kind(h, token);
+    octets o = octets_load(name);
+    size_t len = octets_first((octets)((o <= ' ') | (o == '/') | (o == '>')));
+    if (len > MIME_ELEMENT_SHORT || name[len] != '>')
+        return tag(h, token, name, kind);
+    /* A tag without attributes, of a short name: most are. */
+    token->data = name;
+    token->len = len;
+    token->self_closing = false;
+    token->has = 0;
+    token->attributes = token->attributes_end = name + len;
+    h->at = name + len + 1;
+    if (!mime_element_find_short(octets_head(o, len), &token->element))
+        return tag(h, token, name, kind);
+    if (token->element.flags & (EF_RAW | EF_RCDATA))
+        enter_content(h, token, kind);
     return kind;
 }

@@ -26,6 +26,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "mime/elements.h"
 
 typedef enum mime_html_kind {
     MIME_HTML_END, /* of the input; a tag that the end cuts off is dropped */
@@ -36,14 +37,6 @@ typedef enum mime_html_kind {
     MIME_HTML_DOCTYPE,
 } mime_html_kind;
 
-typedef struct mime_html_token {
-    const char *data; /* the text or comment, a tag's name; text is valid until the next token */
-    size_t len;
-    const char *attributes; /* of a tag, not yet read by mime_html_next_attribute() */
-    const char *attributes_end;
-    bool self_closing;
-} mime_html_token;
-
 typedef struct mime_html_attribute {
     const char *name;
     size_t name_len;
@@ -51,11 +44,34 @@ typedef struct mime_html_attribute {
     size_t value_len;
 } mime_html_attribute;
 
+/* Attributes that are found on the way to the tag's end. */
+typedef enum mime_html_known {
+    MIME_HTML_ALT,
+    MIME_HTML_HIDDEN,
+    MIME_HTML_HREF,
+    MIME_HTML_START,
+    MIME_HTML_STYLE,
+    MIME_HTML_VALUE,
+    MIME_HTML_KNOWN /* how many; none of them */
+} mime_html_known;
+
+typedef struct mime_html_token {
+    const char *data; /* the text or comment, a tag's name; text is valid until the next token */
+    size_t len;
+    /* A tag's: */
+    mime_element element;
+    bool self_closing;
+    unsigned has; /* 1 << the number of each known attribute that is there */
+    mime_html_attribute known[MIME_HTML_KNOWN]; /* the first of the name; unset if not there */
+    const char *attributes; /* all, not yet read by mime_html_next_attribute() */
+    const char *attributes_end;
+} mime_html_token;
+
 typedef struct mime_html {
     bool foreign; /* the caller's: what follows is inside of <svg> or <math> */
     /* The rest is its own. */
     const char *at, *end;
-    int content;             /* what `at` is in */
+    int content;             /* what `at` is in; 0: ordinary */
     const char *content_end; /* where that is over, unless ordinary */
     const char *resume;      /* behind the reference that is to be told next; NULL: none */
     size_t reference_len;
@@ -67,6 +83,31 @@ void mime_html_init(mime_html *h, const char *html, size_t len);
 
 /* The next token into *token; its kind. */
 mime_html_kind mime_html_next(mime_html *h, mime_html_token *token);
+
+/* Ordinary text may be taken by the caller itself: the text that comes next, up to *end, and markup
+ * with it; NULL where there is none, or only mime_html_next() can tell. Any byte but "<", "&", CR
+ * and NUL is text as it stands; CR is a line's end, as is CR LF. mime_html_take() says up to where
+ * it was taken. */
+static inline const char *mime_html_peek(const mime_html *h, const char **end)
+{
+    *end = h->end;
+    return h->at == h->end || *h->at == '<' || h->content || h->resume ? NULL : h->at;
+}
+
+static inline void mime_html_take(mime_html *h, const char *to)
+{
+    h->at = to;
+}
+
+/* What the reference at the "&" of ordinary text stands for, in out[*len]: its end, or NULL if the
+ * "&" is text. */
+const char *mime_html_reference(const char *at, const char *end, char out[8], size_t *len);
+
+/* Whether the tag has it. */
+static inline bool mime_html_has(const mime_html_token *token, mime_html_known which)
+{
+    return token->has >> which & 1;
+}
 
 /* The tag's next attribute; false if there is none (more). Of two with one name the first holds;
  * the second one is still told. */

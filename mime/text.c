@@ -1,6 +1,5 @@
 #include "mime/text.h"
 
-#include <endian.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,215 +8,10 @@
 
 #include "mime/html.h"
 
-#define LISTS_MAX    8   /* deeper ones are indented like the last */
-#define QUOTES_MAX   8   /* deeper ones are marked like the last */
-#define DEPTH_MAX    256 /* of open elements; a deeper one takes the place of the innermost */
-#define BREAKS_MAX   2
-#define ELEMENT_NAME 16
-
-/* ---- elements ---- */
-
-typedef enum act {
-    NONE,
-    BLOCK,     /* on lines of its own */
-    PARAGRAPH, /* a blank line before and behind */
-    TABULAR,   /* <table> */
-    SKIP,      /* left out with all that is in it */
-    FOREIGN,   /* <svg>, <math> */
-    FOREIGN_SKIP,
-    BREAK,
-    RULE,
-    IMAGE,
-    LINK,
-    LIST,
-    NUMBERED,
-    ITEM,
-    ROW,
-    CELL,
-    PRE,
-    QUOTE,
-    QUOTED, /* <q> */
-} act;
-
-/* What the standard's tree construction knows of an element. */
-enum {
-    SPECIAL = 1,     /* an end tag of one that isn't doesn't reach over it */
-    VOID = 2,        /* has no content and no end */
-    IGNORED = 4,     /* it is always there: <html>, <head>, <body> */
-    ENDS_P = 8,      /* its start tag ends an open <p> */
-    SCOPE = 16,      /* end tags don't reach over it */
-    LIST_SCOPE = 32, /* </li> doesn't */
-    P_SCOPE = 64,    /* </p> doesn't */
-    TABLE = 128,     /* those of a table's parts don't */
-    BODY = 256,      /* <tbody> and the like */
-    IN_TABLE = 512,  /* a table's part */
-    HEADING = 1024,
-    NEWLINE = 2048, /* one right behind its start tag is dropped */
-};
-
-#define S  SPECIAL
-#define SP (SPECIAL | ENDS_P)
-#define SV (SPECIAL | VOID)
-
-/* By their first letter, the most frequent first: X(identifier, name, act, flags). */
-#define ELEMENTS(X)                                                                                \
-    X(A, "a", LINK, 0)                                                                             \
-    X(ADDRESS, "address", BLOCK, SP)                                                               \
-    X(ANNOTATION, "annotation", FOREIGN_SKIP, 0)                                                   \
-    X(APPLET, "applet", NONE, S | SCOPE)                                                           \
-    X(AREA, "area", NONE, SV)                                                                      \
-    X(ARTICLE, "article", BLOCK, SP)                                                               \
-    X(ASIDE, "aside", BLOCK, SP)                                                                   \
-    X(BR, "br", BREAK, SV)                                                                         \
-    X(BASE, "base", NONE, SV)                                                                      \
-    X(BASEFONT, "basefont", NONE, SV)                                                              \
-    X(BGSOUND, "bgsound", NONE, SV)                                                                \
-    X(BLOCKQUOTE, "blockquote", QUOTE, SP)                                                         \
-    X(BODY, "body", NONE, S | IGNORED)                                                             \
-    X(BUTTON, "button", NONE, S | P_SCOPE)                                                         \
-    X(CAPTION, "caption", BLOCK, S | SCOPE | IN_TABLE)                                             \
-    X(CENTER, "center", BLOCK, SP)                                                                 \
-    X(COL, "col", NONE, SV)                                                                        \
-    X(COLGROUP, "colgroup", NONE, S | IN_TABLE)                                                    \
-    X(DIV, "div", BLOCK, SP)                                                                       \
-    X(DATALIST, "datalist", SKIP, 0)                                                               \
-    X(DD, "dd", BLOCK, SP)                                                                         \
-    X(DESC, "desc", FOREIGN_SKIP, 0)                                                               \
-    X(DETAILS, "details", BLOCK, SP)                                                               \
-    X(DIALOG, "dialog", BLOCK, SP)                                                                 \
-    X(DIR, "dir", LIST, SP)                                                                        \
-    X(DL, "dl", PARAGRAPH, SP)                                                                     \
-    X(DT, "dt", BLOCK, SP)                                                                         \
-    X(EMBED, "embed", NONE, SV)                                                                    \
-    X(FIELDSET, "fieldset", BLOCK, SP)                                                             \
-    X(FIGCAPTION, "figcaption", BLOCK, SP)                                                         \
-    X(FIGURE, "figure", BLOCK, SP)                                                                 \
-    X(FOOTER, "footer", BLOCK, SP)                                                                 \
-    X(FORM, "form", BLOCK, SP)                                                                     \
-    X(FRAME, "frame", NONE, SV)                                                                    \
-    X(H1, "h1", PARAGRAPH, SP | HEADING)                                                           \
-    X(H2, "h2", PARAGRAPH, SP | HEADING)                                                           \
-    X(H3, "h3", PARAGRAPH, SP | HEADING)                                                           \
-    X(H4, "h4", PARAGRAPH, SP | HEADING)                                                           \
-    X(H5, "h5", PARAGRAPH, SP | HEADING)                                                           \
-    X(H6, "h6", PARAGRAPH, SP | HEADING)                                                           \
-    X(HEAD, "head", NONE, S | IGNORED)                                                             \
-    X(HEADER, "header", BLOCK, SP)                                                                 \
-    X(HGROUP, "hgroup", BLOCK, SP)                                                                 \
-    X(HR, "hr", RULE, SV | ENDS_P)                                                                 \
-    X(HTML, "html", NONE, S | IGNORED)                                                             \
-    X(IMG, "img", IMAGE, SV)                                                                       \
-    X(IFRAME, "iframe", SKIP, S)                                                                   \
-    X(IMAGE, "image", IMAGE, SV)                                                                   \
-    X(INPUT, "input", NONE, SV)                                                                    \
-    X(KEYGEN, "keygen", NONE, SV)                                                                  \
-    X(LI, "li", ITEM, SP)                                                                          \
-    X(LEGEND, "legend", BLOCK, 0)                                                                  \
-    X(LINK, "link", NONE, SV)                                                                      \
-    X(LISTING, "listing", PRE, SP | NEWLINE)                                                       \
-    X(MAIN, "main", BLOCK, SP)                                                                     \
-    X(MARQUEE, "marquee", NONE, S | SCOPE)                                                         \
-    X(MATH, "math", FOREIGN, 0)                                                                    \
-    X(MENU, "menu", LIST, SP)                                                                      \
-    X(META, "meta", NONE, SV)                                                                      \
-    X(METADATA, "metadata", FOREIGN_SKIP, 0)                                                       \
-    X(NAV, "nav", BLOCK, SP)                                                                       \
-    X(NOEMBED, "noembed", SKIP, S)                                                                 \
-    X(NOFRAMES, "noframes", SKIP, S)                                                               \
-    X(OBJECT, "object", NONE, S | SCOPE)                                                           \
-    X(OL, "ol", NUMBERED, SP | LIST_SCOPE)                                                         \
-    X(P, "p", PARAGRAPH, SP)                                                                       \
-    X(PARAM, "param", NONE, SV)                                                                    \
-    X(PLAINTEXT, "plaintext", PRE, SP)                                                             \
-    X(PRE, "pre", PRE, SP | NEWLINE)                                                               \
-    X(Q, "q", QUOTED, 0)                                                                           \
-    X(SCRIPT, "script", SKIP, S)                                                                   \
-    X(SEARCH, "search", BLOCK, SP)                                                                 \
-    X(SECTION, "section", BLOCK, SP)                                                               \
-    X(SELECT, "select", SKIP, S)                                                                   \
-    X(SOURCE, "source", NONE, SV)                                                                  \
-    X(STYLE, "style", SKIP, S)                                                                     \
-    X(SUMMARY, "summary", BLOCK, SP)                                                               \
-    X(SVG, "svg", FOREIGN, 0)                                                                      \
-    X(TD, "td", CELL, S | SCOPE | IN_TABLE)                                                        \
-    X(TR, "tr", ROW, S | IN_TABLE)                                                                 \
-    X(TH, "th", CELL, S | SCOPE | IN_TABLE)                                                        \
-    X(TABLE, "table", TABULAR, SP | SCOPE | TABLE)                                                 \
-    X(TBODY, "tbody", NONE, S | BODY | IN_TABLE)                                                   \
-    X(TEMPLATE, "template", SKIP, S | SCOPE | TABLE)                                               \
-    X(TEXTAREA, "textarea", NONE, S | NEWLINE)                                                     \
-    X(TFOOT, "tfoot", NONE, S | BODY | IN_TABLE)                                                   \
-    X(THEAD, "thead", NONE, S | BODY | IN_TABLE)                                                   \
-    X(TITLE, "title", SKIP, S)                                                                     \
-    X(TRACK, "track", NONE, SV)                                                                    \
-    X(UL, "ul", LIST, SP | LIST_SCOPE)                                                             \
-    X(WBR, "wbr", NONE, SV)                                                                        \
-    X(XMP, "xmp", PRE, SP)
-
-enum {
-    UNKNOWN, /* and all that make no difference here: <b>, <span>... */
-#define X(identifier, name, act, flags) EL_##identifier,
-    ELEMENTS(X)
-#undef X
-        ELEMENT_COUNT,
-};
-
-static const struct element {
-    char name[ELEMENT_NAME];
-    uint8_t act;
-    uint16_t flags;
-} elements[] = {{"", NONE, 0},
-#define X(identifier, name, act, flags) {name, act, flags},
-                ELEMENTS(X)
-#undef X
-};
-
-/* The first element of each letter. */
-static const uint8_t by_letter[26] = {
-    ['a' - 'a'] = EL_A,      ['b' - 'a'] = EL_BR,    ['c' - 'a'] = EL_CAPTION,
-    ['d' - 'a'] = EL_DIV,    ['e' - 'a'] = EL_EMBED, ['f' - 'a'] = EL_FIELDSET,
-    ['h' - 'a'] = EL_H1,     ['i' - 'a'] = EL_IMG,   ['k' - 'a'] = EL_KEYGEN,
-    ['l' - 'a'] = EL_LI,     ['m' - 'a'] = EL_MAIN,  ['n' - 'a'] = EL_NAV,
-    ['o' - 'a'] = EL_OBJECT, ['p' - 'a'] = EL_P,     ['q' - 'a'] = EL_Q,
-    ['s' - 'a'] = EL_SCRIPT, ['t' - 'a'] = EL_TD,    ['u' - 'a'] = EL_UL,
-    ['w' - 'a'] = EL_WBR,    ['x' - 'a'] = EL_XMP,
-};
-
-/* Up to eight characters as a number, capital letters as small ones. */
-static uint64_t packed(const char *s, size_t len)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < len && i < 8; i++)
-        n |= (uint64_t)(unsigned char)s[i] << 8 * i;
-    return n | (n & 0x4040404040404040) >> 1;
-}
-
-/* The same of an element's name, which is small and padded. */
-static uint64_t packed_name(const struct element *e, size_t at)
-{
-    uint64_t n;
-    memcpy(&n, e->name + at, sizeof n);
-    return le64toh(n);
-}
-
-/* An element by its name, which begins with a letter: the table's index, or for those that are not
- * in it a number beyond that is (nearly always) the name's own. */
-static uint16_t identify(const char *name, size_t len)
-{
-    uint64_t head = packed(name, len), tail = len > 8 ? packed(name + 8, len - 8) : 0;
-    unsigned id = len < ELEMENT_NAME ? by_letter[(name[0] | 0x20) - 'a'] : 0;
-    for (; id && id < ELEMENT_COUNT && elements[id].name[0] == (name[0] | 0x20); id++) {
-        if (packed_name(&elements[id], 0) == head && packed_name(&elements[id], 8) == tail)
-            return (uint16_t)id;
-    }
-    uint64_t hash = (head ^ tail * 31 ^ len) * 0x9E3779B97F4A7C15;
-    return (uint16_t)(ELEMENT_COUNT + (hash >> 48) % (UINT16_MAX - ELEMENT_COUNT));
-}
-
-static const struct element *element(uint16_t id)
-{
-    return &elements[id < ELEMENT_COUNT ? id : UNKNOWN];
-}
+#define LISTS_MAX  8   /* deeper ones are indented like the last */
+#define QUOTES_MAX 8   /* deeper ones are marked like the last */
+#define DEPTH_MAX  256 /* of open elements; a deeper one takes the place of the innermost */
+#define BREAKS_MAX 2
 
 /* ---- the writer ---- */
 
@@ -251,7 +45,7 @@ typedef struct writer {
     unsigned depth;   /* open elements */
     unsigned skip;    /* how many, with the one that is left out; 0: none is */
     unsigned foreign; /* how many, with <svg> or <math>; 0: neither is open */
-    uint16_t stack[DEPTH_MAX];
+    mime_element stack[DEPTH_MAX];
     uint16_t open[256]; /* how many there are, by the low byte of their number */
     mime_html html;
 } writer;
@@ -364,6 +158,11 @@ static const uint8_t classes[256] = {
     ['\f'] = SPACE, ['\0'] = DROPPED, [0xC2] = LATIN,
 };
 
+static bool is_blank(char c)
+{
+    return classes[(unsigned char)c] == SPACE;
+}
+
 /* What the character at s[*at] is; *at goes behind it. */
 static unsigned classify(const char *s, size_t len, size_t *at)
 {
@@ -452,44 +251,90 @@ static void add_text(writer *w, const char *s, size_t len)
         add_flowing(w, s, len);
 }
 
-/* ---- attributes ---- */
-
-typedef struct attributes {
-    mime_html_attribute href, alt, style, start, value;
-    bool hidden;
-} attributes;
-
-static void keep(mime_html_attribute *kept, const mime_html_attribute *a)
+/* Bytes that stand in flowing text as they are: neither markup nor such that something else than a
+ * single space may come of them. What is behind the sixteen is looked at, too. */
+static inline size_t plain_octets(const char *s)
 {
-    if (!kept->name)
-        *kept = *a;
+    octets o = octets_load(s), behind = octets_load(s + 1);
+    octets doubled = (octets)((o == ' ') & (behind == ' '));
+    return octets_first(doubled | (octets)((o < ' ') | (o == '<') | (o == '&') | (o == 0xC2)));
 }
 
-static void read_attributes(mime_html_token *token, attributes *all)
+/* Where the next piece of visible text goes, OCTETS at most, with what is owed before it; NULL if
+ * memory ran out. */
+static inline char *place_piece(writer *w, bool *begun)
 {
-    mime_html_attribute a;
-    all->href.name = all->alt.name = all->style.name = all->start.name = all->value.name = NULL;
-    all->hidden = false;
-    while (token->attributes < token->attributes_end && mime_html_next_attribute(token, &a)) {
-        if (mime_html_is(a.name, a.name_len, "style"))
-            keep(&all->style, &a);
-        else if (mime_html_is(a.name, a.name_len, "href"))
-            keep(&all->href, &a);
-        else if (mime_html_is(a.name, a.name_len, "alt"))
-            keep(&all->alt, &a);
-        else if (mime_html_is(a.name, a.name_len, "hidden"))
-            all->hidden = true;
-        else if (mime_html_is(a.name, a.name_len, "start"))
-            keep(&all->start, &a);
-        else if (mime_html_is(a.name, a.name_len, "value"))
-            keep(&all->value, &a);
+    if (!*begun)
+        begin_text(w);
+    *begun = true;
+    if (!has_room(w->out, 1 + OCTETS))
+        return NULL;
+    char *to = w->out->data + w->out->len;
+    if (w->space)
+        *to++ = ' ';
+    return to;
+}
+
+/* Takes visible characters with single spaces between them: where they end; NULL if there is none
+ * that can be taken. */
+static inline const char *take_plain(writer *w, const char *at, bool *begun)
+{
+    size_t n = plain_octets(at);
+    char *to = n > 0 ? place_piece(w, begun) : NULL;
+    if (!to)
+        return NULL;
+    memcpy(to, at, OCTETS);
+    to += n;
+    w->space = to[-1] == ' ';
+    w->out->len = (size_t)(to - w->space - w->out->data);
+    return at + n;
+}
+
+/* Takes what a reference stands for: its end; NULL if it can't be taken. */
+static inline const char *take_reference(writer *w, const char *at, const char *end, bool *begun)
+{
+    char text[8], *to;
+    size_t len, first = 0;
+    const char *next = mime_html_reference(at, end, text, &len);
+    if (!next)
+        return NULL;
+    unsigned class = classify(text, len, &first);
+    if (class == SPACE)
+        w->space = true;
+    if (class != VISIBLE)
+        return next;
+    if (!(to = place_piece(w, begun)))
+        return NULL;
+    memcpy(to, text, sizeof text);
+    w->out->len = (size_t)(to + len - w->out->data);
+    w->space = false;
+    return next;
+}
+
+/* Takes what it can of the flowing text that comes next, without a token for it; the rest is left
+ * to add_flowing(). */
+static void take_flowing(writer *w)
+{
+    const char *end, *at = mime_html_peek(&w->html, &end);
+    if (!at || w->skip || w->pre || w->no_newline)
+        return;
+    bool begun = false;
+    while (end - at > OCTETS && *at != '<') {
+        if (is_blank(*at)) {
+            w->space = true;
+            at++;
+            continue;
+        }
+        const char *next =
+            *at == '&' ? take_reference(w, at, end, &begun) : take_plain(w, at, &begun);
+        if (!next)
+            break;
+        at = next;
     }
+    mime_html_take(&w->html, at);
 }
 
-static bool is_blank(char c)
-{
-    return classes[(unsigned char)c] == SPACE;
-}
+/* ---- attributes ---- */
 
 /* The end of the CSS declaration at `at`: its ";", not one of a string or url(). */
 static size_t declaration_end(const char *s, size_t len, size_t at)
@@ -521,15 +366,30 @@ static bool word_at(const char *s, size_t len, size_t at, const char *word)
     return len - at >= n && strncasecmp(s + at, word, n) == 0;
 }
 
-/* What isn't shown isn't told: mostly the preheader trick. The style's last word on display counts,
- * or its last important one. */
-static bool is_hidden(writer *w, attributes *all)
+/* Whether a style may say something on display: it has a "y" or what may stand for one. `end`:
+ * how far can be read. */
+static inline bool may_set_display(const char *s, size_t len, const char *end)
 {
-    bool hidden = all->hidden, important = false;
-    if (!all->style.name || !mime_html_decode(&all->style, &w->scratch))
+    size_t at = 0;
+    for (; at < len && end - s - (ptrdiff_t)at >= OCTETS; at += OCTETS) {
+        octets o = octets_load(s + at);
+        size_t n = octets_first((octets)(((o | 0x20) == 'y') | (o == '&')));
+        if (n < OCTETS)
+            return at + n < len;
+    }
+    while (at < len && (s[at] | 0x20) != 'y' && s[at] != '&')
+        at++;
+    return at < len;
+}
+
+/* The style's last word on display counts, or its last important one. */
+static bool style_hides(writer *w, mime_html_attribute *style, bool hidden)
+{
+    bool important = false;
+    if (!mime_html_decode(style, &w->scratch))
         return hidden;
-    const char *s = all->style.value;
-    size_t len = all->style.value_len;
+    const char *s = style->value;
+    size_t len = style->value_len;
     for (size_t at = 0, end; at < len; at = end + 1) {
         end = declaration_end(s, len, at);
         at = skip_blanks(s, end, at);
@@ -547,11 +407,24 @@ static bool is_hidden(writer *w, attributes *all)
     return hidden;
 }
 
+/* What isn't shown isn't told: mostly the preheader trick. */
+static bool is_hidden(writer *w, mime_html_token *token)
+{
+    bool hidden = mime_html_has(token, MIME_HTML_HIDDEN);
+    if (!mime_html_has(token, MIME_HTML_STYLE))
+        return hidden;
+    mime_html_attribute *style = &token->known[MIME_HTML_STYLE];
+    if (!may_set_display(style->value, style->value_len, w->html.end))
+        return hidden;
+    return style_hides(w, style, hidden);
+}
+
 /* A list's or item's number; `otherwise` if it is none. */
-static int number_of(const mime_html_attribute *a, int otherwise)
+static int number_of(const mime_html_token *token, mime_html_known which, int otherwise)
 {
     char digits[12];
-    if (!a->name || a->value_len == 0 || a->value_len >= sizeof digits)
+    const mime_html_attribute *a = &token->known[which];
+    if (!mime_html_has(token, which) || a->value_len == 0 || a->value_len >= sizeof digits)
         return otherwise;
     memcpy(digits, a->value, a->value_len);
     digits[a->value_len] = '\0';
@@ -597,11 +470,11 @@ static void close_link(writer *w)
     buf_addc(w->out, '>');
 }
 
-static void open_link(writer *w, attributes *all)
+static void open_link(writer *w, mime_html_token *token)
 {
-    mime_html_attribute *a = &all->href;
+    mime_html_attribute *a = &token->known[MIME_HTML_HREF];
     close_link(w);
-    if (!a->name || !mime_html_decode(a, &w->scratch))
+    if (!mime_html_has(token, MIME_HTML_HREF) || !mime_html_decode(a, &w->scratch))
         return;
     const char *s = a->value;
     size_t at = 0, len = a->value_len;
@@ -627,24 +500,24 @@ static void open_link(writer *w, attributes *all)
 
 /* ---- what elements do ---- */
 
-static void open_list(writer *w, bool numbered, const attributes *all)
+static void open_list(writer *w, bool numbered, const mime_html_token *token)
 {
     want_breaks(w, w->lists ? 1 : 2);
     if (w->lists < LISTS_MAX) {
         w->numbered[w->lists] = numbered;
-        w->numbers[w->lists] = number_of(&all->start, 1);
+        w->numbers[w->lists] = number_of(token, MIME_HTML_START, 1);
     }
     w->lists++;
 }
 
-static void open_item(writer *w, const attributes *all)
+static void open_item(writer *w, const mime_html_token *token)
 {
     unsigned list = w->lists - 1;
     want_breaks(w, 1);
     w->marker = BULLET;
     if (list < LISTS_MAX && w->numbered[list]) {
         w->marker = NUMBER;
-        w->number = number_of(&all->value, w->numbers[list]);
+        w->number = number_of(token, MIME_HTML_VALUE, w->numbers[list]);
         w->numbers[list] = w->number + 1;
     }
 }
@@ -660,120 +533,119 @@ static void open_cell(writer *w)
     w->space = false;
 }
 
-static void open_element(writer *w, uint16_t id, attributes *all)
+static void open_image(writer *w, mime_html_token *token)
 {
-    switch ((act)element(id)->act) {
-    case BLOCK: want_block(w, 1); break;
-    case PARAGRAPH: want_block(w, BREAKS_MAX); break;
-    case TABULAR:
+    mime_html_attribute *alt = &token->known[MIME_HTML_ALT];
+    if (mime_html_has(token, MIME_HTML_ALT) && mime_html_decode(alt, &w->scratch))
+        add_flowing(w, alt->value, alt->value_len);
+}
+
+static void open_element(writer *w, mime_html_token *token)
+{
+    switch ((mime_act)token->element.act) {
+    case ACT_BLOCK: want_block(w, 1); break;
+    case ACT_PARAGRAPH: want_block(w, BREAKS_MAX); break;
+    case ACT_TABULAR:
         want_breaks(w, BREAKS_MAX);
         w->data = false;
         break;
-    case BREAK:
+    case ACT_BREAK:
         w->breaks = w->pre ? w->breaks + 1 : at_most(w->breaks + 1, BREAKS_MAX);
         w->space = false;
         break;
-    case RULE:
+    case ACT_RULE:
         want_breaks(w, BREAKS_MAX);
         begin_text(w);
         buf_add(w->out, "----", 4);
         want_breaks(w, BREAKS_MAX);
         break;
-    case IMAGE:
-        if (all->alt.name && mime_html_decode(&all->alt, &w->scratch))
-            add_flowing(w, all->alt.value, all->alt.value_len);
-        break;
-    case LINK: open_link(w, all); break;
-    case LIST: open_list(w, false, all); break;
-    case NUMBERED: open_list(w, true, all); break;
-    case ITEM: open_item(w, all); break;
-    case ROW:
+    case ACT_IMAGE: open_image(w, token); break;
+    case ACT_LINK: open_link(w, token); break;
+    case ACT_LIST: open_list(w, false, token); break;
+    case ACT_NUMBERED: open_list(w, true, token); break;
+    case ACT_ITEM: open_item(w, token); break;
+    case ACT_ROW:
         want_breaks(w, 1);
         w->row_has_text = w->row_parted = false;
         break;
-    case CELL: open_cell(w); break;
-    case PRE:
+    case ACT_CELL: open_cell(w); break;
+    case ACT_PRE:
         want_breaks(w, BREAKS_MAX);
         w->pre++;
         break;
-    case QUOTE:
+    case ACT_QUOTE:
         want_breaks(w, BREAKS_MAX);
         w->quotes++;
         break;
-    case QUOTED: add_flowing(w, "\"", 1); break;
-    case SKIP:
-    case FOREIGN:
-    case FOREIGN_SKIP:
-    case NONE: break;
+    case ACT_QUOTED: add_flowing(w, "\"", 1); break;
+    case ACT_SKIP:
+    case ACT_FOREIGN:
+    case ACT_FOREIGN_SKIP:
+    case ACT_NONE: break;
     }
 }
 
-static void close_element(writer *w, uint16_t id)
+static void close_element(writer *w, const mime_element *e)
 {
-    switch ((act)element(id)->act) {
-    case BLOCK: want_block(w, 1); break;
-    case PARAGRAPH: want_block(w, BREAKS_MAX); break;
-    case TABULAR:
+    switch ((mime_act)e->act) {
+    case ACT_BLOCK: want_block(w, 1); break;
+    case ACT_PARAGRAPH: want_block(w, BREAKS_MAX); break;
+    case ACT_TABULAR:
         want_breaks(w, BREAKS_MAX);
         w->data = w->row_is_line = false;
         break;
-    case ROW:
+    case ACT_ROW:
         w->cell_owed = false;
         want_breaks(w, 1);
         w->data = w->row_is_line && w->row_parted;
         if (w->data) /* close to the next one, even if its cells are paragraphs */
             w->breaks = 1;
         break;
-    case LINK: close_link(w); break;
-    case LIST:
-    case NUMBERED:
+    case ACT_LINK: close_link(w); break;
+    case ACT_LIST:
+    case ACT_NUMBERED:
         w->lists--;
         w->marker = NO_MARKER;
         want_breaks(w, w->lists ? 1 : 2);
         break;
-    case ITEM:
+    case ACT_ITEM:
         want_breaks(w, 1);
         if (!w->marker) /* close to the next one, even if paragraphs are in it */
             w->breaks = 1;
         w->marker = NO_MARKER;
         break;
-    case PRE:
+    case ACT_PRE:
         w->pre--;
         buf_clear(&w->blanks);
         w->breaks = BREAKS_MAX;
         break;
-    case QUOTE:
+    case ACT_QUOTE:
         w->quotes--;
         if (w->low_quotes > w->quotes)
             w->low_quotes = w->quotes;
         want_breaks(w, BREAKS_MAX);
         break;
-    case QUOTED: add_flowing(w, "\"", 1); break;
-    case CELL:
-    case SKIP:
-    case FOREIGN:
-    case FOREIGN_SKIP:
-    case BREAK:
-    case RULE:
-    case IMAGE:
-    case NONE: break;
+    case ACT_QUOTED: add_flowing(w, "\"", 1); break;
+    case ACT_CELL:
+    case ACT_SKIP:
+    case ACT_FOREIGN:
+    case ACT_FOREIGN_SKIP:
+    case ACT_BREAK:
+    case ACT_RULE:
+    case ACT_IMAGE:
+    case ACT_NONE: break;
     }
 }
 
 /* ---- open elements ---- */
 
-static unsigned flags_of(const writer *w, unsigned at)
-{
-    return element(w->stack[at])->flags;
-}
-
 static void pop(writer *w)
 {
-    uint16_t id = w->stack[w->depth - 1];
+    const mime_element *e = &w->stack[w->depth - 1];
     if (!w->skip)
-        close_element(w, id);
+        close_element(w, e);
     w->depth--;
-    w->open[id & 0xFF]--;
+    w->open[e->id & 0xFF]--;
     if (w->skip > w->depth)
         w->skip = 0;
     if (w->foreign > w->depth) {
@@ -788,13 +660,13 @@ static void pop_to(writer *w, unsigned depth)
         pop(w);
 }
 
-static void push(writer *w, uint16_t id)
+static void push(writer *w, const mime_element *e)
 {
     if (w->depth == DEPTH_MAX)
         pop(w);
-    w->stack[w->depth++] = id;
-    w->open[id & 0xFF]++;
-    if (element(id)->act == FOREIGN && !w->foreign) {
+    w->stack[w->depth++] = *e;
+    w->open[e->id & 0xFF]++;
+    if (e->act == ACT_FOREIGN && !w->foreign) {
         w->foreign = w->depth;
         w->html.foreign = true;
     }
@@ -807,9 +679,9 @@ static unsigned find(const writer *w, uint16_t id, unsigned flags)
     if (w->open[id & 0xFF] == 0)
         return 0;
     for (unsigned depth = w->depth; depth > 0; depth--) {
-        if (w->stack[depth - 1] == id)
+        if (w->stack[depth - 1].id == id)
             return depth;
-        if (flags_of(w, depth - 1) & flags)
+        if (w->stack[depth - 1].flags & flags)
             return 0;
     }
     return 0;
@@ -819,7 +691,7 @@ static unsigned find(const writer *w, uint16_t id, unsigned flags)
 static unsigned find_flags(const writer *w, unsigned flags)
 {
     unsigned depth = w->depth;
-    while (depth > 0 && !(flags_of(w, depth - 1) & flags))
+    while (depth > 0 && !(w->stack[depth - 1].flags & flags))
         depth--;
     return depth;
 }
@@ -835,12 +707,12 @@ static void end_if_open(writer *w, uint16_t id, unsigned flags)
 static void end_item(writer *w, uint16_t id, uint16_t other)
 {
     for (unsigned depth = w->depth; depth > 0; depth--) {
-        uint16_t open = w->stack[depth - 1];
+        uint16_t open = w->stack[depth - 1].id;
         if (open == id || open == other) {
             pop_to(w, depth - 1);
             return;
         }
-        if (flags_of(w, depth - 1) & SPECIAL && open != EL_ADDRESS && open != EL_DIV &&
+        if (w->stack[depth - 1].flags & EF_SPECIAL && open != EL_ADDRESS && open != EL_DIV &&
             open != EL_P)
             return;
     }
@@ -851,21 +723,23 @@ static void end_table_parts(writer *w, uint16_t id)
 {
     unsigned depth = 0;
     if (id == EL_TD || id == EL_TH) {
-        depth = find_flags(w, TABLE | BODY);
-        unsigned row = find(w, EL_TR, TABLE | BODY);
+        if (w->depth > 0 && w->stack[w->depth - 1].id == EL_TR)
+            return;
+        depth = find_flags(w, EF_TABLE | EF_BODY);
+        unsigned row = find(w, EL_TR, EF_TABLE | EF_BODY);
         depth = row > depth ? row : depth;
     } else if (id == EL_TR) {
-        depth = find_flags(w, TABLE | BODY);
+        depth = find_flags(w, EF_TABLE | EF_BODY);
     } else {
-        depth = find_flags(w, TABLE);
+        depth = find_flags(w, EF_TABLE);
     }
     if (depth > 0)
         pop_to(w, depth);
     else /* cells without a table are not told apart by browsers, but by their writers */
-        end_if_open(w, id, SCOPE);
+        end_if_open(w, id, EF_SCOPE);
 }
 
-/* What a start tag ends. */
+/* What a start tag ends that isn't of a table's part. */
 static void end_others(writer *w, uint16_t id, unsigned flags)
 {
     if (id == EL_LI)
@@ -873,88 +747,91 @@ static void end_others(writer *w, uint16_t id, unsigned flags)
     else if (id == EL_DT || id == EL_DD)
         end_item(w, EL_DT, EL_DD);
     else if (id == EL_A)
-        end_if_open(w, id, SPECIAL);
-    if (flags & ENDS_P)
-        end_if_open(w, EL_P, SCOPE | P_SCOPE);
-    if (flags & HEADING && w->depth > 0 && flags_of(w, w->depth - 1) & HEADING)
+        end_if_open(w, id, EF_SPECIAL);
+    if (flags & EF_ENDS_P)
+        end_if_open(w, EL_P, EF_SCOPE | EF_P_SCOPE);
+    if (flags & EF_HEADING && w->depth > 0 && w->stack[w->depth - 1].flags & EF_HEADING)
         pop(w);
-    if (flags & IN_TABLE)
-        end_table_parts(w, id);
 }
 
 /* ---- tags ---- */
 
-static bool is_left_out(const writer *w, uint16_t id)
+static bool is_left_out(const writer *w, const mime_element *e)
 {
-    unsigned does = element(id)->act;
-    return does == SKIP || (does == FOREIGN_SKIP && w->foreign);
+    return e->act == ACT_SKIP || (e->act == ACT_FOREIGN_SKIP && w->foreign);
 }
 
 /* Whether the element goes on behind its start tag. */
-static bool has_end_tag(const writer *w, uint16_t id, const mime_html_token *token)
+static bool has_end_tag(const writer *w, const mime_html_token *token)
 {
-    bool foreign = w->foreign || element(id)->act == FOREIGN;
-    return !(element(id)->flags & VOID) && !(foreign && token->self_closing);
+    if (token->self_closing && (w->foreign || token->element.act == ACT_FOREIGN))
+        return false;
+    return !(token->element.flags & EF_VOID);
 }
 
 static void on_start(writer *w, mime_html_token *token)
 {
-    uint16_t id = identify(token->data, token->len);
-    unsigned flags = element(id)->flags;
-    if (flags & IGNORED)
+    const mime_element *e = &token->element;
+    if (e->flags & EF_IGNORED)
         return;
-    if (w->foreign && flags & (ENDS_P | IN_TABLE))
+    if (w->foreign && e->flags & (EF_ENDS_P | EF_IN_TABLE))
         pop_to(w, w->foreign - 1); /* nothing closes <svg> so often as forgetting to */
-    end_others(w, id, flags);
-    bool has_end = has_end_tag(w, id, token);
+    if (e->flags & EF_IN_TABLE)
+        end_table_parts(w, e->id);
+    else if (e->flags & (EF_ENDS_OWN | EF_ENDS_P | EF_HEADING))
+        end_others(w, e->id, e->flags);
+    bool has_end = has_end_tag(w, token);
     if (has_end)
-        push(w, id);
+        push(w, e);
     if (w->skip)
         return;
-    attributes all;
-    bool skipped = is_left_out(w, id);
-    read_attributes(token, &all);
-    if (skipped || is_hidden(w, &all)) {
+    if (is_left_out(w, e) || is_hidden(w, token)) {
         if (has_end)
             w->skip = w->depth;
         return;
     }
-    open_element(w, id, &all);
-    w->no_newline = flags & NEWLINE;
+    open_element(w, token);
+    w->no_newline = e->flags & EF_NEWLINE;
 }
 
-static unsigned end_tag_stops(uint16_t id, unsigned flags)
+static unsigned end_tag_stops(const mime_element *e)
 {
-    if (!(flags & SPECIAL))
-        return SPECIAL;
-    if (flags & (IN_TABLE | TABLE))
-        return TABLE;
-    if (id == EL_LI)
-        return SCOPE | LIST_SCOPE;
-    return id == EL_P ? SCOPE | P_SCOPE : SCOPE;
+    if (!(e->flags & EF_SPECIAL))
+        return EF_SPECIAL;
+    if (e->flags & (EF_IN_TABLE | EF_TABLE))
+        return EF_TABLE;
+    if (e->id == EL_LI)
+        return EF_SCOPE | EF_LIST_SCOPE;
+    return e->id == EL_P ? EF_SCOPE | EF_P_SCOPE : EF_SCOPE;
 }
 
-static void on_end(writer *w, const mime_html_token *token)
+/* How deep the element is that an end tag ends; 0: there is none-> */
+static unsigned find_ended(const writer *w, const mime_element *e)
 {
-    uint16_t id = identify(token->data, token->len);
-    unsigned flags = element(id)->flags, depth = 0;
-    if (flags & HEADING) {
-        depth = find_flags(w, HEADING | SCOPE);
-        if (depth > 0 && !(flags_of(w, depth - 1) & HEADING))
-            depth = 0;
-    } else {
-        depth = find(w, id, end_tag_stops(id, flags));
+    if (!(e->flags & EF_HEADING))
+        return find(w, e->id, end_tag_stops(e));
+    unsigned depth = find_flags(w, EF_HEADING | EF_SCOPE);
+    return depth > 0 && w->stack[depth - 1].flags & EF_HEADING ? depth : 0;
+}
+
+static void on_end(writer *w, mime_html_token *token)
+{
+    const mime_element *e = &token->element;
+    if (w->depth > 0 && w->stack[w->depth - 1].id == e->id) {
+        pop(w);
+        return;
     }
+    unsigned depth = find_ended(w, e);
     if (depth > 0)
         pop_to(w, depth - 1);
-    else if (w->skip && w->stack[w->skip - 1] == id && !(flags & SPECIAL))
+    else if (w->skip && w->stack[w->skip - 1].id == e->id && !(e->flags & EF_SPECIAL))
         pop_to(w, w->skip - 1); /* <b hidden><div></b>: rather told too much than too little */
-    else if (id == EL_A)
+    else if (e->id == EL_A)
         close_link(w);
-    else if (!w->skip && id == EL_P)
+    else if (!w->skip && e->id == EL_P)
         want_breaks(w, BREAKS_MAX);
-    else if (!w->skip && id == EL_BR)
-        open_element(w, id, NULL);
+    else if (!w->skip && e->id == EL_BR)
+        open_element(w, token);
 }
 
 static void free_buffers(writer *w)
@@ -978,7 +855,9 @@ bool mime_text_from_html(const char *html, size_t len, buf *out)
         len -= 3;
     }
     mime_html_init(&w.html, html, len);
-    for (mime_html_kind kind; (kind = mime_html_next(&w.html, &token)) != MIME_HTML_END;) {
+    for (mime_html_kind kind = MIME_HTML_TEXT; kind != MIME_HTML_END;) {
+        take_flowing(&w);
+        kind = mime_html_next(&w.html, &token);
         if (kind == MIME_HTML_TEXT)
             add_text(&w, token.data, token.len);
         w.no_newline = false;

@@ -1,5 +1,6 @@
 /* Tests of mime/html and mime/entities: what the standard's tokenization makes of a document. More
  * documents are compared with another tokenizer in tests/blackbox/test_html.py. */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -178,17 +179,43 @@ static void foreign_content_is_markup(void **state)
     check("<![CDATA[]]><![CDATA[a", 22, true, "(a)");
 }
 
+static bool find_entity(const char *name, mime_entity *e)
+{
+    size_t len = strlen(name);
+    return mime_entity_find(name, len, name + len, e);
+}
+
 static void entities_are_found_by_their_name(void **state)
 {
     (void)state;
     mime_entity e;
-    assert_true(mime_entity_find("eacute", 6, &e) && e.bare && e.len == 2);
+    assert_true(find_entity("eacute", &e) && e.bare && e.len == 2);
     assert_memory_equal(e.utf8, "é", 2);
-    assert_true(mime_entity_find("nGt", 3, &e) && !e.bare && e.len == 6);
-    assert_false(mime_entity_find("eacut", 5, &e));
-    assert_false(mime_entity_find("eacute;", 7, &e));
-    assert_false(mime_entity_find("", 0, &e));
-    assert_false(mime_entity_find("CounterClockwiseContourIntegrals", 32, &e));
+    assert_true(find_entity("nGt", &e) && !e.bare && e.len == 6);
+    assert_false(find_entity("eacut", &e));
+    assert_false(find_entity("eacute;", &e));
+    assert_false(find_entity("", &e));
+    assert_false(find_entity("CounterClockwiseContourIntegrals", &e));
+}
+
+/* Where a slot of MIME_ELEMENTS is not the name's, its message says which is. */
+static void every_element_is_found(void **state)
+{
+    (void)state;
+    for (uint16_t id = EL_UNKNOWN + 1; id < EL_COUNT; id++) {
+        const char *name = mime_elements[id].name;
+        size_t len = strlen(name);
+        if (mime_element_find(name, len, name + len).id != id)
+            fail_msg("%s: its slot is %zu", name,
+                     mime_element_slot(octets_word(name, len, name + len)));
+        char larger[MIME_ELEMENT_NAME + 1] = {0};
+        for (size_t i = 0; i < len; i++)
+            larger[i] = (char)toupper(name[i]);
+        assert_int_equal(mime_element_find(larger, len, larger + sizeof larger).id, id);
+        assert_true(mime_element_find(larger, len + 1, larger + sizeof larger).id >= EL_COUNT);
+        if (len > 1)
+            assert_int_not_equal(mime_element_find(name, len - 1, name + len).id, id);
+    }
 }
 
 int main(void)
@@ -203,6 +230,7 @@ int main(void)
         cmocka_unit_test(scripts),
         cmocka_unit_test(foreign_content_is_markup),
         cmocka_unit_test(entities_are_found_by_their_name),
+        cmocka_unit_test(every_element_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
