@@ -68,7 +68,7 @@ typedef struct config {
     unsigned max_recipients;
     unsigned max_inflight;
     int64_t timeout_us;
-    unsigned http_threads;   /* POSTERN_HTTP_THREADS; default: cores, at most 4 */
+    unsigned http_threads;   /* POSTERN_HTTP_THREADS; default: half the cores, at most 4 */
     unsigned sender_threads; /* POSTERN_SENDER_THREADS; 0, the default: those of HTTP send */
     int64_t read_timeout_us; /* POSTERN_READ_TIMEOUT; default 30s, 100ms to 10m: a client's time to
                                 bring a request, and a second more for each 16 KiB that came */
