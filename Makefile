@@ -68,23 +68,23 @@ install: all ## install the program (PREFIX, DESTDIR)
 	install -D -m 755 $(BUILD)/postern $(DESTDIR)$(PREFIX)/bin/postern
 
 # --- tests --------------------------------------------------------------------------------------
-# tests/unit/test_NAME.c is one program (cmocka); tests/blackbox is pytest, and a program that lets it see tokens.
+# tests/unit/test_NAME.c is one program (cmocka); tests/blackbox is pytest, and programs of its own.
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
-TOKENS := $(BUILD)/tests/html_tokens
+ASIDE := $(patsubst tests/blackbox/%.c,$(BUILD)/tests/%,$(wildcard tests/blackbox/*.c))
 
 .PHONY: unit-programs test unit
-unit-programs: $(UNIT) $(TOKENS)
+unit-programs: $(UNIT) $(ASIDE)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lcmocka -lpthread
 
-$(TOKENS): tests/blackbox/html_tokens.c $(LIBRARY)
+$(BUILD)/tests/%: tests/blackbox/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
 
--include $(patsubst %,%.d,$(UNIT) $(TOKENS))
+-include $(patsubst %,%.d,$(UNIT) $(ASIDE))
 
 test: deps-build deps-test ## build and run every test
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) all unit-programs

