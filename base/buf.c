@@ -29,12 +29,10 @@ bool buf_ok(const buf *b)
     return !b->failed;
 }
 
-bool buf_reserve(buf *b, size_t more)
+bool buf_grow(buf *b, size_t more)
 {
     if (b->failed)
         return false;
-    if (more <= b->cap - b->len)
-        return true;
     if (more > SIZE_MAX / 2 - b->len) {
         b->failed = true;
         return false;
@@ -58,13 +56,6 @@ void buf_add(buf *b, const void *data, size_t len)
         return;
     memcpy(b->data + b->len, data, len);
     b->len += len;
-}
-
-void buf_addc(buf *b, char c)
-{
-    if (!buf_reserve(b, 1))
-        return;
-    b->data[b->len++] = c;
 }
 
 void buf_adds(buf *b, const char *s)

@@ -95,7 +95,7 @@ static int digit(char c, unsigned base)
 }
 
 /* "#…" at `at`: its end, and what it stands for in out[*len]; NULL if it is no reference. */
-static const char *numeric_reference(const char *at, const char *end, char out[8], size_t *len)
+RARE static const char *numeric_reference(const char *at, const char *end, char out[8], size_t *len)
 {
     unsigned base = 10;
     uint32_t point = 0;
@@ -129,40 +129,36 @@ static size_t name_length(const char *at, const char *end)
     return n;
 }
 
-/* The longest name that begins at `at`. In an attribute, one without its semicolon is text where
+/* A name without its semicolon: the longest that begins at `at`. In an attribute it is text where
  * it runs on: "?a=1&copy=2" is a URL. */
-static const char *named_reference(const char *at, const char *end, bool in_attribute, char out[8],
-                                   size_t *len)
+RARE static const char *bare_reference(const char *at, const char *end, size_t n, bool in_attribute,
+                                       char out[8], size_t *len)
 {
     mime_entity entity;
-    size_t n = name_length(at, end);
-    bool whole = at + n < end && at[n] == ';' && mime_entity_find(at, n, end, &entity);
-    if (!whole) {
-        for (n = n < MIME_ENTITY_BARE_MAX ? n : MIME_ENTITY_BARE_MAX; n > 0; n--) {
-            if (mime_entity_find(at, n, end, &entity) && entity.bare)
-                break;
-        }
-        if (n == 0 || (in_attribute && at + n < end && (at[n] == '=' || is(at[n], LETTER | DIGIT))))
-            return NULL;
+    for (n = n < MIME_ENTITY_BARE_MAX ? n : MIME_ENTITY_BARE_MAX; n > 0; n--) {
+        if (mime_entity_find(at, n, end, &entity) && entity.bare)
+            break;
     }
+    if (n == 0 || (in_attribute && at + n < end && (at[n] == '=' || is(at[n], LETTER | DIGIT))))
+        return NULL;
     memcpy(out, entity.utf8, sizeof entity.utf8);
     *len = entity.len;
-    return at + n + whole;
+    return at + n;
 }
 
-/* The reference at the "&": its end, or NULL if the "&" is text. */
-static const char *reference(const char *at, const char *end, bool in_attribute, char out[8],
-                             size_t *len)
+const char *mime_html_reference(const char *at, const char *end, bool in_attribute, char out[8],
+                                size_t *len)
 {
+    mime_entity entity;
     at++;
     if (at < end && *at == '#')
         return numeric_reference(at, end, out, len);
-    return named_reference(at, end, in_attribute, out, len);
-}
-
-const char *mime_html_reference(const char *at, const char *end, char out[8], size_t *len)
-{
-    return reference(at, end, false, out, len);
+    size_t n = name_length(at, end);
+    if (at + n == end || at[n] != ';' || !mime_entity_find(at, n, end, &entity))
+        return bare_reference(at, end, n, in_attribute, out, len);
+    memcpy(out, entity.utf8, sizeof entity.utf8);
+    *len = entity.len;
+    return at + n + 1;
 }
 
 /* ---- tags ---- */
@@ -231,7 +227,8 @@ static inline const char *value(const char *at, const char *end, mime_html_attri
 
 /* Reads the attribute at `at` or behind: its end. a->name is NULL, and the result is at the tag's
  * ">", if there is none. NULL where the input ends. */
-static inline const char *attribute(const char *at, const char *end, mime_html_attribute *a)
+static inline __attribute__((always_inline)) const char *attribute(const char *at, const char *end,
+                                                                   mime_html_attribute *a)
 {
     a->name = NULL;
     while (at < end && is(*at, SPACE | SLASH))
@@ -267,8 +264,8 @@ static inline mime_html_known known_attribute(const mime_html_attribute *a, cons
     uint64_t name = octets_lower(octets_word(a->name, a->name_len, end)), known;
     size_t at = name >> 24 & 15;
     memcpy(&known, names[at].name, sizeof known);
-    bool same = le64toh(known) == name && a->name_len <= sizeof known &&
-                a->name[a->name_len - 1] != '\0';
+    bool same =
+        le64toh(known) == name && a->name_len <= sizeof known && a->name[a->name_len - 1] != '\0';
     return same ? names[at].which : MIME_HTML_KNOWN;
 }
 
@@ -291,7 +288,7 @@ bool mime_html_decode(mime_html_attribute *a, buf *scratch)
         size_t len = 0;
         const char *next = special + 1;
         if (*special == '&') {
-            next = reference(special, end, true, out, &len);
+            next = mime_html_reference(special, end, true, out, &len);
         } else if (*special == '\0') {
             memcpy(out, replacement, len = sizeof replacement);
         } else if (*special == '\r') {
@@ -521,7 +518,7 @@ static const char *text_end(mime_html *h, const char *end)
         if (*at == '\0' && !ordinary && h->content != CDATA)
             return at;
         if (*at == '&' && (ordinary || h->content == WITH_REFERENCES)) {
-            h->resume = reference(at, end, false, h->reference, &h->reference_len);
+            h->resume = mime_html_reference(at, end, false, h->reference, &h->reference_len);
             if (h->resume)
                 return at;
         }
@@ -580,27 +577,10 @@ RARE static mime_html_kind next_of_any_kind(mime_html *h, mime_html_token *token
 mime_html_kind mime_html_next(mime_html *h, mime_html_token *token)
 {
     const char *at = h->at;
-    if (h->content != ORDINARY || h->end - at < 2 + OCTETS || *at != '<')
-        return next_of_any_kind(h, token);
-    bool closes = at[1] == '/';
-    mime_html_kind kind = closes ? MIME_HTML_END_TAG : MIME_HTML_START_TAG;
-    const char *name = at + 1 + closes;
-    if (!is(*name, LETTER))
-        return next_of_any_kind(h, token);
-    octets o = octets_load(name);
-    size_t len = octets_first((octets)((o <= ' ') | (o == '/') | (o == '>')));
-    if (len > MIME_ELEMENT_SHORT || name[len] != '>')
-        return tag(h, token, name, kind);
-    /* A tag without attributes, of a short name: most are. */
-    token->data = name;
-    token->len = len;
-    token->self_closing = false;
-    token->has = 0;
-    token->attributes = token->attributes_end = name + len;
-    h->at = name + len + 1;
-    if (!mime_element_find_short(octets_head(o, len), &token->element))
-        return tag(h, token, name, kind);
-    if (token->element.flags & (EF_RAW | EF_RCDATA))
-        enter_content(h, token, kind);
-    return kind;
+    if (h->content == ORDINARY && h->end - at > 2 && *at == '<') {
+        bool closes = at[1] == '/';
+        if (is(at[1 + closes], LETTER))
+            return tag(h, token, at + 1 + closes, closes ? MIME_HTML_END_TAG : MIME_HTML_START_TAG);
+    }
+    return next_of_any_kind(h, token);
 }

@@ -84,10 +84,32 @@ void mime_html_init(mime_html *h, const char *html, size_t len);
 /* The next token into *token; its kind. */
 mime_html_kind mime_html_next(mime_html *h, mime_html_token *token);
 
-/* Ordinary text may be taken by the caller itself: the text that comes next, up to *end, and markup
- * with it; NULL where there is none, or only mime_html_next() can tell. Any byte but "<", "&", CR
- * and NUL is text as it stands; CR is a line's end, as is CR LF. mime_html_take() says up to where
- * it was taken. */
+/* What most documents are made of, a caller may take here before it asks mime_html_next() for the
+ * rest. */
+
+/* Takes a tag without attributes, of a well-known element with ordinary content; NULL if that isn't
+ * what comes next. */
+static inline const mime_element *mime_html_take_tag(mime_html *h, bool *closes)
+{
+    const char *at = h->at;
+    if (h->end - at < 2 + OCTETS || *at != '<' || h->content)
+        return NULL;
+    *closes = at[1] == '/';
+    at += 1 + *closes;
+    octets name = octets_load(at);
+    size_t len = octets_first((octets)(name == '>'));
+    if (len > MIME_ELEMENT_SHORT || len == 0)
+        return NULL;
+    const mime_element *element = mime_element_find_short(octets_head(name, len));
+    if (!element || element->flags & (EF_RAW | EF_RCDATA))
+        return NULL;
+    h->at = at + len + 1;
+    return element;
+}
+
+/* The text that comes next, up to *end, and markup with it; NULL where there is none, or only
+ * mime_html_next() can tell. Any byte but "<", "&", CR and NUL is text as it stands; CR is a line's
+ * end, as is CR LF. mime_html_take() says up to where it was taken. */
 static inline const char *mime_html_peek(const mime_html *h, const char **end)
 {
     *end = h->end;
@@ -99,9 +121,10 @@ static inline void mime_html_take(mime_html *h, const char *to)
     h->at = to;
 }
 
-/* What the reference at the "&" of ordinary text stands for, in out[*len]: its end, or NULL if the
+/* What the reference at the "&" stands for, in out[*len]: its end, or NULL if the
  * "&" is text. */
-const char *mime_html_reference(const char *at, const char *end, char out[8], size_t *len);
+const char *mime_html_reference(const char *at, const char *end, bool in_attribute, char out[8],
+                                size_t *len);
 
 /* Whether the tag has it. */
 static inline bool mime_html_has(const mime_html_token *token, mime_html_known which)

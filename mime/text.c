@@ -71,12 +71,6 @@ static void want_block(writer *w, unsigned n)
         want_breaks(w, w->marker ? 1 : n);
 }
 
-/* buf_reserve(), which mostly has nothing to do. */
-static inline bool has_room(buf *b, size_t n)
-{
-    return (b->cap - b->len >= n && !b->failed) || buf_reserve(b, n);
-}
-
 static void add_prefix(writer *w, const char *s, size_t len)
 {
     if (w->prefix < len)
@@ -122,19 +116,24 @@ static void pay_breaks(writer *w)
     w->row_is_line = false;
 }
 
+static void change_lines(writer *w)
+{
+    bool row = !w->row_has_text;
+    if (w->out->len > w->start)
+        pay_breaks(w);
+    w->row_is_line = row;
+    if (w->quotes | w->lists | w->marker)
+        begin_line(w);
+    w->breaks = 0;
+}
+
 /* Pays what is owed before a visible character. */
 static void begin_text(writer *w)
 {
-    bool first = w->out->len == w->start;
-    if (w->breaks || first) {
-        bool row = !w->row_has_text;
-        if (!first)
-            pay_breaks(w);
-        w->row_is_line = row;
-        begin_line(w);
-        w->breaks = 0;
+    if (w->breaks || w->out->len == w->start) {
+        change_lines(w);
     } else if (w->cell_owed && w->row_has_text) {
-        if (has_room(w->out, 3))
+        if (buf_reserve(w->out, 3))
             memcpy(w->out->data + w->out->len, " | ", 3);
         w->out->len += w->out->failed ? 0 : 3;
         w->row_parted = true;
@@ -188,7 +187,7 @@ static void add_flowing(writer *w, const char *s, size_t len)
     if (at == len)
         return;
     begin_text(w);
-    if (!has_room(w->out, len - at))
+    if (!buf_reserve(w->out, len - at))
         return;
     /* Folding only shortens it. */
     char *to = w->out->data + w->out->len;
@@ -267,7 +266,7 @@ static inline char *place_piece(writer *w, bool *begun)
     if (!*begun)
         begin_text(w);
     *begun = true;
-    if (!has_room(w->out, 1 + OCTETS))
+    if (!buf_reserve(w->out, 1 + OCTETS))
         return NULL;
     char *to = w->out->data + w->out->len;
     if (w->space)
@@ -295,7 +294,7 @@ static inline const char *take_reference(writer *w, const char *at, const char *
 {
     char text[8], *to;
     size_t len, first = 0;
-    const char *next = mime_html_reference(at, end, text, &len);
+    const char *next = mime_html_reference(at, end, false, text, &len);
     if (!next)
         return NULL;
     unsigned class = classify(text, len, &first);
@@ -312,12 +311,12 @@ static inline const char *take_reference(writer *w, const char *at, const char *
 }
 
 /* Takes what it can of the flowing text that comes next, without a token for it; the rest is left
- * to add_flowing(). */
-static void take_flowing(writer *w)
+ * to add_flowing(). False if there is nothing. */
+static bool take_flowing(writer *w)
 {
-    const char *end, *at = mime_html_peek(&w->html, &end);
+    const char *end, *from = mime_html_peek(&w->html, &end), *at = from;
     if (!at || w->skip || w->pre || w->no_newline)
-        return;
+        return false;
     bool begun = false;
     while (end - at > OCTETS && *at != '<') {
         if (is_blank(*at)) {
@@ -332,6 +331,7 @@ static void take_flowing(writer *w)
         at = next;
     }
     mime_html_take(&w->html, at);
+    return at > from;
 }
 
 /* ---- attributes ---- */
@@ -540,9 +540,9 @@ static void open_image(writer *w, mime_html_token *token)
         add_flowing(w, alt->value, alt->value_len);
 }
 
-static void open_element(writer *w, mime_html_token *token)
+static void open_element(writer *w, const mime_element *e, mime_html_token *token)
 {
-    switch ((mime_act)token->element.act) {
+    switch ((mime_act)e->act) {
     case ACT_BLOCK: want_block(w, 1); break;
     case ACT_PARAGRAPH: want_block(w, BREAKS_MAX); break;
     case ACT_TABULAR:
@@ -762,16 +762,15 @@ static bool is_left_out(const writer *w, const mime_element *e)
 }
 
 /* Whether the element goes on behind its start tag. */
-static bool has_end_tag(const writer *w, const mime_html_token *token)
+static bool has_end_tag(const writer *w, const mime_element *e, const mime_html_token *token)
 {
-    if (token->self_closing && (w->foreign || token->element.act == ACT_FOREIGN))
+    if (token->self_closing && (w->foreign || e->act == ACT_FOREIGN))
         return false;
-    return !(token->element.flags & EF_VOID);
+    return !(e->flags & EF_VOID);
 }
 
-static void on_start(writer *w, mime_html_token *token)
+static void on_start(writer *w, const mime_element *e, mime_html_token *token)
 {
-    const mime_element *e = &token->element;
     if (e->flags & EF_IGNORED)
         return;
     if (w->foreign && e->flags & (EF_ENDS_P | EF_IN_TABLE))
@@ -780,7 +779,7 @@ static void on_start(writer *w, mime_html_token *token)
         end_table_parts(w, e->id);
     else if (e->flags & (EF_ENDS_OWN | EF_ENDS_P | EF_HEADING))
         end_others(w, e->id, e->flags);
-    bool has_end = has_end_tag(w, token);
+    bool has_end = has_end_tag(w, e, token);
     if (has_end)
         push(w, e);
     if (w->skip)
@@ -790,7 +789,7 @@ static void on_start(writer *w, mime_html_token *token)
             w->skip = w->depth;
         return;
     }
-    open_element(w, token);
+    open_element(w, e, token);
     w->no_newline = e->flags & EF_NEWLINE;
 }
 
@@ -814,9 +813,8 @@ static unsigned find_ended(const writer *w, const mime_element *e)
     return depth > 0 && w->stack[depth - 1].flags & EF_HEADING ? depth : 0;
 }
 
-static void on_end(writer *w, mime_html_token *token)
+static void on_end(writer *w, const mime_element *e, mime_html_token *token)
 {
-    const mime_element *e = &token->element;
     if (w->depth > 0 && w->stack[w->depth - 1].id == e->id) {
         pop(w);
         return;
@@ -831,7 +829,37 @@ static void on_end(writer *w, mime_html_token *token)
     else if (!w->skip && e->id == EL_P)
         want_breaks(w, BREAKS_MAX);
     else if (!w->skip && e->id == EL_BR)
-        open_element(w, token);
+        open_element(w, e, token);
+}
+
+/* Most tags, without a token for them. False if another thing comes next. */
+static inline bool take_bare_tag(writer *w, mime_html_token *bare)
+{
+    bool closes;
+    const mime_element *e = mime_html_take_tag(&w->html, &closes);
+    if (!e)
+        return false;
+    w->no_newline = false;
+    if (closes)
+        on_end(w, e, bare);
+    else
+        on_start(w, e, bare);
+    return true;
+}
+
+/* False at the end. */
+static bool take_token(writer *w)
+{
+    mime_html_token token;
+    mime_html_kind kind = mime_html_next(&w->html, &token);
+    if (kind == MIME_HTML_TEXT)
+        add_text(w, token.data, token.len);
+    w->no_newline = false;
+    if (kind == MIME_HTML_START_TAG)
+        on_start(w, &token.element, &token);
+    else if (kind == MIME_HTML_END_TAG)
+        on_end(w, &token.element, &token);
+    return kind != MIME_HTML_END;
 }
 
 static void free_buffers(writer *w)
@@ -844,7 +872,7 @@ static void free_buffers(writer *w)
 bool mime_text_from_html(const char *html, size_t len, buf *out)
 {
     writer w;
-    mime_html_token token;
+    mime_html_token bare = {.has = 0};
     memset(&w, 0, offsetof(writer, stack));
     memset(w.open, 0, sizeof w.open);
     w.out = out;
@@ -855,17 +883,10 @@ bool mime_text_from_html(const char *html, size_t len, buf *out)
         len -= 3;
     }
     mime_html_init(&w.html, html, len);
-    for (mime_html_kind kind = MIME_HTML_TEXT; kind != MIME_HTML_END;) {
-        take_flowing(&w);
-        kind = mime_html_next(&w.html, &token);
-        if (kind == MIME_HTML_TEXT)
-            add_text(&w, token.data, token.len);
-        w.no_newline = false;
-        if (kind == MIME_HTML_START_TAG)
-            on_start(&w, &token);
-        else if (kind == MIME_HTML_END_TAG)
-            on_end(&w, &token);
-    }
+    do {
+        while (take_bare_tag(&w, &bare) || take_flowing(&w))
+            ;
+    } while (take_token(&w));
     pop_to(&w, 0);
     close_link(&w);
     if (out->len > w.start)
