@@ -59,12 +59,12 @@ const char *buf_cstr(buf *b);
  * The buffer is empty and usable afterwards. */
 char *buf_take(buf *b);
 
-/* What buf_reserve() does where there is no room yet. */
+/* What buf_reserve() does where there is no room, as is always so once an addition has failed. */
 bool buf_grow(buf *b, size_t more);
 
 static inline bool buf_reserve(buf *b, size_t more)
 {
-    return (more <= b->cap - b->len && !b->failed) || buf_grow(b, more);
+    return more <= b->cap - b->len || buf_grow(b, more);
 }
 
 static inline void buf_addc(buf *b, char c)

@@ -18,10 +18,9 @@ typedef enum mime_act {
     ACT_NONE,
     ACT_BLOCK,     /* on lines of its own */
     ACT_PARAGRAPH, /* a blank line before and behind */
-    ACT_TABULAR,   /* <table> */
-    ACT_SKIP,      /* left out with all that is in it */
-    ACT_FOREIGN,   /* <svg>, <math> */
-    ACT_FOREIGN_SKIP,
+    ACT_ROW,
+    ACT_CELL,
+    ACT_TABULAR, /* <table> */
     ACT_BREAK,
     ACT_RULE,
     ACT_IMAGE,
@@ -29,11 +28,12 @@ typedef enum mime_act {
     ACT_LIST,
     ACT_NUMBERED,
     ACT_ITEM,
-    ACT_ROW,
-    ACT_CELL,
     ACT_PRE,
     ACT_QUOTE,
     ACT_QUOTED, /* <q> */
+    ACT_SKIP,   /* left out with all that is in it */
+    ACT_FOREIGN_SKIP,
+    ACT_FOREIGN, /* <svg>, <math> */
 } mime_act;
 
 /* What the standard knows of it. */
@@ -53,7 +53,19 @@ enum {
     EF_ENDS_OWN = 4096, /* its start tag ends one of its own kind: <li>, <dd>, <a> */
     EF_RAW = 8192,      /* its content is text up to its end tag */
     EF_RCDATA = 16384,  /* the same, with references */
+    /* What the table derives from these: */
+    EF_ODD = 1 << 15,         /* its start tag does more than to open it */
+    EF_HOLDS_CELLS = 1 << 16, /* <tr> */
+    EF_HOLDS_ROWS = 1 << 17,
+    EF_CELL = 1 << 24,
+    EF_ROW = 1 << 25,
 };
+
+/* Whether a table's part fits into the element it would be in. */
+static inline bool mime_element_fits(uint32_t part, uint32_t parent)
+{
+    return (part >> 8 & parent & (EF_HOLDS_CELLS | EF_HOLDS_ROWS)) != 0;
+}
 
 /* X(slot, identifier, name, act, flags). The slot is the name's, see mime_element_slot(): where it
  * is wrong, the unit test tells the right one. S, SP and SV are elements.c's. */
@@ -174,7 +186,8 @@ enum {
 
 typedef struct mime_element {
     uint16_t id; /* of those that aren't in the table: beyond EL_COUNT, (nearly always) its own */
-    uint16_t act;
+    uint8_t act;
+    uint8_t len; /* of the name if it is short, and the content ordinary; else 0 */
     uint32_t flags;
 } mime_element;
 
@@ -182,10 +195,13 @@ typedef struct mime_element {
 #define MIME_ELEMENT_NAME  16
 #define MIME_ELEMENT_SHORT 8
 
-extern const struct mime_element_row {
+typedef struct mime_element_row {
     char name[MIME_ELEMENT_NAME]; /* padded with zeros */
+    uint64_t mask;                /* of a short name's bytes, as octets_word() has them */
     mime_element element;
-} mime_elements[EL_COUNT];
+} mime_element_row;
+
+extern const mime_element_row mime_elements[EL_COUNT];
 
 extern const uint8_t mime_element_slots[MIME_ELEMENT_SLOTS];
 
@@ -195,16 +211,21 @@ static inline size_t mime_element_slot(uint64_t head)
     return head * 0x733950E08E4B2675 >> 55;
 }
 
-/* The element of a name of 1 to 8 characters, which octets_head() has read; NULL if the table lacks
- * it. */
-static inline const mime_element *mime_element_find_short(uint64_t word)
+/* Whether the name, if it has such a length, in whatever case, is what stands at `s`, of which
+ * eight bytes can be read: there it goes on with s[row->element.len]. */
+static inline bool mime_element_is_at(const mime_element_row *row, const char *s)
 {
-    uint64_t name = octets_lower(word), head, tail;
-    const struct mime_element_row *row =
-        &mime_elements[mime_element_slots[mime_element_slot(name)]];
-    memcpy(&head, row->name, sizeof head);
-    memcpy(&tail, row->name + MIME_ELEMENT_SHORT, sizeof tail);
-    return le64toh(head) == name && tail == 0 ? &row->element : NULL;
+    uint64_t differs = octets_lower(octets_eight(s)) ^ octets_eight(row->name);
+    return (differs & row->mask) == 0;
+}
+
+/* The element of such a name of 1 to 8 characters, which octets_head() has read; NULL if the table
+ * lacks it. */
+static inline const mime_element_row *mime_element_find_short(uint64_t word)
+{
+    uint64_t name = octets_lower(word);
+    const mime_element_row *row = &mime_elements[mime_element_slots[mime_element_slot(name)]];
+    return octets_eight(row->name) == name && row->element.len > 0 ? row : NULL;
 }
 
 /* The element by its name, in whatever case it is written, of 1 byte or more. `end`: how far can
