@@ -29,24 +29,24 @@ bool buf_ok(const buf *b)
     return !b->failed;
 }
 
-bool buf_reserve(buf *b, size_t more)
+/* A buffer that has failed has no room: so that the others need not look. */
+static bool fail(buf *b)
 {
-    if (b->failed)
-        return false;
-    if (more <= b->cap - b->len)
-        return true;
-    if (more > SIZE_MAX / 2 - b->len) {
-        b->failed = true;
-        return false;
-    }
+    b->failed = true;
+    b->cap = b->len;
+    return false;
+}
+
+bool buf_grow(buf *b, size_t more)
+{
+    if (b->failed || more > SIZE_MAX / 2 - b->len)
+        return fail(b);
     size_t cap = b->cap ? b->cap : FIRST_CAPACITY;
     while (cap < b->len + more)
         cap *= 2;
     char *data = realloc(b->data, cap);
-    if (!data) {
-        b->failed = true;
-        return false;
-    }
+    if (!data)
+        return fail(b);
     b->data = data;
     b->cap = cap;
     return true;
@@ -60,13 +60,6 @@ void buf_add(buf *b, const void *data, size_t len)
     b->len += len;
 }
 
-void buf_addc(buf *b, char c)
-{
-    if (!buf_reserve(b, 1))
-        return;
-    b->data[b->len++] = c;
-}
-
 void buf_adds(buf *b, const char *s)
 {
     buf_add(b, s, strlen(s));
@@ -78,7 +71,7 @@ void buf_addv(buf *b, const char *format, va_list args)
     va_copy(again, args);
     int need = vsnprintf(NULL, 0, format, args);
     if (need < 0)
-        b->failed = true;
+        (void)fail(b);
     else if (buf_reserve(b, (size_t)need + 1)) {
         (void)vsnprintf(b->data + b->len, (size_t)need + 1, format, again);
         b->len += (size_t)need;

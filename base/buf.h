@@ -38,10 +38,10 @@ void buf_clear(buf *b);
 bool buf_ok(const buf *b);
 
 /* Makes room for `more` bytes behind `len`; false, and `failed` set, if there is no memory. */
-bool buf_reserve(buf *b, size_t more);
+static inline bool buf_reserve(buf *b, size_t more);
 
 void buf_add(buf *b, const void *data, size_t len);
-void buf_addc(buf *b, char c);
+static inline void buf_addc(buf *b, char c);
 void buf_adds(buf *b, const char *s);
 void buf_addf(buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_addv(buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
@@ -58,5 +58,19 @@ const char *buf_cstr(buf *b);
 /* Gives the bytes away as a C string the caller free()s; NULL if memory ran out (now or before).
  * The buffer is empty and usable afterwards. */
 char *buf_take(buf *b);
+
+/* What buf_reserve() does where there is no room, as is always so once an addition has failed. */
+bool buf_grow(buf *b, size_t more);
+
+static inline bool buf_reserve(buf *b, size_t more)
+{
+    return more <= b->cap - b->len || buf_grow(b, more);
+}
+
+static inline void buf_addc(buf *b, char c)
+{
+    if (buf_reserve(b, 1))
+        b->data[b->len++] = c;
+}
 
 #endif

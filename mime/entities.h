@@ -8,20 +8,21 @@
 #ifndef POSTERN_MIME_ENTITIES_H
 #define POSTERN_MIME_ENTITIES_H
 
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define MIME_ENTITY_NAME_MAX 31
 #define MIME_ENTITY_BARE_MAX 6 /* of those that need no semicolon */
 
-typedef struct mime_entity {
-    char utf8[8]; /* one or two characters */
-    size_t len;   /* in bytes, 1 to 6 */
-    bool bare;    /* known without the semicolon, too */
-} mime_entity;
+#define MIME_ENTITY_LEN  0x0F
+#define MIME_ENTITY_BARE 0x80 /* known without the semicolon, too */
 
-/* Finds `name` of `len` bytes, without "&" and ";"; case matters. `end`: how far can be read. False
- * if there is none. */
-bool mime_entity_find(const char *name, size_t len, const char *end, mime_entity *entity);
+/* Finds `name` of `len` bytes, without "&" and ";"; case matters. `end`: how far can be read. NULL
+ * if there is none, else what it stands for, one or two characters: a byte of their length in
+ * bytes, 1 to 6, and flags, and the bytes; sixteen can be read. */
+const unsigned char *mime_entity_find(const char *name, size_t len, const char *end);
+
+/* The same of a name of up to 8 bytes, which octets_head() has read. */
+const unsigned char *mime_entity_find_short(uint64_t word, size_t len);
 
 #endif

@@ -8,7 +8,7 @@ import html.entities
 
 SLOTS = 4096  # a power of two, about twice the names: the longest probe stays short
 SHIFT = 52    # of a hash of 64 bits, to have one for each slot
-BARE = 0x80   # valid without the semicolon, too
+BARE = 0x80   # MIME_ENTITY_BARE
 FACTOR = 0x9E3779B97F4A7C15
 
 HEAD = '''\
@@ -23,8 +23,6 @@ HEAD = '''\
 #define SLOTS    %(slots)d
 #define SHIFT    %(shift)d
 #define FACTOR   0x%(factor)X
-#define BARE     0x%(bare)02X
-#define NAME_LEN 0x3F
 
 /* One record after the other: the name's length and BARE, the name, the value's length, the value.
  */
@@ -35,37 +33,32 @@ static const unsigned char records[] =
 TAIL = '''\
 /* clang-format on */
 
-/* By the name's words of eight characters. */
-static uint32_t hash(const char *name, size_t len, const char *end, uint64_t *head)
+const unsigned char *mime_entity_find_short(uint64_t word, size_t len)
 {
-    uint64_t h = *head = octets_word(name, len, end);
+    const unsigned char *record;
+    for (uint64_t slot = word * FACTOR >> SHIFT; slots[slot]; slot = (slot + 1) %% SLOTS) {
+        record = records + slots[slot] - 1;
+        if (record[0] == len && octets_cut(octets_eight(record + 1), len) == word)
+            return record + 1 + len;
+    }
+    return NULL;
+}
+
+const unsigned char *mime_entity_find(const char *name, size_t len, const char *end)
+{
+    if (len == 0 || len > MIME_ENTITY_NAME_MAX)
+        return NULL;
+    uint64_t h = octets_word(name, len, end);
+    if (len <= 8)
+        return mime_entity_find_short(h, len);
     for (size_t at = 8; at < len; at += 8)
         h = (h ^ h >> 29) * FACTOR ^ octets_word(name + at, len - at, end);
-    return (uint32_t)(h * FACTOR >> SHIFT);
-}
-
-static bool has_name(const unsigned char *record, const char *name, size_t len, uint64_t head)
-{
-    const char *known = (const char *)record + 1;
-    return (record[0] & NAME_LEN) == len && octets_word(known, len, known + 8) == head &&
-           (len <= 8 || memcmp(known + 8, name + 8, len - 8) == 0);
-}
-
-bool mime_entity_find(const char *name, size_t len, const char *end, mime_entity *entity)
-{
-    uint64_t head;
-    if (len < 2 || len > MIME_ENTITY_NAME_MAX)
-        return false;
-    for (uint32_t slot = hash(name, len, end, &head); slots[slot]; slot = (slot + 1) %% SLOTS) {
+    for (uint64_t slot = h * FACTOR >> SHIFT; slots[slot]; slot = (slot + 1) %% SLOTS) {
         const unsigned char *record = records + slots[slot] - 1;
-        if (!has_name(record, name, len, head))
-            continue;
-        entity->bare = (record[0] & BARE) != 0;
-        entity->len = record[1 + len];
-        memcpy(entity->utf8, record + 2 + len, sizeof entity->utf8);
-        return true;
+        if (record[0] == len && memcmp(record + 1, name, len) == 0)
+            return record + 1 + len;
     }
-    return false;
+    return NULL;
 }
 '''
 
@@ -93,7 +86,7 @@ def main():
     assert all(name in names for name in references if not name.endswith(";"))
     assert max(map(len, names)) <= 31 and all(name.isalnum() and len(name) > 1 for name in names)
 
-    values = {"slots": SLOTS, "shift": SHIFT, "bare": BARE, "factor": FACTOR}
+    values = {"slots": SLOTS, "shift": SHIFT, "factor": FACTOR}
     names = FREQUENT + [name for name in names if name not in FREQUENT]
     print(HEAD % values, end="")
     slots, offset = [0] * SLOTS, 0
@@ -101,7 +94,7 @@ def main():
         value = references[name + ";"].encode()
         bare = name in references
         assert not bare or (references[name].encode() == value and len(name) <= 6)
-        record = bytes([len(name) | (BARE if bare else 0)]) + name.encode() + bytes([len(value)]) + value
+        record = bytes([len(name)]) + name.encode() + bytes([len(value) | (BARE if bare else 0)]) + value
         print("    " + literal(record))
         slot = hash_of(name)
         while slots[slot]:
@@ -109,7 +102,7 @@ def main():
         slots[slot] = offset + 1
         offset += len(record)
     assert offset < 0xFFFF
-    print("    " + literal(bytes(7)) + ";")
+    print("    " + literal(bytes(15)) + ";")
     print("\n/* By the name's hash: where its record begins, plus 1; 0: none. */")
     print("static const uint16_t slots[SLOTS] = {")
     for at in range(0, SLOTS, 16):

@@ -129,30 +129,37 @@ static size_t name_length(const char *at, const char *end)
     return n;
 }
 
+static size_t put_entity(const unsigned char *entity, char out[8])
+{
+    memcpy(out, entity + 1, 8);
+    return entity[0] & MIME_ENTITY_LEN;
+}
+
 /* The longest name that begins at `at`. In an attribute, one without its semicolon is text where
  * it runs on: "?a=1&copy=2" is a URL. */
 static const char *named_reference(const char *at, const char *end, bool in_attribute, char out[8],
                                    size_t *len)
 {
-    mime_entity entity;
     size_t n = name_length(at, end);
-    bool whole = at + n < end && at[n] == ';' && mime_entity_find(at, n, end, &entity);
-    if (!whole) {
-        for (n = n < MIME_ENTITY_BARE_MAX ? n : MIME_ENTITY_BARE_MAX; n > 0; n--) {
-            if (mime_entity_find(at, n, end, &entity) && entity.bare)
-                break;
-        }
-        if (n == 0 || (in_attribute && at + n < end && (at[n] == '=' || is(at[n], LETTER | DIGIT))))
-            return NULL;
+    bool whole = at + n < end && at[n] == ';';
+    const unsigned char *entity = whole ? mime_entity_find(at, n, end) : NULL;
+    if (entity) {
+        *len = put_entity(entity, out);
+        return at + n + 1;
     }
-    memcpy(out, entity.utf8, sizeof entity.utf8);
-    *len = entity.len;
-    return at + n + whole;
+    for (n = n < MIME_ENTITY_BARE_MAX ? n : MIME_ENTITY_BARE_MAX; n > 0; n--) {
+        entity = mime_entity_find(at, n, end);
+        if (entity && *entity & MIME_ENTITY_BARE)
+            break;
+    }
+    if (n == 0 || (in_attribute && at + n < end && (at[n] == '=' || is(at[n], LETTER | DIGIT))))
+        return NULL;
+    *len = put_entity(entity, out);
+    return at + n;
 }
 
-/* The reference at the "&": its end, or NULL if the "&" is text. */
-static const char *reference(const char *at, const char *end, bool in_attribute, char out[8],
-                             size_t *len)
+const char *mime_html_reference(const char *at, const char *end, bool in_attribute, char out[8],
+                                size_t *len)
 {
     at++;
     if (at < end && *at == '#')
@@ -160,27 +167,11 @@ static const char *reference(const char *at, const char *end, bool in_attribute,
     return named_reference(at, end, in_attribute, out, len);
 }
 
-const char *mime_html_reference(const char *at, const char *end, char out[8], size_t *len)
-{
-    return reference(at, end, false, out, len);
-}
-
 /* ---- tags ---- */
 
 static const char *skip_spaces(const char *at, const char *end)
 {
     while (at < end && is(*at, SPACE))
-        at++;
-    return at;
-}
-
-static inline const char *name_end(const char *at, const char *end)
-{
-    if (end - at >= OCTETS) {
-        octets o = octets_load(at);
-        at += octets_first((octets)((o <= ' ') | (o == '/') | (o == '>')));
-    }
-    while (at < end && !is(*at, SPACE | SLASH | GREATER))
         at++;
     return at;
 }
@@ -196,15 +187,20 @@ static inline const char *attribute_name_end(const char *at, const char *end)
     return at;
 }
 
+/* The closing quote, if it is one of the next sixteen bytes, and they can be read; else NULL. */
+static inline const char *find_near_quote(const char *at, const char *end, char quote)
+{
+    if (end - at < OCTETS)
+        return NULL;
+    size_t n = octets_first((octets)(octets_load(at) == (unsigned char)quote));
+    return n < OCTETS ? at + n : NULL;
+}
+
 /* The closing quote; NULL if there is none. */
 static inline const char *find_quote(const char *at, const char *end, char quote)
 {
-    if (end - at >= OCTETS) {
-        size_t n = octets_first((octets)(octets_load(at) == (unsigned char)quote));
-        if (n < OCTETS)
-            return at + n;
-    }
-    return memchr(at, quote, (size_t)(end - at));
+    const char *near = find_near_quote(at, end, quote);
+    return near ? near : memchr(at, quote, (size_t)(end - at));
 }
 
 /* A value behind "=": its end, behind the closing quote; NULL where the input ends. */
@@ -231,7 +227,8 @@ static inline const char *value(const char *at, const char *end, mime_html_attri
 
 /* Reads the attribute at `at` or behind: its end. a->name is NULL, and the result is at the tag's
  * ">", if there is none. NULL where the input ends. */
-static inline const char *attribute(const char *at, const char *end, mime_html_attribute *a)
+static inline __attribute__((always_inline)) const char *attribute(const char *at, const char *end,
+                                                                   mime_html_attribute *a)
 {
     a->name = NULL;
     while (at < end && is(*at, SPACE | SLASH))
@@ -250,26 +247,24 @@ static inline const char *attribute(const char *at, const char *end, mime_html_a
     return next < end && *next == '=' ? value(next + 1, end, a) : to;
 }
 
-/* Which of the known ones it is; MIME_HTML_KNOWN: none. Their fourth letters tell them apart. */
-static inline mime_html_known known_attribute(const mime_html_attribute *a, const char *end)
+/* Where to keep an attribute of the tag if it is one of the known ones, and the first of its name;
+ * else NULL. `name` is what octets_word() says; fourth letters tell the known ones apart. */
+static inline mime_html_attribute *known_attribute(mime_html_token *token, uint64_t name)
 {
-    static const struct {
-        char name[8];
-        mime_html_known which;
-    } names[16] = {
-        [0] = {"alt", MIME_HTML_ALT},
-        ['d' & 15] = {"hidden", MIME_HTML_HIDDEN},
-        ['f' & 15] = {"href", MIME_HTML_HREF},
-        ['r' & 15] = {"start", MIME_HTML_START},
-        ['l' & 15] = {"style", MIME_HTML_STYLE},
-        ['u' & 15] = {"value", MIME_HTML_VALUE},
+    static const char names[16][8] = {
+        [0] = "alt",          ['d' & 15] = "hidden", ['f' & 15] = "href",
+        ['r' & 15] = "start", ['l' & 15] = "style",  ['u' & 15] = "value",
     };
-    uint64_t name = octets_lower(octets_word(a->name, a->name_len, end)), known;
+    static const uint8_t numbers[16] = {
+        [0] = MIME_HTML_ALT,          ['d' & 15] = MIME_HTML_HIDDEN, ['f' & 15] = MIME_HTML_HREF,
+        ['r' & 15] = MIME_HTML_START, ['l' & 15] = MIME_HTML_STYLE,  ['u' & 15] = MIME_HTML_VALUE,
+    };
+    name = octets_lower(name);
     size_t at = name >> 24 & 15;
-    memcpy(&known, names[at].name, sizeof known);
-    bool same = le64toh(known) == name && a->name_len <= sizeof known &&
-                a->name[a->name_len - 1] != '\0';
-    return same ? names[at].which : MIME_HTML_KNOWN;
+    if (octets_eight(names[at]) != name || mime_html_has(token, (mime_html_known)numbers[at]))
+        return NULL;
+    token->has |= 1U << numbers[at];
+    return &token->known[numbers[at]];
 }
 
 bool mime_html_next_attribute(mime_html_token *token, mime_html_attribute *a)
@@ -291,7 +286,7 @@ bool mime_html_decode(mime_html_attribute *a, buf *scratch)
         size_t len = 0;
         const char *next = special + 1;
         if (*special == '&') {
-            next = reference(special, end, true, out, &len);
+            next = mime_html_reference(special, end, true, out, &len);
         } else if (*special == '\0') {
             memcpy(out, replacement, len = sizeof replacement);
         } else if (*special == '\r') {
@@ -366,7 +361,7 @@ static const char *find_script_end(const char *at, const char *end)
     return end;
 }
 
-RARE static void enter_content(mime_html *h, const mime_html_token *token, mime_html_kind kind)
+static void enter_content(mime_html *h, const mime_html_token *token, mime_html_kind kind)
 {
     if (kind != MIME_HTML_START_TAG || h->foreign)
         return;
@@ -386,7 +381,7 @@ RARE static void enter_content(mime_html *h, const mime_html_token *token, mime_
 
 void mime_html_init(mime_html *h, const char *html, size_t len)
 {
-    *h = (mime_html){.at = html, .end = html + len, .content = ORDINARY};
+    *h = (mime_html){.at = html, .end = html + len, .plain_end = html + len, .content = ORDINARY};
 }
 
 static mime_html_kind told(mime_html_token *token, mime_html_kind kind, const char *from,
@@ -447,38 +442,80 @@ static mime_html_kind declaration(mime_html *h, mime_html_token *token)
     return up_to_greater(h, token, MIME_HTML_COMMENT, at);
 }
 
-/* Reads the attributes from `at` on: where the tag ends, at its ">"; NULL where the input ends. */
-RARE static const char *attributes(mime_html_token *token, const char *at, const char *end)
+/* Reads the attribute at `at` if it is written as most are, with one space in front and a value in
+ * quotes (a short one, where `brief`): where it ends, or NULL. */
+static inline const char *usual_attribute(mime_html_token *token, const char *at, const char *end,
+                                          bool brief)
+{
+    if (end - at < 4 + OCTETS || *at != ' ')
+        return NULL;
+    octets o = octets_load(++at);
+    size_t n = octets_first((octets)((o <= ' ') | (o == '/') | (o == '>') | (o == '=')));
+    const char *to = at + n;
+    if (n - 1 >= 8 || to[0] != '=' || (to[1] != '"' && to[1] != '\''))
+        return NULL;
+    const char *close =
+        brief ? find_near_quote(to + 2, end, to[1]) : find_quote(to + 2, end, to[1]);
+    if (!close)
+        return NULL;
+    mime_html_attribute *known = known_attribute(token, octets_head(o, n));
+    if (known)
+        *known = (mime_html_attribute){at, n, to + 2, (size_t)(close - to - 2)};
+    return close + 1;
+}
+
+RARE static const char *unusual_attribute(mime_html_token *token, const char *at, const char *end)
+{
+    mime_html_attribute a, *known = NULL;
+    at = attribute(at, end, &a);
+    token->self_closing = at && at[-1] == '/' && !(a.name && a.value + a.value_len == at);
+    /* A zero at the name's end is not one of those that pad a known one. */
+    if (at && a.name && a.name_len <= 8 && a.name[a.name_len - 1] != '\0')
+        known = known_attribute(token, octets_word(a.name, a.name_len, end));
+    if (known)
+        *known = a;
+    return at;
+}
+
+/* From `at` on, which is none of the input or where an attribute begins or the tag ends. */
+RARE static const char *any_attributes(mime_html_token *token, const char *at, const char *end)
 {
     while (at && at < end && *at != '>') {
-        mime_html_attribute a;
-        at = attribute(at, end, &a);
-        token->self_closing = at && at[-1] == '/' && !(a.name && a.value + a.value_len == at);
-        mime_html_known which = a.name ? known_attribute(&a, end) : MIME_HTML_KNOWN;
-        if (which != MIME_HTML_KNOWN && !mime_html_has(token, which)) {
-            token->has |= 1U << which;
-            token->known[which] = a;
-        }
+        const char *next = usual_attribute(token, at, end, false);
+        if (next)
+            token->self_closing = false;
+        else
+            next = unusual_attribute(token, at, end);
+        at = next;
     }
     return at == end ? NULL : at;
+}
+
+const char *mime_html_attributes(mime_html_token *token, const char *at, const char *end)
+{
+    token->has = 0;
+    token->self_closing = false;
+    const char *to = usual_attribute(token, at, end, true);
+    if (to && to < end && *to == '>')
+        return to;
+    return any_attributes(token, to ? to : at, end);
 }
 
 static mime_html_kind tag(mime_html *h, mime_html_token *token, const char *name,
                           mime_html_kind kind)
 {
-    const char *to = name_end(name, h->end), *at = to;
-    token->data = name;
-    token->len = (size_t)(to - name);
-    token->self_closing = false;
-    token->has = 0;
-    token->attributes = to;
-    token->element = mime_element_find(name, token->len, h->end);
-    if (to == h->end || *to != '>')
-        at = attributes(token, to, h->end);
+    const char *to = name, *at;
+    while (to < h->end && !is(*to, SPACE | SLASH | GREATER))
+        to++;
+    at = mime_html_attributes(token, to, h->end);
     if (!at) {
         h->at = h->end;
         return MIME_HTML_END;
     }
+    token->data = name;
+    token->len = (size_t)(to - name);
+    token->element = mime_element_find(name, token->len, h->end);
+    token->attributes = to;
     token->attributes_end = at;
     h->at = at + 1;
     if (token->element.flags & (EF_RAW | EF_RCDATA))
@@ -521,7 +558,7 @@ static const char *text_end(mime_html *h, const char *end)
         if (*at == '\0' && !ordinary && h->content != CDATA)
             return at;
         if (*at == '&' && (ordinary || h->content == WITH_REFERENCES)) {
-            h->resume = reference(at, end, false, h->reference, &h->reference_len);
+            h->resume = mime_html_reference(at, end, false, h->reference, &h->reference_len);
             if (h->resume)
                 return at;
         }
@@ -567,40 +604,12 @@ static mime_html_kind next(mime_html *h, mime_html_token *token)
     return told(token, MIME_HTML_TEXT, from, to);
 }
 
-/* What is not a tag is rare, or long. */
-RARE static mime_html_kind next_of_any_kind(mime_html *h, mime_html_token *token)
+mime_html_kind mime_html_next(mime_html *h, mime_html_token *token)
 {
     mime_html_kind kind;
     do
         kind = next(h, token);
     while (kind == NOTHING);
-    return kind;
-}
-
-mime_html_kind mime_html_next(mime_html *h, mime_html_token *token)
-{
-    const char *at = h->at;
-    if (h->content != ORDINARY || h->end - at < 2 + OCTETS || *at != '<')
-        return next_of_any_kind(h, token);
-    bool closes = at[1] == '/';
-    mime_html_kind kind = closes ? MIME_HTML_END_TAG : MIME_HTML_START_TAG;
-    const char *name = at + 1 + closes;
-    if (!is(*name, LETTER))
-        return next_of_any_kind(h, token);
-    octets o = octets_load(name);
-    size_t len = octets_first((octets)((o <= ' ') | (o == '/') | (o == '>')));
-    if (len > MIME_ELEMENT_SHORT || name[len] != '>')
-        return tag(h, token, name, kind);
-    /* A tag without attributes, of a short name: most are. */
-    token->data = name;
-    token->len = len;
-    token->self_closing = false;
-    token->has = 0;
-    token->attributes = token->attributes_end = name + len;
-    h->at = name + len + 1;
-    if (!mime_element_find_short(octets_head(o, len), &token->element))
-        return tag(h, token, name, kind);
-    if (token->element.flags & (EF_RAW | EF_RCDATA))
-        enter_content(h, token, kind);
+    h->plain_end = h->content == ORDINARY && !h->resume ? h->end : h->at;
     return kind;
 }

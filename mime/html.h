@@ -27,6 +27,7 @@
 
 #include "base/buf.h"
 #include "mime/elements.h"
+#include "mime/entities.h"
 
 typedef enum mime_html_kind {
     MIME_HTML_END, /* of the input; a tag that the end cuts off is dropped */
@@ -71,7 +72,8 @@ typedef struct mime_html {
     bool foreign; /* the caller's: what follows is inside of <svg> or <math> */
     /* The rest is its own. */
     const char *at, *end;
-    int content;             /* what `at` is in; 0: ordinary */
+    const char *plain_end;   /* `end`; `at` if what is there is anything but ordinary */
+    int content;             /* what `at` is in */
     const char *content_end; /* where that is over, unless ordinary */
     const char *resume;      /* behind the reference that is to be told next; NULL: none */
     size_t reference_len;
@@ -84,14 +86,56 @@ void mime_html_init(mime_html *h, const char *html, size_t len);
 /* The next token into *token; its kind. */
 mime_html_kind mime_html_next(mime_html *h, mime_html_token *token);
 
-/* Ordinary text may be taken by the caller itself: the text that comes next, up to *end, and markup
- * with it; NULL where there is none, or only mime_html_next() can tell. Any byte but "<", "&", CR
- * and NUL is text as it stands; CR is a line's end, as is CR LF. mime_html_take() says up to where
- * it was taken. */
+/* What most documents are made of, a caller may take here before it asks mime_html_next() for the
+ * rest. */
+
+/* Reads a tag's attributes: where it ends, at its ">"; NULL where the input ends. */
+const char *mime_html_attributes(mime_html_token *token, const char *at, const char *end);
+
+static inline bool mime_html_is_at_markup(const mime_html *h)
+{
+    return h->at < h->plain_end && *h->at == '<';
+}
+
+/* Takes a tag of a well-known element with ordinary content, and what it knows of it into
+ * token->has, ->known and ->self_closing; NULL if that isn't what comes next. `to_open` and
+ * `to_close`: the likely ones. */
+static inline const mime_element_row *mime_html_take_tag(mime_html *h, mime_html_token *token,
+                                                         const mime_element_row *to_open,
+                                                         const mime_element_row *to_close,
+                                                         bool *closes)
+{
+    const char *at = h->at;
+    if (h->plain_end - at < 2 + OCTETS || *at != '<')
+        return NULL;
+    *closes = at[1] == '/';
+    at += 1 + *closes;
+    const mime_element_row *row = *closes ? to_close : to_open;
+    if (!mime_element_is_at(row, at)) {
+        octets o = octets_load(at);
+        size_t len = octets_first((octets)((o <= ' ') | (o == '>')));
+        row = len <= MIME_ELEMENT_SHORT ? mime_element_find_short(octets_head(o, len)) : NULL;
+        if (!row)
+            return NULL;
+    }
+    at += row->element.len;
+    token->has = 0;
+    token->self_closing = false;
+    if (*at != '>') {
+        if (*at != ' ' || !(at = mime_html_attributes(token, at, h->end)))
+            return NULL;
+    }
+    h->at = at + 1;
+    return row;
+}
+
+/* The text that comes next, up to *end, and markup with it; nothing where only mime_html_next() can
+ * tell. Any byte but "<", "&", CR and NUL is text as it stands; CR is a line's end, as is CR LF.
+ * mime_html_take() says up to where it was taken. */
 static inline const char *mime_html_peek(const mime_html *h, const char **end)
 {
-    *end = h->end;
-    return h->at == h->end || *h->at == '<' || h->content || h->resume ? NULL : h->at;
+    *end = h->plain_end;
+    return h->at;
 }
 
 static inline void mime_html_take(mime_html *h, const char *to)
@@ -99,9 +143,23 @@ static inline void mime_html_take(mime_html *h, const char *to)
     h->at = to;
 }
 
-/* What the reference at the "&" of ordinary text stands for, in out[*len]: its end, or NULL if the
+/* What the reference at the "&" stands for, in out[*len]: its end, or NULL if the
  * "&" is text. */
-const char *mime_html_reference(const char *at, const char *end, char out[8], size_t *len);
+const char *mime_html_reference(const char *at, const char *end, bool in_attribute, char out[8],
+                                size_t *len);
+
+/* The same of the most frequent: what it stands for as mime_entity_find() tells it, and the end to
+ * *next; NULL if it isn't one of them, or the sixteen bytes behind can't be read. */
+static inline const unsigned char *mime_html_usual_reference(const char *at, const char *end,
+                                                             const char **next)
+{
+    if (end - at <= OCTETS)
+        return NULL;
+    octets name = octets_load(at + 1);
+    size_t n = octets_first((octets)(name == ';'));
+    *next = at + 1 + n + 1;
+    return n <= 8 ? mime_entity_find_short(octets_head(name, n), n) : NULL;
+}
 
 /* Whether the tag has it. */
 static inline bool mime_html_has(const mime_html_token *token, mime_html_known which)

@@ -42,26 +42,35 @@ static inline size_t octets_first(octets found)
 #endif
 }
 
-/* The first `len` bytes, 1 to 8, as a number: the first its lowest byte. */
-static inline uint64_t octets_head(octets o, size_t len)
+/* Keeps the `len` bytes, 8 at most, that are the first of a number's: its lowest. */
+static inline uint64_t octets_cut(uint64_t word, size_t len)
 {
-    uint64_t halves[2];
-    memcpy(halves, &o, sizeof halves);
-    return le64toh(halves[0]) & UINT64_MAX >> (64 - 8 * len);
+    static const uint64_t masks[9] = {
+        0x0,          0xFF,           0xFFFF,           0xFFFFFF,          0xFFFFFFFF,
+        0xFFFFFFFFFF, 0xFFFFFFFFFFFF, 0xFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF};
+    return word & masks[len];
 }
 
-/* The first of `len` bytes, eight at most, as a number: s[0] its lowest byte. `end`: how far can be
- * read. */
+/* Eight bytes as a number: s[0] its lowest byte. */
+static inline uint64_t octets_eight(const void *s)
+{
+    uint64_t word;
+    memcpy(&word, s, sizeof word);
+    return le64toh(word);
+}
+
+/* The first `len` bytes, 8 at most, as such a number. */
+static inline uint64_t octets_head(octets o, size_t len)
+{
+    return octets_cut(octets_eight(&o), len);
+}
+
+/* The same, of `len` bytes in memory, more than eight or not. `end`: how far can be read. */
 static inline uint64_t octets_word(const char *s, size_t len, const char *end)
 {
     uint64_t n = 0;
-    if (len == 0)
-        return 0;
-    if (end - s >= 8) {
-        memcpy(&n, s, sizeof n);
-        n = le64toh(n);
-        return len < 8 ? n & ~(UINT64_MAX << 8 * len) : n;
-    }
+    if (end - s >= 8)
+        return octets_cut(octets_eight(s), len < 8 ? len : 8);
     for (size_t i = 0; i < len && i < 8; i++)
         n |= (uint64_t)(unsigned char)s[i] << 8 * i;
     return n;

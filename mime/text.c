@@ -13,12 +13,15 @@
 #define DEPTH_MAX  256 /* of open elements; a deeper one takes the place of the innermost */
 #define BREAKS_MAX 2
 
+/* What is called for few tokens only stays out of the way of the others. */
+#define RARE __attribute__((noinline))
+
 /* ---- the writer ---- */
 
 typedef enum marker { NO_MARKER, BULLET, NUMBER } marker;
 
 typedef struct writer {
-    buf *out;
+    buf out;
     size_t start;    /* where this text begins in `out` */
     size_t prefix;   /* bytes that marks and indentation may still take: what bounds the output */
     unsigned breaks; /* line ends owed before the next text */
@@ -39,12 +42,15 @@ typedef struct writer {
 
     bool linked; /* an <a href> is open */
     buf href;
-    size_t link_start; /* where its text begins; SIZE_MAX: none yet */
+    const mime_element_row *inner;  /* the innermost open element, if it is a well-known one */
+    const mime_element_row *closed; /* the last one closed: another of its kind is likely */
+    size_t link_start;              /* where its text begins; SIZE_MAX: none yet */
 
-    buf scratch;      /* attributes' values */
-    unsigned depth;   /* open elements */
-    unsigned skip;    /* how many, with the one that is left out; 0: none is */
-    unsigned foreign; /* how many, with <svg> or <math>; 0: neither is open */
+    char referred[OCTETS]; /* what the last reference stood for */
+    buf scratch;           /* attributes' values */
+    unsigned depth;        /* open elements */
+    unsigned skip;         /* how many, with the one that is left out; 0: none is */
+    unsigned foreign;      /* how many, with <svg> or <math>; 0: neither is open */
     mime_element stack[DEPTH_MAX];
     uint16_t open[256]; /* how many there are, by the low byte of their number */
     mime_html html;
@@ -55,26 +61,21 @@ static unsigned at_most(unsigned n, unsigned max)
     return n < max ? n : max;
 }
 
-static void want_breaks(writer *w, unsigned n)
+static inline void want_breaks(writer *w, unsigned n)
 {
     if (w->breaks < n)
         w->breaks = n;
     w->space = false;
-    buf_clear(&w->blanks);
+    if (w->blanks.len > 0)
+        buf_clear(&w->blanks);
 }
 
 /* A block in front of an item's or a cell's text doesn't part it from its marker or row. */
-static void want_block(writer *w, unsigned n)
+static inline void want_block(writer *w, unsigned n)
 {
     bool in_line = w->row_has_text ? w->row_is_line : w->data;
     if (!w->cell_owed || !in_line)
         want_breaks(w, w->marker ? 1 : n);
-}
-
-/* buf_reserve(), which mostly has nothing to do. */
-static inline bool has_room(buf *b, size_t n)
-{
-    return (b->cap - b->len >= n && !b->failed) || buf_reserve(b, n);
 }
 
 static void add_prefix(writer *w, const char *s, size_t len)
@@ -82,7 +83,7 @@ static void add_prefix(writer *w, const char *s, size_t len)
     if (w->prefix < len)
         return;
     w->prefix -= len;
-    buf_add(w->out, s, len);
+    buf_add(&w->out, s, len);
 }
 
 static void add_quote_marks(writer *w, unsigned quotes, bool spaced)
@@ -92,7 +93,7 @@ static void add_quote_marks(writer *w, unsigned quotes, bool spaced)
     add_prefix(w, marks, len > 0 && !spaced ? len - 1 : len);
 }
 
-static void begin_line(writer *w)
+static void add_marks(writer *w)
 {
     static const char indent[] = "                ";
     add_quote_marks(w, w->quotes, true);
@@ -101,52 +102,69 @@ static void begin_line(writer *w)
         levels--;
     add_prefix(w, indent, 2 * levels);
     if (w->marker == BULLET) {
-        buf_adds(w->out, "- ");
+        buf_adds(&w->out, "- ");
     } else if (w->marker == NUMBER) {
         if (w->number < 0)
-            buf_addc(w->out, '-');
-        buf_addu(w->out, w->number < 0 ? 0U - (unsigned)w->number : (unsigned)w->number);
-        buf_adds(w->out, ". ");
+            buf_addc(&w->out, '-');
+        buf_addu(&w->out, w->number < 0 ? 0U - (unsigned)w->number : (unsigned)w->number);
+        buf_adds(&w->out, ". ");
     }
     w->marker = NO_MARKER;
 }
 
-/* Ends the line, and the blank ones behind it: they belong to the quote if both sides do. */
-static void pay_breaks(writer *w)
+/* Blank lines belong to the quote if both sides do. */
+static void add_blank_lines(writer *w, unsigned count)
 {
-    buf_addc(w->out, '\n');
-    for (unsigned i = 1; i < w->breaks; i++) {
+    for (unsigned i = 0; i < count; i++) {
         add_quote_marks(w, w->low_quotes, false);
-        buf_addc(w->out, '\n');
+        buf_addc(&w->out, '\n');
     }
-    w->row_is_line = false;
+}
+
+/* What is owed where a line begins, but for its end. */
+RARE static void begin_line(writer *w)
+{
+    if (w->breaks > 1 && w->out.len > w->start + 1)
+        add_blank_lines(w, w->breaks - 1);
+    if (w->quotes | w->lists | w->marker)
+        add_marks(w);
+    w->breaks = 0;
 }
 
 /* Pays what is owed before a visible character. */
-static void begin_text(writer *w)
+static inline __attribute__((always_inline)) void begin_piece(writer *w)
 {
-    bool first = w->out->len == w->start;
+    if (!buf_reserve(&w->out, 3))
+        return;
+    char *to = w->out.data + w->out.len;
+    bool first = w->out.len == w->start;
     if (w->breaks || first) {
-        bool row = !w->row_has_text;
         if (!first)
-            pay_breaks(w);
-        w->row_is_line = row;
-        begin_line(w);
+            *to = '\n';
+        w->out.len += !first;
+        w->row_is_line = !w->row_has_text;
+        if (w->breaks > 1 || w->quotes | w->lists | w->marker)
+            begin_line(w);
         w->breaks = 0;
     } else if (w->cell_owed && w->row_has_text) {
-        if (has_room(w->out, 3))
-            memcpy(w->out->data + w->out->len, " | ", 3);
-        w->out->len += w->out->failed ? 0 : 3;
+        memcpy(to, " | ", 3);
+        w->out.len += 3;
         w->row_parted = true;
     } else if (w->space) {
-        buf_addc(w->out, ' ');
+        *to = ' ';
+        w->out.len++;
     }
     w->low_quotes = w->quotes;
     w->space = false;
     w->cell_owed = false;
     w->row_has_text = true;
     if (w->linked && w->link_start == SIZE_MAX)
-        w->link_start = w->out->len;
+        w->link_start = w->out.len;
+}
+
+RARE static void begin_text(writer *w)
+{
+    begin_piece(w);
 }
 
 /* ---- text ---- */
@@ -188,10 +206,10 @@ static void add_flowing(writer *w, const char *s, size_t len)
     if (at == len)
         return;
     begin_text(w);
-    if (!has_room(w->out, len - at))
+    if (!buf_reserve(&w->out, len - at))
         return;
     /* Folding only shortens it. */
-    char *to = w->out->data + w->out->len;
+    char *to = w->out.data + w->out.len;
     bool space = false;
     while (at < len) {
         while (at < len && classes[(unsigned char)s[at]] == VISIBLE)
@@ -210,7 +228,7 @@ static void add_flowing(writer *w, const char *s, size_t len)
         space = false;
         *to++ = s[at++];
     }
-    w->out->len = (size_t)(to - w->out->data);
+    w->out.len = (size_t)(to - w->out.data);
     w->space = space;
 }
 
@@ -230,8 +248,8 @@ static void add_preformatted(writer *w, const char *s, size_t len)
             while (next < len && classes[(unsigned char)s[next]] == VISIBLE)
                 next++;
             begin_text(w);
-            buf_add(w->out, w->blanks.data, w->blanks.len);
-            buf_add(w->out, s + at, next - at);
+            buf_add(&w->out, w->blanks.data, w->blanks.len);
+            buf_add(&w->out, s + at, next - at);
             buf_clear(&w->blanks);
         }
     }
@@ -260,78 +278,69 @@ static inline size_t plain_octets(const char *s)
     return octets_first(doubled | (octets)((o < ' ') | (o == '<') | (o == '&') | (o == 0xC2)));
 }
 
-/* Where the next piece of visible text goes, OCTETS at most, with what is owed before it; NULL if
- * memory ran out. */
-static inline char *place_piece(writer *w, bool *begun)
+/* Some visible characters with single spaces between them, and what follows where they come from.
+ * OCTETS can be read at `s`. */
+typedef struct piece {
+    const char *s;
+    size_t len; /* at most OCTETS */
+    const char *next;
+} piece;
+
+/* What a reference stands for; empty if it is none. */
+static inline piece referred_piece(writer *w, const char *at, const char *end)
+{
+    size_t len = 0;
+    const char *next;
+    const unsigned char *entity = mime_html_usual_reference(at, end, &next);
+    if (entity)
+        return (piece){(const char *)entity + 1, entity[0] & MIME_ENTITY_LEN, next};
+    next = mime_html_reference(at, end, false, w->referred, &len);
+    return (piece){w->referred, next ? len : 0, next};
+}
+
+static inline bool add_piece(writer *w, const piece *p, bool *begun)
 {
     if (!*begun)
-        begin_text(w);
+        begin_piece(w);
     *begun = true;
-    if (!has_room(w->out, 1 + OCTETS))
-        return NULL;
-    char *to = w->out->data + w->out->len;
-    if (w->space)
-        *to++ = ' ';
-    return to;
-}
-
-/* Takes visible characters with single spaces between them: where they end; NULL if there is none
- * that can be taken. */
-static inline const char *take_plain(writer *w, const char *at, bool *begun)
-{
-    size_t n = plain_octets(at);
-    char *to = n > 0 ? place_piece(w, begun) : NULL;
-    if (!to)
-        return NULL;
-    memcpy(to, at, OCTETS);
-    to += n;
-    w->space = to[-1] == ' ';
-    w->out->len = (size_t)(to - w->space - w->out->data);
-    return at + n;
-}
-
-/* Takes what a reference stands for: its end; NULL if it can't be taken. */
-static inline const char *take_reference(writer *w, const char *at, const char *end, bool *begun)
-{
-    char text[8], *to;
-    size_t len, first = 0;
-    const char *next = mime_html_reference(at, end, text, &len);
-    if (!next)
-        return NULL;
-    unsigned class = classify(text, len, &first);
-    if (class == SPACE)
-        w->space = true;
-    if (class != VISIBLE)
-        return next;
-    if (!(to = place_piece(w, begun)))
-        return NULL;
-    memcpy(to, text, sizeof text);
-    w->out->len = (size_t)(to + len - w->out->data);
-    w->space = false;
-    return next;
+    if (!buf_reserve(&w->out, 1 + OCTETS))
+        return false;
+    char *to = w->out.data + w->out.len;
+    *to = ' '; /* if it is owed */
+    memcpy(to + w->space, p->s, OCTETS);
+    w->out.len += p->len + w->space;
+    w->space = p->s[p->len - 1] == ' ';
+    w->out.len -= w->space;
+    return true;
 }
 
 /* Takes what it can of the flowing text that comes next, without a token for it; the rest is left
- * to add_flowing(). */
-static void take_flowing(writer *w)
+ * to add_flowing(). False if there is nothing. */
+static inline bool take_flowing(writer *w)
 {
-    const char *end, *at = mime_html_peek(&w->html, &end);
-    if (!at || w->skip || w->pre || w->no_newline)
-        return;
+    const char *end, *from = mime_html_peek(&w->html, &end), *at = from;
     bool begun = false;
+    if (w->skip | w->pre | w->no_newline)
+        return false;
     while (end - at > OCTETS && *at != '<') {
-        if (is_blank(*at)) {
-            w->space = true;
-            at++;
-            continue;
+        unsigned class = classes[(unsigned char)*at];
+        piece p = {at, 1, at + 1};
+        if (class != SPACE && *at != '&') {
+            p.len = plain_octets(at);
+            p.next = at + p.len;
+            class = VISIBLE;
+        } else if (class != SPACE) {
+            size_t first = 0;
+            p = referred_piece(w, at, end);
+            class = p.len > 0 ? classify(p.s, p.len, &first) : VISIBLE;
         }
-        const char *next =
-            *at == '&' ? take_reference(w, at, end, &begun) : take_plain(w, at, &begun);
-        if (!next)
+        if (p.len == 0 || (class == VISIBLE && !add_piece(w, &p, &begun)))
             break;
-        at = next;
+        w->space = w->space || class == SPACE;
+        at = p.next;
     }
     mime_html_take(&w->html, at);
+    return at > from;
 }
 
 /* ---- attributes ---- */
@@ -370,20 +379,18 @@ static bool word_at(const char *s, size_t len, size_t at, const char *word)
  * how far can be read. */
 static inline bool may_set_display(const char *s, size_t len, const char *end)
 {
-    size_t at = 0;
-    for (; at < len && end - s - (ptrdiff_t)at >= OCTETS; at += OCTETS) {
-        octets o = octets_load(s + at);
-        size_t n = octets_first((octets)(((o | 0x20) == 'y') | (o == '&')));
-        if (n < OCTETS)
-            return at + n < len;
+    size_t n = OCTETS;
+    const char *to = s + len;
+    for (; s < to && end - s >= OCTETS && n == OCTETS; s += n) {
+        octets o = octets_load(s);
+        n = octets_first((octets)(((o | 0x20) == 'y') | (o == '&')));
     }
-    while (at < len && (s[at] | 0x20) != 'y' && s[at] != '&')
-        at++;
-    return at < len;
+    while (s < to && (*s | 0x20) != 'y' && *s != '&')
+        s++;
+    return s < to;
 }
 
-/* The style's last word on display counts, or its last important one. */
-static bool style_hides(writer *w, mime_html_attribute *style, bool hidden)
+RARE static bool style_hides(writer *w, mime_html_attribute *style, bool hidden)
 {
     bool important = false;
     if (!mime_html_decode(style, &w->scratch))
@@ -407,16 +414,19 @@ static bool style_hides(writer *w, mime_html_attribute *style, bool hidden)
     return hidden;
 }
 
+#define HIDING (1U << MIME_HTML_HIDDEN | 1U << MIME_HTML_STYLE)
+
 /* What isn't shown isn't told: mostly the preheader trick. */
-static bool is_hidden(writer *w, mime_html_token *token)
+static inline bool is_hidden(writer *w, mime_html_token *token)
 {
-    bool hidden = mime_html_has(token, MIME_HTML_HIDDEN);
-    if (!mime_html_has(token, MIME_HTML_STYLE))
-        return hidden;
+    if (!(token->has & HIDING))
+        return false;
     mime_html_attribute *style = &token->known[MIME_HTML_STYLE];
-    if (!may_set_display(style->value, style->value_len, w->html.end))
-        return hidden;
-    return style_hides(w, style, hidden);
+    bool hidden = mime_html_has(token, MIME_HTML_HIDDEN);
+    if (mime_html_has(token, MIME_HTML_STYLE) &&
+        may_set_display(style->value, style->value_len, w->html.end))
+        return style_hides(w, style, hidden);
+    return hidden;
 }
 
 /* A list's or item's number; `otherwise` if it is none. */
@@ -440,15 +450,16 @@ static bool says_target(const char *text, size_t len, const char *href, size_t h
 {
     static const char *const prefixes[] = {"", "mailto:", "https://", "http://", "tel:"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        if (!word_at(href, href_len, 0, prefixes[i]))
+        size_t prefix = strlen(prefixes[i]);
+        if (href_len < prefix + len)
             continue;
-        const char *rest = href + strlen(prefixes[i]);
-        size_t n = href_len - strlen(prefixes[i]);
+        const char *rest = href + prefix;
+        size_t n = href_len - prefix;
         if (n == len + 1 && rest[len] == '/')
             n--;
         if (i == 1 && n > len && rest[len] == '?') /* mailto:a@b.c?subject=… */
             n = len;
-        if (n == len && memcmp(rest, text, len) == 0)
+        if (n == len && memcmp(rest, text, len) == 0 && word_at(href, href_len, 0, prefixes[i]))
             return true;
     }
     return false;
@@ -461,13 +472,41 @@ static void close_link(writer *w)
     w->linked = false;
     /* A link around nothing is an image's without a text, or a spacer: there is nothing to follow.
      */
-    if (w->link_start == SIZE_MAX || !buf_ok(w->out) ||
-        says_target(w->out->data + w->link_start, w->out->len - w->link_start, w->href.data,
+    if (w->link_start == SIZE_MAX || !buf_ok(&w->out) ||
+        says_target(w->out.data + w->link_start, w->out.len - w->link_start, w->href.data,
                     w->href.len))
         return;
-    buf_add(w->out, " <", 2);
-    buf_add(w->out, w->href.data, w->href.len);
-    buf_addc(w->out, '>');
+    buf_add(&w->out, " <", 2);
+    buf_add(&w->out, w->href.data, w->href.len);
+    buf_addc(&w->out, '>');
+}
+
+/* How many characters stand in a target as they are. The others could end it, or are not part of
+ * it.
+ */
+static size_t target_run(const char *s, size_t len)
+{
+    size_t n = 0, at = 0;
+    for (; len - at >= OCTETS; at += OCTETS) {
+        octets o = octets_load(s + at);
+        n = octets_first((octets)((o <= ' ') | (o == '<') | (o == '>') | (o == 0x7F)));
+        if (n < OCTETS)
+            return at + n;
+    }
+    while (at < len && (unsigned char)s[at] > ' ' && s[at] != '<' && s[at] != '>' && s[at] != 0x7F)
+        at++;
+    return at;
+}
+
+/* Such a character as it stands in a target. */
+static const char *in_target(char c)
+{
+    switch (c) {
+    case ' ': return "%20";
+    case '<': return "%3C";
+    case '>': return "%3E";
+    default: return "";
+    }
 }
 
 static void open_link(writer *w, mime_html_token *token)
@@ -484,15 +523,11 @@ static void open_link(writer *w, mime_html_token *token)
     if (at == len || s[at] == '#' || word_at(s, len, at, "javascript:"))
         return;
     buf_clear(&w->href);
-    for (; at < len; at++) {
-        if (s[at] == ' ')
-            buf_adds(&w->href, "%20");
-        else if (s[at] == '<')
-            buf_adds(&w->href, "%3C");
-        else if (s[at] == '>')
-            buf_adds(&w->href, "%3E");
-        else if ((unsigned char)s[at] > ' ' && s[at] != 0x7F)
-            buf_addc(&w->href, s[at]);
+    for (size_t from = at; at < len; from = at) {
+        at += target_run(s + at, len - at);
+        buf_add(&w->href, s + from, at - from);
+        if (at < len)
+            buf_adds(&w->href, in_target(s[at++]));
     }
     w->linked = w->href.len > 0;
     w->link_start = SIZE_MAX;
@@ -540,11 +575,30 @@ static void open_image(writer *w, mime_html_token *token)
         add_flowing(w, alt->value, alt->value_len);
 }
 
-static void open_element(writer *w, mime_html_token *token)
+/* What most elements do; false for the others. */
+static inline bool open_block(writer *w, unsigned act)
 {
-    switch ((mime_act)token->element.act) {
-    case ACT_BLOCK: want_block(w, 1); break;
-    case ACT_PARAGRAPH: want_block(w, BREAKS_MAX); break;
+    if (act == ACT_CELL) {
+        open_cell(w);
+        return true;
+    }
+    switch (act) {
+    case ACT_NONE: return true;
+    case ACT_BLOCK: want_block(w, 1); return true;
+    case ACT_PARAGRAPH: want_block(w, BREAKS_MAX); return true;
+    case ACT_ROW:
+        want_breaks(w, 1);
+        w->row_has_text = w->row_parted = false;
+        return true;
+    default: return false;
+    }
+}
+
+RARE static void open_element(writer *w, const mime_element *e, mime_html_token *token)
+{
+    if (open_block(w, e->act))
+        return;
+    switch ((mime_act)e->act) {
     case ACT_TABULAR:
         want_breaks(w, BREAKS_MAX);
         w->data = false;
@@ -556,7 +610,7 @@ static void open_element(writer *w, mime_html_token *token)
     case ACT_RULE:
         want_breaks(w, BREAKS_MAX);
         begin_text(w);
-        buf_add(w->out, "----", 4);
+        buf_add(&w->out, "----", 4);
         want_breaks(w, BREAKS_MAX);
         break;
     case ACT_IMAGE: open_image(w, token); break;
@@ -564,11 +618,6 @@ static void open_element(writer *w, mime_html_token *token)
     case ACT_LIST: open_list(w, false, token); break;
     case ACT_NUMBERED: open_list(w, true, token); break;
     case ACT_ITEM: open_item(w, token); break;
-    case ACT_ROW:
-        want_breaks(w, 1);
-        w->row_has_text = w->row_parted = false;
-        break;
-    case ACT_CELL: open_cell(w); break;
     case ACT_PRE:
         want_breaks(w, BREAKS_MAX);
         w->pre++;
@@ -578,28 +627,40 @@ static void open_element(writer *w, mime_html_token *token)
         w->quotes++;
         break;
     case ACT_QUOTED: add_flowing(w, "\"", 1); break;
-    case ACT_SKIP:
-    case ACT_FOREIGN:
-    case ACT_FOREIGN_SKIP:
-    case ACT_NONE: break;
+    default: break;
     }
 }
 
-static void close_element(writer *w, const mime_element *e)
+static inline void close_row(writer *w)
 {
+    w->cell_owed = false;
+    want_breaks(w, 1);
+    w->data = w->row_is_line && w->row_parted;
+    if (w->data) /* close to the next one, even if its cells are paragraphs */
+        w->breaks = 1;
+}
+
+static inline bool close_block(writer *w, unsigned act)
+{
+    if (act == ACT_CELL)
+        return true;
+    switch (act) {
+    case ACT_NONE: return true;
+    case ACT_BLOCK: want_block(w, 1); return true;
+    case ACT_PARAGRAPH: want_block(w, BREAKS_MAX); return true;
+    case ACT_ROW: close_row(w); return true;
+    default: return false;
+    }
+}
+
+RARE static void close_element(writer *w, const mime_element *e)
+{
+    if (close_block(w, e->act))
+        return;
     switch ((mime_act)e->act) {
-    case ACT_BLOCK: want_block(w, 1); break;
-    case ACT_PARAGRAPH: want_block(w, BREAKS_MAX); break;
     case ACT_TABULAR:
         want_breaks(w, BREAKS_MAX);
         w->data = w->row_is_line = false;
-        break;
-    case ACT_ROW:
-        w->cell_owed = false;
-        want_breaks(w, 1);
-        w->data = w->row_is_line && w->row_parted;
-        if (w->data) /* close to the next one, even if its cells are paragraphs */
-            w->breaks = 1;
         break;
     case ACT_LINK: close_link(w); break;
     case ACT_LIST:
@@ -626,26 +687,27 @@ static void close_element(writer *w, const mime_element *e)
         want_breaks(w, BREAKS_MAX);
         break;
     case ACT_QUOTED: add_flowing(w, "\"", 1); break;
-    case ACT_CELL:
-    case ACT_SKIP:
-    case ACT_FOREIGN:
-    case ACT_FOREIGN_SKIP:
-    case ACT_BREAK:
-    case ACT_RULE:
-    case ACT_IMAGE:
-    case ACT_NONE: break;
+    default: break;
     }
 }
 
 /* ---- open elements ---- */
 
-static void pop(writer *w)
+/* Takes the innermost element from the stack. */
+static inline void drop(writer *w)
+{
+    w->depth--;
+    w->open[w->stack[w->depth].id & 0xFF]--;
+    unsigned id = w->depth > 0 ? w->stack[w->depth - 1].id : EL_UNKNOWN;
+    w->inner = &mime_elements[id < EL_COUNT ? id : EL_UNKNOWN];
+}
+
+RARE static void pop(writer *w)
 {
     const mime_element *e = &w->stack[w->depth - 1];
     if (!w->skip)
         close_element(w, e);
-    w->depth--;
-    w->open[e->id & 0xFF]--;
+    drop(w);
     if (w->skip > w->depth)
         w->skip = 0;
     if (w->foreign > w->depth) {
@@ -660,12 +722,18 @@ static void pop_to(writer *w, unsigned depth)
         pop(w);
 }
 
-static void push(writer *w, const mime_element *e)
+static inline void push_row(writer *w, const mime_element_row *row, const mime_element *e)
 {
     if (w->depth == DEPTH_MAX)
         pop(w);
     w->stack[w->depth++] = *e;
     w->open[e->id & 0xFF]++;
+    w->inner = row;
+}
+
+static void push(writer *w, const mime_element *e)
+{
+    push_row(w, &mime_elements[e->id < EL_COUNT ? e->id : EL_UNKNOWN], e);
     if (e->act == ACT_FOREIGN && !w->foreign) {
         w->foreign = w->depth;
         w->html.foreign = true;
@@ -719,12 +787,10 @@ static void end_item(writer *w, uint16_t id, uint16_t other)
 }
 
 /* Parts of a table end what is open in the part before. */
-static void end_table_parts(writer *w, uint16_t id)
+RARE static void end_table_part(writer *w, uint16_t id)
 {
     unsigned depth = 0;
     if (id == EL_TD || id == EL_TH) {
-        if (w->depth > 0 && w->stack[w->depth - 1].id == EL_TR)
-            return;
         depth = find_flags(w, EF_TABLE | EF_BODY);
         unsigned row = find(w, EL_TR, EF_TABLE | EF_BODY);
         depth = row > depth ? row : depth;
@@ -739,8 +805,7 @@ static void end_table_parts(writer *w, uint16_t id)
         end_if_open(w, id, EF_SCOPE);
 }
 
-/* What a start tag ends that isn't of a table's part. */
-static void end_others(writer *w, uint16_t id, unsigned flags)
+RARE static void end_usual(writer *w, uint16_t id, unsigned flags)
 {
     if (id == EL_LI)
         end_item(w, id, id);
@@ -754,6 +819,17 @@ static void end_others(writer *w, uint16_t id, unsigned flags)
         pop(w);
 }
 
+/* What a start tag ends. */
+static inline void end_others(writer *w, const mime_element *e)
+{
+    if (mime_element_fits(e->flags, w->inner->element.flags))
+        return;
+    if (e->flags & EF_IN_TABLE)
+        end_table_part(w, e->id);
+    else if (e->flags & (EF_ENDS_OWN | EF_ENDS_P | EF_HEADING))
+        end_usual(w, e->id, e->flags);
+}
+
 /* ---- tags ---- */
 
 static bool is_left_out(const writer *w, const mime_element *e)
@@ -762,25 +838,21 @@ static bool is_left_out(const writer *w, const mime_element *e)
 }
 
 /* Whether the element goes on behind its start tag. */
-static bool has_end_tag(const writer *w, const mime_html_token *token)
+static bool has_end_tag(const writer *w, const mime_element *e, const mime_html_token *token)
 {
-    if (token->self_closing && (w->foreign || token->element.act == ACT_FOREIGN))
+    if (token->self_closing && (w->foreign || e->act == ACT_FOREIGN))
         return false;
-    return !(token->element.flags & EF_VOID);
+    return !(e->flags & EF_VOID);
 }
 
-static void on_start(writer *w, mime_html_token *token)
+RARE static void on_start(writer *w, const mime_element *e, mime_html_token *token)
 {
-    const mime_element *e = &token->element;
     if (e->flags & EF_IGNORED)
         return;
     if (w->foreign && e->flags & (EF_ENDS_P | EF_IN_TABLE))
         pop_to(w, w->foreign - 1); /* nothing closes <svg> so often as forgetting to */
-    if (e->flags & EF_IN_TABLE)
-        end_table_parts(w, e->id);
-    else if (e->flags & (EF_ENDS_OWN | EF_ENDS_P | EF_HEADING))
-        end_others(w, e->id, e->flags);
-    bool has_end = has_end_tag(w, token);
+    end_others(w, e);
+    bool has_end = has_end_tag(w, e, token);
     if (has_end)
         push(w, e);
     if (w->skip)
@@ -790,7 +862,7 @@ static void on_start(writer *w, mime_html_token *token)
             w->skip = w->depth;
         return;
     }
-    open_element(w, token);
+    open_element(w, e, token);
     w->no_newline = e->flags & EF_NEWLINE;
 }
 
@@ -814,9 +886,8 @@ static unsigned find_ended(const writer *w, const mime_element *e)
     return depth > 0 && w->stack[depth - 1].flags & EF_HEADING ? depth : 0;
 }
 
-static void on_end(writer *w, mime_html_token *token)
+RARE static void on_end(writer *w, const mime_element *e, mime_html_token *token)
 {
-    const mime_element *e = &token->element;
     if (w->depth > 0 && w->stack[w->depth - 1].id == e->id) {
         pop(w);
         return;
@@ -831,7 +902,64 @@ static void on_end(writer *w, mime_html_token *token)
     else if (!w->skip && e->id == EL_P)
         want_breaks(w, BREAKS_MAX);
     else if (!w->skip && e->id == EL_BR)
-        open_element(w, token);
+        open_element(w, e, token);
+}
+
+/* What on_start() and on_end() come to for most elements that are neither left out nor foreign. */
+static inline void start_ordinary(writer *w, const mime_element_row *row, mime_html_token *token)
+{
+    const mime_element *e = &row->element;
+    end_others(w, e);
+    push_row(w, row, e);
+    if (is_hidden(w, token))
+        w->skip = w->depth;
+    else if (!open_block(w, e->act))
+        open_element(w, e, token);
+}
+
+static inline void end_innermost(writer *w, const mime_element_row *row)
+{
+    if (!close_block(w, row->element.act))
+        close_element(w, &row->element);
+    drop(w);
+    w->closed = row;
+}
+
+/* Most tags. False if another thing comes next. */
+static inline bool take_tag(writer *w, mime_html_token *token)
+{
+    bool closes;
+    if (!mime_html_is_at_markup(&w->html))
+        return false;
+    const mime_element_row *inner = w->inner;
+    const mime_element_row *row = mime_html_take_tag(&w->html, token, w->closed, inner, &closes);
+    if (!row)
+        return false;
+    w->no_newline = false;
+    bool ordinary = !(w->skip | w->foreign | (row->element.flags & EF_ODD));
+    if (ordinary && closes && row == inner)
+        end_innermost(w, row);
+    else if (ordinary && !closes)
+        start_ordinary(w, row, token);
+    else if (closes)
+        on_end(w, &row->element, token);
+    else
+        on_start(w, &row->element, token);
+    return true;
+}
+
+/* False at the end. */
+RARE static bool take_token(writer *w, mime_html_token *token)
+{
+    mime_html_kind kind = mime_html_next(&w->html, token);
+    if (kind == MIME_HTML_TEXT)
+        add_text(w, token->data, token->len);
+    w->no_newline = false;
+    if (kind == MIME_HTML_START_TAG)
+        on_start(w, &token->element, token);
+    else if (kind == MIME_HTML_END_TAG)
+        on_end(w, &token->element, token);
+    return kind != MIME_HTML_END;
 }
 
 static void free_buffers(writer *w)
@@ -847,7 +975,8 @@ bool mime_text_from_html(const char *html, size_t len, buf *out)
     mime_html_token token;
     memset(&w, 0, offsetof(writer, stack));
     memset(w.open, 0, sizeof w.open);
-    w.out = out;
+    w.out = *out;
+    w.inner = w.closed = &mime_elements[EL_UNKNOWN];
     w.start = out->len;
     w.prefix = 2 * len + 4096;
     if (len >= 3 && memcmp(html, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark */
@@ -855,21 +984,16 @@ bool mime_text_from_html(const char *html, size_t len, buf *out)
         len -= 3;
     }
     mime_html_init(&w.html, html, len);
-    for (mime_html_kind kind = MIME_HTML_TEXT; kind != MIME_HTML_END;) {
-        take_flowing(&w);
-        kind = mime_html_next(&w.html, &token);
-        if (kind == MIME_HTML_TEXT)
-            add_text(&w, token.data, token.len);
-        w.no_newline = false;
-        if (kind == MIME_HTML_START_TAG)
-            on_start(&w, &token);
-        else if (kind == MIME_HTML_END_TAG)
-            on_end(&w, &token);
-    }
+    (void)buf_reserve(&w.out, len / 4); /* what most come to */
+    do {
+        while (take_tag(&w, &token) || take_flowing(&w))
+            ;
+    } while (take_token(&w, &token));
     pop_to(&w, 0);
     close_link(&w);
-    if (out->len > w.start)
-        buf_addc(out, '\n');
+    if (w.out.len > w.start)
+        buf_addc(&w.out, '\n');
+    *out = w.out;
     bool ok = buf_ok(out) && buf_ok(&w.blanks) && buf_ok(&w.href) && buf_ok(&w.scratch);
     free_buffers(&w);
     return ok;

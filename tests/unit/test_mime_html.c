@@ -179,23 +179,26 @@ static void foreign_content_is_markup(void **state)
     check("<![CDATA[]]><![CDATA[a", 22, true, "(a)");
 }
 
-static bool find_entity(const char *name, mime_entity *e)
+static const unsigned char *find_entity(const char *name)
 {
     size_t len = strlen(name);
-    return mime_entity_find(name, len, name + len, e);
+    return mime_entity_find(name, len, name + len);
 }
 
 static void entities_are_found_by_their_name(void **state)
 {
     (void)state;
-    mime_entity e;
-    assert_true(find_entity("eacute", &e) && e.bare && e.len == 2);
-    assert_memory_equal(e.utf8, "é", 2);
-    assert_true(find_entity("nGt", &e) && !e.bare && e.len == 6);
-    assert_false(find_entity("eacut", &e));
-    assert_false(find_entity("eacute;", &e));
-    assert_false(find_entity("", &e));
-    assert_false(find_entity("CounterClockwiseContourIntegrals", &e));
+    const unsigned char *e = find_entity("eacute");
+    assert_non_null(e);
+    assert_memory_equal(e, "\x82é", 3);
+    e = find_entity("nGt");
+    assert_non_null(e);
+    assert_int_equal(*e, 6);
+    assert_memory_equal(find_entity("CounterClockwiseContourIntegral"), "\x03∳", 4);
+    assert_null(find_entity("eacut"));
+    assert_null(find_entity("eacute;"));
+    assert_null(find_entity(""));
+    assert_null(find_entity("CounterClockwiseContourIntegrals"));
 }
 
 /* Where a slot of MIME_ELEMENTS is not the name's, its message says which is. */
