@@ -144,6 +144,7 @@ RARE static bool begin_line(writer *w)
  * for PIECE_ROOM behind it; false if memory ran out. */
 static inline __attribute__((always_inline)) bool begin_piece(writer *w)
 {
+    static const char separator[BEGIN_ROOM] = {' ', '|', ' '};
     char *to = w->out.data + w->out.len;
     bool first = w->out.len == w->start;
     if (w->breaks || first) {
@@ -154,8 +155,8 @@ static inline __attribute__((always_inline)) bool begin_piece(writer *w)
             return false;
         w->breaks = 0;
     } else if (w->cell_owed && w->row_has_text) {
-        memcpy(to, " | ", 3);
-        w->out.len += 3;
+        memcpy(to, separator, sizeof separator);
+        w->out.len += sizeof separator;
         w->row_parted = true;
     } else if (w->space) {
         *to = ' ';
