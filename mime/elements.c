@@ -11,8 +11,8 @@
                       : ((flags) & (EF_TABLE | EF_BODY) ? EF_HOLDS_ROWS : 0) |                     \
                             ((act) == ACT_CELL ? EF_CELL : 0))
 
-/* What has no such length, because of a mask that wants all zeros behind the name's beginning, or
- * eight characters with nothing behind, is at no place where a tag goes on. */
+/* The length that mime_element_is_at() goes by. A name without one is nowhere: what would be its
+ * first eight characters, or zeros behind fewer, is not followed by them once more. */
 #define LEN(name, flags)                                                                           \
     (sizeof(name) - 1 > MIME_ELEMENT_SHORT || (flags) & (EF_RAW | EF_RCDATA) ? 0 : sizeof(name) - 1)
 #define MASK(name, flags) (UINT64_MAX >> (64 - 8 * LEN(name, flags)) % 64)

@@ -177,7 +177,7 @@ static inline bool mime_element_fits(uint32_t part, uint32_t parent)
     X(409, XMP, "xmp", PRE, SP | EF_RAW)
 
 enum {
-    EL_UNKNOWN, /* as are all that make no difference here and are rare */
+    EL_UNKNOWN, /* and all that are rare and make no difference here */
 #define X(slot, identifier, name, act, flags) EL_##identifier,
     MIME_ELEMENTS(X)
 #undef X
@@ -211,16 +211,15 @@ static inline size_t mime_element_slot(uint64_t head)
     return head * 0x733950E08E4B2675 >> 55;
 }
 
-/* Whether the name, if it has such a length, in whatever case, is what stands at `s`, of which
- * eight bytes can be read: there it goes on with s[row->element.len]. */
+/* Whether it is the name, in whatever case, that begins at `s`, of which eight bytes can be read.
+ * It ends there if no name goes on with s[row->element.len]; a name without a length never does. */
 static inline bool mime_element_is_at(const mime_element_row *row, const char *s)
 {
     uint64_t differs = octets_lower(octets_eight(s)) ^ octets_eight(row->name);
     return (differs & row->mask) == 0;
 }
 
-/* The element of such a name of 1 to 8 characters, which octets_head() has read; NULL if the table
- * lacks it. */
+/* The element of a name with a length, as octets_head() has read it; NULL if the table lacks it. */
 static inline const mime_element_row *mime_element_find_short(uint64_t word)
 {
     uint64_t name = octets_lower(word);

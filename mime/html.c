@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/utf8.h"
 #include "mime/entities.h"
@@ -263,7 +264,7 @@ static inline mime_html_attribute *known_attribute(mime_html_token *token, uint6
     size_t at = name >> 24 & 15;
     if (octets_eight(names[at]) != name || mime_html_has(token, (mime_html_known)numbers[at]))
         return NULL;
-    token->has |= 1U << numbers[at];
+    token->has |= (uint8_t)(1U << numbers[at]);
     return &token->known[numbers[at]];
 }
 

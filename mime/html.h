@@ -7,7 +7,7 @@
  * end tag. Inside of <svg> and <math> no name has that effect; the caller sets `foreign` there.
  *
  * Names, texts and values are borrowed from the input and not yet what they mean:
- *   - names are as written (mime_html_is() compares);
+ *   - names are as written;
  *   - an attribute's value becomes its own with mime_html_decode();
  *   - texts are done: references resolved, line ends LF. Neighbouring text tokens belong together.
  *     A NUL in ordinary text stays one, as the standard has it;
@@ -22,8 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
-#include <strings.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "mime/elements.h"
@@ -62,7 +61,7 @@ typedef struct mime_html_token {
     /* A tag's: */
     mime_element element;
     bool self_closing;
-    unsigned has; /* 1 << the number of each known attribute that is there */
+    uint8_t has; /* 1 << the number of each known attribute that is there */
     mime_html_attribute known[MIME_HTML_KNOWN]; /* the first of the name; unset if not there */
     const char *attributes; /* all, not yet read by mime_html_next_attribute() */
     const char *attributes_end;
@@ -86,20 +85,16 @@ void mime_html_init(mime_html *h, const char *html, size_t len);
 /* The next token into *token; its kind. */
 mime_html_kind mime_html_next(mime_html *h, mime_html_token *token);
 
-/* What most documents are made of, a caller may take here before it asks mime_html_next() for the
- * rest. */
-
-/* Reads a tag's attributes: where it ends, at its ">"; NULL where the input ends. */
+/* Reads a tag's attributes, for mime_html_take_tag(): where it ends, at its ">"; NULL where the
+ * input ends. */
 const char *mime_html_attributes(mime_html_token *token, const char *at, const char *end);
 
-static inline bool mime_html_is_at_markup(const mime_html *h)
-{
-    return h->at < h->plain_end && *h->at == '<';
-}
-
-/* Takes a tag of a well-known element with ordinary content, and what it knows of it into
- * token->has, ->known and ->self_closing; NULL if that isn't what comes next. `to_open` and
- * `to_close`: the likely ones. */
+/* The three that follow take what documents mostly consist of, without a token; mime_html_next() is
+ * for the rest.
+ *
+ * A tag of a well-known element with ordinary content: NULL if that isn't what comes next. Of the
+ * token only what is told of attributes is set: has, known and self_closing. `to_open` and
+ * `to_close`: the elements to try first. */
 static inline const mime_element_row *mime_html_take_tag(mime_html *h, mime_html_token *token,
                                                          const mime_element_row *to_open,
                                                          const mime_element_row *to_close,
@@ -143,8 +138,7 @@ static inline void mime_html_take(mime_html *h, const char *to)
     h->at = to;
 }
 
-/* What the reference at the "&" stands for, in out[*len]: its end, or NULL if the
- * "&" is text. */
+/* What the reference at the "&" stands for, in out[*len]: its end, or NULL if the "&" is text. */
 const char *mime_html_reference(const char *at, const char *end, bool in_attribute, char out[8],
                                 size_t *len);
 
@@ -175,11 +169,5 @@ bool mime_html_next_attribute(mime_html_token *token, mime_html_attribute *a);
  * from the input where it already is, else it is written to `scratch`, which is emptied before.
  * False if memory ran out. */
 bool mime_html_decode(mime_html_attribute *a, buf *scratch);
-
-/* True if the name is `lower` (lower case), in whatever case it is written. */
-static inline bool mime_html_is(const char *name, size_t len, const char *lower)
-{
-    return strlen(lower) == len && strncasecmp(name, lower, len) == 0;
-}
 
 #endif

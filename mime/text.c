@@ -20,6 +20,12 @@
 
 typedef enum marker { NO_MARKER, BULLET, NUMBER } marker;
 
+/* An open element. */
+typedef struct level {
+    const mime_element_row *row; /* of an unknown one the table's first, which tells nothing */
+    uint16_t id;
+} level;
+
 typedef struct writer {
     buf out;
     size_t start;    /* where this text begins in `out` */
@@ -42,17 +48,16 @@ typedef struct writer {
 
     bool linked; /* an <a href> is open */
     buf href;
-    const mime_element_row *inner;  /* the innermost open element, if it is a well-known one */
     const mime_element_row *closed; /* the last one closed: another of its kind is likely */
     size_t link_start;              /* where its text begins; SIZE_MAX: none yet */
 
-    char referred[OCTETS]; /* what the last reference stood for */
-    buf scratch;           /* attributes' values */
-    unsigned depth;        /* open elements */
-    unsigned skip;         /* how many, with the one that is left out; 0: none is */
-    unsigned foreign;      /* how many, with <svg> or <math>; 0: neither is open */
-    mime_element stack[DEPTH_MAX];
-    uint16_t open[256]; /* how many there are, by the low byte of their number */
+    char referred[OCTETS];      /* what the last reference stood for */
+    buf scratch;                /* attributes' values */
+    unsigned depth;             /* open elements */
+    unsigned skip;              /* how many, with the one that is left out; 0: none is */
+    unsigned foreign;           /* how many, with <svg> or <math>; 0: neither is open */
+    level stack[1 + DEPTH_MAX]; /* from 1 on; stack[0] is none */
+    uint16_t open[128];         /* how many there are, by the low bits of their number */
     mime_html html;
 } writer;
 
@@ -121,34 +126,37 @@ static void add_blank_lines(writer *w, unsigned count)
     }
 }
 
+/* What a piece of text takes, at most, with the space before it; and what begin_piece() writes. */
+#define PIECE_ROOM (1 + OCTETS)
+#define BEGIN_ROOM 3
+
 /* What is owed where a line begins, but for its end. */
-RARE static void begin_line(writer *w)
+RARE static bool begin_line(writer *w)
 {
     if (w->breaks > 1 && w->out.len > w->start + 1)
         add_blank_lines(w, w->breaks - 1);
     if (w->quotes | w->lists | w->marker)
         add_marks(w);
-    w->breaks = 0;
+    return buf_reserve(&w->out, PIECE_ROOM);
 }
 
-/* Pays what is owed before a visible character. */
-static inline __attribute__((always_inline)) void begin_piece(writer *w)
+/* Pays what is owed before a visible character. There is room for BEGIN_ROOM and PIECE_ROOM, and
+ * for PIECE_ROOM behind it; false if memory ran out. */
+static inline __attribute__((always_inline)) bool begin_piece(writer *w)
 {
-    if (!buf_reserve(&w->out, 3))
-        return;
+    static const char separator[BEGIN_ROOM] = {' ', '|', ' '};
     char *to = w->out.data + w->out.len;
     bool first = w->out.len == w->start;
     if (w->breaks || first) {
-        if (!first)
-            *to = '\n';
+        *to = '\n';
         w->out.len += !first;
         w->row_is_line = !w->row_has_text;
-        if (w->breaks > 1 || w->quotes | w->lists | w->marker)
-            begin_line(w);
+        if ((w->breaks > 1 || w->quotes | w->lists | w->marker) && !begin_line(w))
+            return false;
         w->breaks = 0;
     } else if (w->cell_owed && w->row_has_text) {
-        memcpy(to, " | ", 3);
-        w->out.len += 3;
+        memcpy(to, separator, sizeof separator);
+        w->out.len += sizeof separator;
         w->row_parted = true;
     } else if (w->space) {
         *to = ' ';
@@ -160,11 +168,13 @@ static inline __attribute__((always_inline)) void begin_piece(writer *w)
     w->row_has_text = true;
     if (w->linked && w->link_start == SIZE_MAX)
         w->link_start = w->out.len;
+    return true;
 }
 
 RARE static void begin_text(writer *w)
 {
-    begin_piece(w);
+    if (buf_reserve(&w->out, BEGIN_ROOM + PIECE_ROOM))
+        (void)begin_piece(w);
 }
 
 /* ---- text ---- */
@@ -300,29 +310,28 @@ static inline piece referred_piece(writer *w, const char *at, const char *end)
 
 static inline bool add_piece(writer *w, const piece *p, bool *begun)
 {
-    if (!*begun)
-        begin_piece(w);
-    *begun = true;
-    if (!buf_reserve(&w->out, 1 + OCTETS))
+    if (!buf_reserve(&w->out, BEGIN_ROOM + PIECE_ROOM) || (!*begun && !begin_piece(w)))
         return false;
+    *begun = true;
     char *to = w->out.data + w->out.len;
-    *to = ' '; /* if it is owed */
-    memcpy(to + w->space, p->s, OCTETS);
-    w->out.len += p->len + w->space;
-    w->space = p->s[p->len - 1] == ' ';
-    w->out.len -= w->space;
+    size_t owed = w->space;
+    bool space = p->s[p->len - 1] == ' '; /* owed from now on */
+    w->space = space;
+    w->out.len += owed + p->len - space;
+    *to = ' ';
+    memcpy(to + owed, p->s, OCTETS);
     return true;
 }
 
 /* Takes what it can of the flowing text that comes next, without a token for it; the rest is left
- * to add_flowing(). False if there is nothing. */
-static inline bool take_flowing(writer *w)
+ * to add_flowing(). */
+static inline void take_flowing(writer *w)
 {
-    const char *end, *from = mime_html_peek(&w->html, &end), *at = from;
+    const char *end, *at = mime_html_peek(&w->html, &end);
     bool begun = false;
-    if (w->skip | w->pre | w->no_newline)
-        return false;
-    while (end - at > OCTETS && *at != '<') {
+    if (end - at <= OCTETS || *at == '<' || w->skip | w->pre | w->no_newline)
+        return;
+    do {
         unsigned class = classes[(unsigned char)*at];
         piece p = {at, 1, at + 1};
         if (class != SPACE && *at != '&') {
@@ -332,15 +341,15 @@ static inline bool take_flowing(writer *w)
         } else if (class != SPACE) {
             size_t first = 0;
             p = referred_piece(w, at, end);
-            class = p.len > 0 ? classify(p.s, p.len, &first) : VISIBLE;
+            class = classify(p.s, p.len, &first);
         }
         if (p.len == 0 || (class == VISIBLE && !add_piece(w, &p, &begun)))
             break;
-        w->space = w->space || class == SPACE;
+        if (class == SPACE)
+            w->space = true;
         at = p.next;
-    }
+    } while (end - at > OCTETS && *at != '<');
     mime_html_take(&w->html, at);
-    return at > from;
 }
 
 /* ---- attributes ---- */
@@ -379,11 +388,12 @@ static bool word_at(const char *s, size_t len, size_t at, const char *word)
  * how far can be read. */
 static inline bool may_set_display(const char *s, size_t len, const char *end)
 {
-    size_t n = OCTETS;
     const char *to = s + len;
-    for (; s < to && end - s >= OCTETS && n == OCTETS; s += n) {
+    for (; s < to && end - s >= OCTETS; s += OCTETS) {
         octets o = octets_load(s);
-        n = octets_first((octets)(((o | 0x20) == 'y') | (o == '&')));
+        size_t n = octets_first((octets)(((o | 0x20) == 'y') | (o == '&')));
+        if (n < OCTETS)
+            return s + n < to;
     }
     while (s < to && (*s | 0x20) != 'y' && *s != '&')
         s++;
@@ -414,19 +424,16 @@ RARE static bool style_hides(writer *w, mime_html_attribute *style, bool hidden)
     return hidden;
 }
 
-#define HIDING (1U << MIME_HTML_HIDDEN | 1U << MIME_HTML_STYLE)
-
 /* What isn't shown isn't told: mostly the preheader trick. */
 static inline bool is_hidden(writer *w, mime_html_token *token)
 {
-    if (!(token->has & HIDING))
-        return false;
     mime_html_attribute *style = &token->known[MIME_HTML_STYLE];
-    bool hidden = mime_html_has(token, MIME_HTML_HIDDEN);
+    if (!token->has)
+        return false;
     if (mime_html_has(token, MIME_HTML_STYLE) &&
         may_set_display(style->value, style->value_len, w->html.end))
-        return style_hides(w, style, hidden);
-    return hidden;
+        return style_hides(w, style, mime_html_has(token, MIME_HTML_HIDDEN));
+    return mime_html_has(token, MIME_HTML_HIDDEN);
 }
 
 /* A list's or item's number; `otherwise` if it is none. */
@@ -696,17 +703,14 @@ RARE static void close_element(writer *w, const mime_element *e)
 /* Takes the innermost element from the stack. */
 static inline void drop(writer *w)
 {
+    w->open[w->stack[w->depth].id & 0x7F]--;
     w->depth--;
-    w->open[w->stack[w->depth].id & 0xFF]--;
-    unsigned id = w->depth > 0 ? w->stack[w->depth - 1].id : EL_UNKNOWN;
-    w->inner = &mime_elements[id < EL_COUNT ? id : EL_UNKNOWN];
 }
 
 RARE static void pop(writer *w)
 {
-    const mime_element *e = &w->stack[w->depth - 1];
     if (!w->skip)
-        close_element(w, e);
+        close_element(w, &w->stack[w->depth].row->element);
     drop(w);
     if (w->skip > w->depth)
         w->skip = 0;
@@ -722,18 +726,18 @@ static void pop_to(writer *w, unsigned depth)
         pop(w);
 }
 
-static inline void push_row(writer *w, const mime_element_row *row, const mime_element *e)
+static inline void push_row(writer *w, const mime_element_row *row, uint16_t id)
 {
     if (w->depth == DEPTH_MAX)
         pop(w);
-    w->stack[w->depth++] = *e;
-    w->open[e->id & 0xFF]++;
-    w->inner = row;
+    w->depth++;
+    w->stack[w->depth] = (level){row, id};
+    w->open[id & 0x7F]++;
 }
 
 static void push(writer *w, const mime_element *e)
 {
-    push_row(w, &mime_elements[e->id < EL_COUNT ? e->id : EL_UNKNOWN], e);
+    push_row(w, &mime_elements[e->id < EL_COUNT ? e->id : EL_UNKNOWN], e->id);
     if (e->act == ACT_FOREIGN && !w->foreign) {
         w->foreign = w->depth;
         w->html.foreign = true;
@@ -744,12 +748,12 @@ static void push(writer *w, const mime_element *e)
  * one of the flags is in between. */
 static unsigned find(const writer *w, uint16_t id, unsigned flags)
 {
-    if (w->open[id & 0xFF] == 0)
+    if (w->open[id & 0x7F] == 0)
         return 0;
     for (unsigned depth = w->depth; depth > 0; depth--) {
-        if (w->stack[depth - 1].id == id)
+        if (w->stack[depth].id == id)
             return depth;
-        if (w->stack[depth - 1].flags & flags)
+        if (w->stack[depth].row->element.flags & flags)
             return 0;
     }
     return 0;
@@ -759,7 +763,7 @@ static unsigned find(const writer *w, uint16_t id, unsigned flags)
 static unsigned find_flags(const writer *w, unsigned flags)
 {
     unsigned depth = w->depth;
-    while (depth > 0 && !(w->stack[depth - 1].flags & flags))
+    while (depth > 0 && !(w->stack[depth].row->element.flags & flags))
         depth--;
     return depth;
 }
@@ -775,13 +779,13 @@ static void end_if_open(writer *w, uint16_t id, unsigned flags)
 static void end_item(writer *w, uint16_t id, uint16_t other)
 {
     for (unsigned depth = w->depth; depth > 0; depth--) {
-        uint16_t open = w->stack[depth - 1].id;
+        uint16_t open = w->stack[depth].id;
         if (open == id || open == other) {
             pop_to(w, depth - 1);
             return;
         }
-        if (w->stack[depth - 1].flags & EF_SPECIAL && open != EL_ADDRESS && open != EL_DIV &&
-            open != EL_P)
+        if (w->stack[depth].row->element.flags & EF_SPECIAL && open != EL_ADDRESS &&
+            open != EL_DIV && open != EL_P)
             return;
     }
 }
@@ -815,14 +819,14 @@ RARE static void end_usual(writer *w, uint16_t id, unsigned flags)
         end_if_open(w, id, EF_SPECIAL);
     if (flags & EF_ENDS_P)
         end_if_open(w, EL_P, EF_SCOPE | EF_P_SCOPE);
-    if (flags & EF_HEADING && w->depth > 0 && w->stack[w->depth - 1].flags & EF_HEADING)
+    if (flags & EF_HEADING && w->stack[w->depth].row->element.flags & EF_HEADING)
         pop(w);
 }
 
 /* What a start tag ends. */
-static inline void end_others(writer *w, const mime_element *e)
+static inline void end_others(writer *w, const mime_element *e, const mime_element_row *inner)
 {
-    if (mime_element_fits(e->flags, w->inner->element.flags))
+    if (mime_element_fits(e->flags, inner->element.flags))
         return;
     if (e->flags & EF_IN_TABLE)
         end_table_part(w, e->id);
@@ -851,7 +855,7 @@ RARE static void on_start(writer *w, const mime_element *e, mime_html_token *tok
         return;
     if (w->foreign && e->flags & (EF_ENDS_P | EF_IN_TABLE))
         pop_to(w, w->foreign - 1); /* nothing closes <svg> so often as forgetting to */
-    end_others(w, e);
+    end_others(w, e, w->stack[w->depth].row);
     bool has_end = has_end_tag(w, e, token);
     if (has_end)
         push(w, e);
@@ -877,25 +881,25 @@ static unsigned end_tag_stops(const mime_element *e)
     return e->id == EL_P ? EF_SCOPE | EF_P_SCOPE : EF_SCOPE;
 }
 
-/* How deep the element is that an end tag ends; 0: there is none-> */
+/* How deep the element is that an end tag ends; 0: there is none. */
 static unsigned find_ended(const writer *w, const mime_element *e)
 {
     if (!(e->flags & EF_HEADING))
         return find(w, e->id, end_tag_stops(e));
     unsigned depth = find_flags(w, EF_HEADING | EF_SCOPE);
-    return depth > 0 && w->stack[depth - 1].flags & EF_HEADING ? depth : 0;
+    return w->stack[depth].row->element.flags & EF_HEADING ? depth : 0;
 }
 
 RARE static void on_end(writer *w, const mime_element *e, mime_html_token *token)
 {
-    if (w->depth > 0 && w->stack[w->depth - 1].id == e->id) {
+    if (w->stack[w->depth].id == e->id) {
         pop(w);
         return;
     }
     unsigned depth = find_ended(w, e);
     if (depth > 0)
         pop_to(w, depth - 1);
-    else if (w->skip && w->stack[w->skip - 1].id == e->id && !(e->flags & EF_SPECIAL))
+    else if (w->skip && w->stack[w->skip].id == e->id && !(e->flags & EF_SPECIAL))
         pop_to(w, w->skip - 1); /* <b hidden><div></b>: rather told too much than too little */
     else if (e->id == EL_A)
         close_link(w);
@@ -906,11 +910,12 @@ RARE static void on_end(writer *w, const mime_element *e, mime_html_token *token
 }
 
 /* What on_start() and on_end() come to for most elements that are neither left out nor foreign. */
-static inline void start_ordinary(writer *w, const mime_element_row *row, mime_html_token *token)
+static inline void start_ordinary(writer *w, const mime_element_row *row,
+                                  const mime_element_row *inner, mime_html_token *token)
 {
     const mime_element *e = &row->element;
-    end_others(w, e);
-    push_row(w, row, e);
+    end_others(w, e, inner);
+    push_row(w, row, e->id);
     if (is_hidden(w, token))
         w->skip = w->depth;
     else if (!open_block(w, e->act))
@@ -929,9 +934,7 @@ static inline void end_innermost(writer *w, const mime_element_row *row)
 static inline bool take_tag(writer *w, mime_html_token *token)
 {
     bool closes;
-    if (!mime_html_is_at_markup(&w->html))
-        return false;
-    const mime_element_row *inner = w->inner;
+    const mime_element_row *inner = w->stack[w->depth].row;
     const mime_element_row *row = mime_html_take_tag(&w->html, token, w->closed, inner, &closes);
     if (!row)
         return false;
@@ -940,7 +943,7 @@ static inline bool take_tag(writer *w, mime_html_token *token)
     if (ordinary && closes && row == inner)
         end_innermost(w, row);
     else if (ordinary && !closes)
-        start_ordinary(w, row, token);
+        start_ordinary(w, row, inner, token);
     else if (closes)
         on_end(w, &row->element, token);
     else
@@ -976,7 +979,8 @@ bool mime_text_from_html(const char *html, size_t len, buf *out)
     memset(&w, 0, offsetof(writer, stack));
     memset(w.open, 0, sizeof w.open);
     w.out = *out;
-    w.inner = w.closed = &mime_elements[EL_UNKNOWN];
+    w.closed = &mime_elements[EL_UNKNOWN];
+    w.stack[0] = (level){w.closed, EL_UNKNOWN};
     w.start = out->len;
     w.prefix = 2 * len + 4096;
     if (len >= 3 && memcmp(html, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark */
@@ -986,8 +990,9 @@ bool mime_text_from_html(const char *html, size_t len, buf *out)
     mime_html_init(&w.html, html, len);
     (void)buf_reserve(&w.out, len / 4); /* what most come to */
     do {
-        while (take_tag(&w, &token) || take_flowing(&w))
-            ;
+        do
+            take_flowing(&w);
+        while (take_tag(&w, &token));
     } while (take_token(&w, &token));
     pop_to(&w, 0);
     close_link(&w);

@@ -205,7 +205,7 @@ static void entities_are_found_by_their_name(void **state)
 static void every_element_is_found(void **state)
 {
     (void)state;
-    for (uint16_t id = EL_UNKNOWN + 1; id < EL_COUNT; id++) {
+    for (int id = EL_UNKNOWN + 1; id < EL_COUNT; id++) {
         const char *name = mime_elements[id].name;
         size_t len = strlen(name);
         if (mime_element_find(name, len, name + len).id != id)

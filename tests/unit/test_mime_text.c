@@ -172,6 +172,32 @@ static void nothing_visible_is_lost(void **state)
           {"<svg/><title>x</title>a", "a\n"}, {"<desc>a</desc>", "a\n"});
 }
 
+/* Text is taken sixteen bytes at a time: wherever those end, it must not show. */
+static void text_is_the_same_at_every_place(void **state)
+{
+    (void)state;
+    static const char piece[] = " a  \n&eacute;&#32;b\xC2\xA0<i>c </i> \xC3\xA9&shy;\t&x; <br>d ";
+    static const char made[] = " a \xC3\xA9 b c \xC3\xA9 &x;\nd";
+    for (size_t words = 0; words < 40; words++) {
+        for (size_t tail = 0; tail < 40; tail++) {
+            buf html = BUF_INIT, out = BUF_INIT, expected = BUF_INIT;
+            for (size_t i = 0; i <= words; i++)
+                buf_addc(&html, 'x');
+            buf_add(&expected, html.data, html.len);
+            buf_adds(&html, piece);
+            buf_adds(&expected, made);
+            for (size_t i = 0; i < tail; i++)
+                buf_adds(&html, i % 2 ? "\n" : " ");
+            buf_addc(&expected, '\n');
+            assert_true(mime_text_from_html(html.data, html.len, &out));
+            assert_string_equal(buf_cstr(&out), buf_cstr(&expected));
+            buf_free(&html);
+            buf_free(&out);
+            buf_free(&expected);
+        }
+    }
+}
+
 static void nesting_does_not_multiply_the_text(void **state)
 {
     (void)state;
@@ -217,6 +243,7 @@ int main(void)
         cmocka_unit_test(spaces_fold),
         cmocka_unit_test(what_is_hidden_is_left_out),
         cmocka_unit_test(nothing_visible_is_lost),
+        cmocka_unit_test(text_is_the_same_at_every_place),
         cmocka_unit_test(nesting_does_not_multiply_the_text),
         cmocka_unit_test(hostile_nesting_ends),
     };
