@@ -159,7 +159,7 @@ static bool add_lifted(document *d)
 {
     if ((d->count & (d->count - 1)) == 0) { /* full: it doubles */
         size_t cap = d->count ? 2 * d->count : 1;
-        lifted **list = realloc(d->list, cap * sizeof *list);
+        lifted **list = realloc(d->list, cap * sizeof(lifted *));
         if (!list)
             return false;
         d->list = list;

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2)
         return 0;
     if (!files)
-        files = store_create("/tmp", 64 * 1024 * 1024);
+        files = store_create("/tmp", (size_t)64 * 1024 * 1024);
     document_options options = {
         .store = data[0] & 0x80 ? files : NULL,
         .lift_at = lifts[(data[0] & 0x7F) % (sizeof lifts / sizeof *lifts)],
