@@ -20,9 +20,9 @@ HEAD = '''\
 
 #include "mime/octets.h"
 
-#define SLOTS    %(slots)d
-#define SHIFT    %(shift)d
-#define FACTOR   0x%(factor)X
+#define SLOTS  %(slots)d
+#define SHIFT  %(shift)d
+#define FACTOR 0x%(factor)X
 
 /* One record after the other: the name's length and BARE, the name, the value's length, the value.
  */
