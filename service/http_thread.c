@@ -147,8 +147,10 @@ static void *run(void *ctx)
         {.fd = o->sender ? smtp_sender_fd(o->sender, o->loop) : -1, .events = POLLIN},
     };
 
-    if (o->sender)
-        smtp_sender_host(o->sender, o->loop);
+    if (o->sender && !smtp_sender_host(o->sender, o->loop)) {
+        t->options.sender = NULL;
+        fds[2].fd = -1;
+    }
     while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
         int ms = wait_time(t, next_look_us);
         if (ms != 0)
@@ -158,6 +160,8 @@ static void *run(void *ctx)
         turn(t, fds[1].revents != 0, fds[2].revents != 0);
         next_look_us = watch_look(t->watch, clock_us());
     }
+    if (o->sender)
+        smtp_sender_leave(o->sender, o->loop);
     return NULL;
 }
 
