@@ -161,22 +161,22 @@ static bool add_lifted(document *d)
         size_t cap = d->count ? 2 * d->count : 1;
         lifted **list = realloc(d->list, cap * sizeof *list);
         if (!list)
-            return false;
+            return refuse(d, DOCUMENT_NOMEM);
         d->list = list;
     }
     lifted *l = calloc(1, sizeof *l);
     if (!l)
-        return false;
+        return refuse(d, DOCUMENT_NOMEM);
     l->document = d;
     d->list[d->count++] = l;
-    return true;
+    return take(d, sizeof *l) || refuse(d, DOCUMENT_NO_SPACE);
 }
 
 static bool begin(void *ctx)
 {
     document *d = ctx;
     if (!add_lifted(d))
-        return refuse(d, DOCUMENT_NOMEM);
+        return false;
     lifted *l = current(d);
     l->is_base64 = is_content(&d->scan);
     d->seen = 0;
@@ -417,7 +417,7 @@ static document_result parse(document *d, buf *detail)
 document_result document_parse(document *d, buf *detail)
 {
     document_result result = parse(d, detail);
-    release(d, &d->rest);
+    buf_free(&d->rest); /* its budget is the tree's now, which holds about as much */
     if (result == DOCUMENT_BAD && !buf_ok(detail))
         return DOCUMENT_NOMEM;
     return result;
@@ -426,6 +426,11 @@ document_result document_parse(document *d, buf *detail)
 json_t *document_root(const document *d)
 {
     return d->root;
+}
+
+bool document_hold(document *d, size_t bytes)
+{
+    return take(d, bytes);
 }
 
 /* ---- what was lifted ---- */

@@ -123,6 +123,15 @@ def test_memory_that_others_hold_is_503_before_the_body_is_read():
             assert answer.json["type"] == "urn:postern:problem:memory"
 
 
+def test_the_plain_twin_of_a_large_html_counts():
+    html = "<p>" + "word " * (MIB // 2)
+    with Postern(max_memory="1MiB") as postern:
+        answer = postern.post("/v1/compose", mail(text=None, html=html))
+        assert answer.status == 503 and answer.json["type"] == "urn:postern:problem:memory", answer
+        assert postern.post("/v1/compose", mail(html=html)).status == 200
+        assert postern.metrics()["postern_request_memory_bytes"] == 0
+
+
 def test_a_body_where_none_belongs_is_dropped_as_it_comes():
     """/healthz asks for no key: whoever reaches it must not fill memory and disk."""
     with Postern(api_keys="k" * 32, key="k" * 32) as postern, Wire(postern) as wire:
