@@ -402,8 +402,8 @@ static document_result parse(document *d, buf *detail)
     if (d->refused != DOCUMENT_OK)
         return d->refused;
     d->root = json_loadb(d->rest.data, d->rest.len, FLAGS, &error);
-    if (!d->root && json_error_code(&error) == json_error_out_of_memory)
-        return DOCUMENT_NOMEM;
+    if (!d->root && (json_error_code(&error) == json_error_out_of_memory || !error.text[0]))
+        return DOCUMENT_NOMEM; /* where it tells of no fault, it had no memory for a value */
     if (!d->root) {
         tell_fault(d, &error, detail);
         return DOCUMENT_BAD;
