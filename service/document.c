@@ -1,6 +1,7 @@
 #include "service/document.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -387,6 +388,33 @@ static void tell_fault(const document *d, const json_error_t *error, buf *detail
                  (unsigned long long)place_in_text(d, at), error->text);
 }
 
+/* jansson's lexer goes on where it has no memory for a token's next byte: the byte is left out, and
+ * an address has become another one. So its allocations are watched: no tree is trusted, and no
+ * fault told, of a text during whose parsing one of them failed. */
+static _Thread_local bool allocation_failed;
+
+static void *allocate(size_t size)
+{
+    void *p = malloc(size);
+    allocation_failed = allocation_failed || !p;
+    return p;
+}
+
+static void watch_allocations(void)
+{
+    json_set_alloc_funcs(allocate, free);
+}
+
+/* The tree, or none and *error; false: no memory. */
+static bool load(document *d, json_error_t *error)
+{
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&watched, watch_allocations);
+    allocation_failed = false;
+    d->root = json_loadb(d->rest.data, d->rest.len, FLAGS, error);
+    return !allocation_failed;
+}
+
 static document_result parse(document *d, buf *detail)
 {
     json_error_t error;
@@ -401,9 +429,8 @@ static document_result parse(document *d, buf *detail)
                  d->options.rest);
     if (d->refused != DOCUMENT_OK)
         return d->refused;
-    d->root = json_loadb(d->rest.data, d->rest.len, FLAGS, &error);
-    if (!d->root && (json_error_code(&error) == json_error_out_of_memory || !error.text[0]))
-        return DOCUMENT_NOMEM; /* where it tells of no fault, it had no memory for a value */
+    if (!load(d, &error))
+        return DOCUMENT_NOMEM;
     if (!d->root) {
         tell_fault(d, &error, detail);
         return DOCUMENT_BAD;
