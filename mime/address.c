@@ -250,6 +250,13 @@ static bool finish(scan *p, const buf *local, const char *domain, size_t domain_
     return out->address != NULL;
 }
 
+/* False, and no fault, if the buffer lacks what there was no memory for. */
+static bool is_whole(scan *p, const buf *b)
+{
+    p->nomem = p->nomem || !buf_ok(b);
+    return !p->nomem;
+}
+
 /* An addr-spec from `at` on: up to '>', a blank, or the end. */
 static bool read_address(scan *p, mime_mailbox *out)
 {
@@ -273,6 +280,7 @@ static bool read_address(scan *p, mime_mailbox *out)
     }
     if (ok && !next_is(p, '@'))
         ok = fail(p, "it has no @");
+    ok = is_whole(p, &local) && ok;
     if (ok) {
         size_t start = ++p->at;
         if (next_is(p, '[')) {
@@ -283,8 +291,7 @@ static bool read_address(scan *p, mime_mailbox *out)
             while (more(p) && (is_atext(p->s[p->at]) || p->s[p->at] == '.'))
                 p->at++;
         }
-        p->nomem = !buf_ok(&local);
-        ok = !p->nomem && finish(p, &local, p->s + start, p->at - start, out);
+        ok = finish(p, &local, p->s + start, p->at - start, out);
     }
     buf_free(&local);
     return ok;
@@ -367,7 +374,7 @@ static bool read_mailbox(scan *p, mime_mailbox *out)
             ok = skip_blanks(p) && read_address(p, out) && skip_blanks(p) &&
                  (next_is(p, '>') || fail(p, "the < is not closed behind the address"));
             p->at++;
-            ok = ok && set_name(p, name.data, name.len, out);
+            ok = ok && is_whole(p, &name) && set_name(p, name.data, name.len, out);
         } else if (p->at >= p->len || next_is(p, '@')) {
             p->at = start;
             p->reason = NULL;

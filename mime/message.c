@@ -451,6 +451,11 @@ uint64_t mime_message_size(const mime_message *m)
     return m->size;
 }
 
+size_t mime_message_memory(const mime_message *m)
+{
+    return m->bytes.cap + m->made_text.cap + m->cap * sizeof *m->segments;
+}
+
 const char *mime_message_id(const mime_message *m)
 {
     return m->id;

@@ -98,6 +98,10 @@ void mime_message_free(mime_message *m);
 /* Octets that a reader gives, known without reading: for SIZE=. */
 uint64_t mime_message_size(const mime_message *m);
 
+/* Memory that the message holds of its own: headers, short texts, the plain twin of an HTML text.
+ */
+size_t mime_message_memory(const mime_message *m);
+
 /* Message-ID with its <>. */
 const char *mime_message_id(const mime_message *m);
 

@@ -28,17 +28,20 @@ static void check_done(void *ctx, smtp_result *result)
 {
     check_job *job = ctx;
     app *a = job->app;
+    http_exchange *x = job->exchange;
+    buf content = BUF_INIT;
+    answer said = {0};
 
-    if (result) {
-        buf content = BUF_INIT;
-        answer said = answer_check(http_exchange_id(job->exchange), job->relay, result, &content);
-        http_answer(job->exchange, said.status, said.content_type, said.retry_after, &content);
-    } else {
-        http_problem(job->exchange, PROBLEM_MEMORY, "The check could not be kept.", NULL);
-    }
-    job_leave(a);
+    if (result)
+        said = answer_check(http_exchange_id(x), job->relay, result, &content);
+    /* First all is given back, as in send.c. */
     smtp_result_free(result);
     job_free(job);
+    job_leave(a);
+    if (said.status)
+        http_answer(x, said.status, said.content_type, said.retry_after, &content);
+    else
+        http_problem(x, PROBLEM_MEMORY, "The check could not be kept.", NULL);
 }
 
 static void read_relay(const app *a, const json_t *value, check_job *job, faults *errors)

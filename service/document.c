@@ -1,6 +1,7 @@
 #include "service/document.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -161,22 +162,22 @@ static bool add_lifted(document *d)
         size_t cap = d->count ? 2 * d->count : 1;
         lifted **list = realloc(d->list, cap * sizeof(lifted *));
         if (!list)
-            return false;
+            return refuse(d, DOCUMENT_NOMEM);
         d->list = list;
     }
     lifted *l = calloc(1, sizeof *l);
     if (!l)
-        return false;
+        return refuse(d, DOCUMENT_NOMEM);
     l->document = d;
     d->list[d->count++] = l;
-    return true;
+    return take(d, sizeof *l) || refuse(d, DOCUMENT_NO_SPACE);
 }
 
 static bool begin(void *ctx)
 {
     document *d = ctx;
     if (!add_lifted(d))
-        return refuse(d, DOCUMENT_NOMEM);
+        return false;
     lifted *l = current(d);
     l->is_base64 = is_content(&d->scan);
     d->seen = 0;
@@ -387,6 +388,33 @@ static void tell_fault(const document *d, const json_error_t *error, buf *detail
                  (unsigned long long)place_in_text(d, at), error->text);
 }
 
+/* jansson's lexer goes on where it has no memory for a token's next byte: the byte is left out, and
+ * an address has become another one. So its allocations are watched: no tree is trusted, and no
+ * fault told, of a text during whose parsing one of them failed. */
+static _Thread_local bool allocation_failed;
+
+static void *allocate(size_t size)
+{
+    void *p = malloc(size);
+    allocation_failed = allocation_failed || !p;
+    return p;
+}
+
+static void watch_allocations(void)
+{
+    json_set_alloc_funcs(allocate, free);
+}
+
+/* The tree, or none and *error; false: no memory. */
+static bool load(document *d, json_error_t *error)
+{
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&watched, watch_allocations);
+    allocation_failed = false;
+    d->root = json_loadb(d->rest.data, d->rest.len, FLAGS, error);
+    return !allocation_failed;
+}
+
 static document_result parse(document *d, buf *detail)
 {
     json_error_t error;
@@ -401,8 +429,7 @@ static document_result parse(document *d, buf *detail)
                  d->options.rest);
     if (d->refused != DOCUMENT_OK)
         return d->refused;
-    d->root = json_loadb(d->rest.data, d->rest.len, FLAGS, &error);
-    if (!d->root && json_error_code(&error) == json_error_out_of_memory)
+    if (!load(d, &error))
         return DOCUMENT_NOMEM;
     if (!d->root) {
         tell_fault(d, &error, detail);
@@ -417,7 +444,7 @@ static document_result parse(document *d, buf *detail)
 document_result document_parse(document *d, buf *detail)
 {
     document_result result = parse(d, detail);
-    release(d, &d->rest);
+    buf_free(&d->rest); /* its budget is the tree's now, which holds about as much */
     if (result == DOCUMENT_BAD && !buf_ok(detail))
         return DOCUMENT_NOMEM;
     return result;
@@ -426,6 +453,11 @@ document_result document_parse(document *d, buf *detail)
 json_t *document_root(const document *d)
 {
     return d->root;
+}
+
+bool document_hold(document *d, size_t bytes)
+{
+    return take(d, bytes);
 }
 
 /* ---- what was lifted ---- */

@@ -66,6 +66,10 @@ document_result document_parse(document *d, buf *detail);
 /* The tree; owned by the document. */
 json_t *document_root(const document *d);
 
+/* Takes so much of the store's budget, for what is made of the document, until it is freed; false:
+ * there is not so much left. */
+bool document_hold(document *d, size_t bytes);
+
 /* A string of the tree that was lifted. */
 typedef struct document_string {
     bool is_base64;        /* it was checked as such on its way: */

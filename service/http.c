@@ -361,6 +361,8 @@ static enum MHD_Result head_came(http_exchange *x, const char *path, const char 
         (void)has_room(x, length);
     x->refused = x->answered;
     if (!x->refused) {
+        if (x->route->content == HTTP_NO_BODY)
+            return MHD_YES;
         x->document = document_create(&x->http->documents);
         return x->document ? MHD_YES : MHD_NO;
     }
@@ -385,7 +387,8 @@ static enum MHD_Result body_came(http_exchange *x, const char *data, size_t len)
         watch_refuse(x->watched, 413);
         return MHD_YES;
     }
-    document_add(x->document, data, len); /* a fault is told when all has come */
+    if (x->document)
+        document_add(x->document, data, len); /* a fault is told when all has come */
     return MHD_YES;
 }
 

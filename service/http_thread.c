@@ -28,7 +28,7 @@ struct http_thread {
     pthread_t thread;
     bool started;
     bool quiet;           /* nothing is accepted any more */
-    http_resumption *own; /* resumed on the thread itself, in the sender's turn */
+    http_resumption *own; /* resumed on the thread itself: in the sender's turn, or a callback's */
     _Atomic(http_resumption *) resumed;
     atomic_bool quiesce, stop;
 };
@@ -94,6 +94,8 @@ static int64_t due(http_thread *t, int64_t next_look_us)
     const http_thread_options *o = &t->options;
     MHD_UNSIGNED_LONG_LONG daemon_ms = 0;
     int64_t at = next_look_us;
+    if (t->own) /* by the daemon's second run */
+        return 0;
     int64_t sender_at = o->sender ? smtp_sender_due(o->sender, o->loop) : INT64_MAX;
     if (MHD_get_timeout(t->daemon, &daemon_ms) == MHD_YES) {
         if (daemon_ms == 0)
@@ -124,10 +126,9 @@ static void turn(http_thread *t, bool woken, bool sender_ready)
     if (woken)
         take_wakes(t);
     (void)MHD_run(t->daemon);
-    if (!o->sender)
-        return;
-    smtp_sender_turn(o->sender, o->loop, sender_ready);
-    if (t->own) {
+    if (o->sender)
+        smtp_sender_turn(o->sender, o->loop, sender_ready);
+    if (t->own) { /* without a sender here, too: what it has refused at once */
         http_resumption *first = t->own;
         t->own = NULL;
         resume(first);
@@ -146,8 +147,10 @@ static void *run(void *ctx)
         {.fd = o->sender ? smtp_sender_fd(o->sender, o->loop) : -1, .events = POLLIN},
     };
 
-    if (o->sender)
-        smtp_sender_host(o->sender, o->loop);
+    if (o->sender && !smtp_sender_host(o->sender, o->loop)) {
+        t->options.sender = NULL;
+        fds[2].fd = -1;
+    }
     while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
         int ms = wait_time(t, next_look_us);
         if (ms != 0)
@@ -157,6 +160,8 @@ static void *run(void *ctx)
         turn(t, fds[1].revents != 0, fds[2].revents != 0);
         next_look_us = watch_look(t->watch, clock_us());
     }
+    if (o->sender)
+        smtp_sender_leave(o->sender, o->loop);
     return NULL;
 }
 

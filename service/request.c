@@ -692,7 +692,8 @@ static bool make_message(reader *r, time_t now)
         .id = r->request->id,
     };
     r->request->message = mime_compose(&draft);
-    if (!r->request->message)
+    if (!r->request->message ||
+        !document_hold(r->request->document, mime_message_memory(r->request->message)))
         return false;
     r->request->utf8 = r->request->utf8 || mime_message_utf8(r->request->message);
     return true;

@@ -58,18 +58,21 @@ static void send_done(void *ctx, smtp_result *result)
     send_job *job = ctx;
     app *a = job->app;
     http_exchange *x = job->exchange;
+    buf content = BUF_INIT;
+    answer said = {0};
 
     if (result) {
-        buf content = BUF_INIT;
         job_finished(a, job->request, result);
-        answer said = answer_send(job->request, result, &content);
-        http_answer(x, said.status, said.content_type, said.retry_after, &content);
-    } else {
-        http_problem(x, PROBLEM_MEMORY, "The transaction could not be kept.", NULL);
+        said = answer_send(job->request, result, &content);
     }
-    job_leave(a);
+    /* First all is given back: who sends one mail after the other must find room for the next. */
     smtp_result_free(result);
     job_free(job);
+    job_leave(a);
+    if (said.status)
+        http_answer(x, said.status, said.content_type, said.retry_after, &content);
+    else
+        http_problem(x, PROBLEM_MEMORY, "The transaction could not be kept.", NULL);
 }
 
 void send_handle(app *a, http_exchange *x)
@@ -99,8 +102,8 @@ void send_handle(app *a, http_exchange *x)
     smtp_transaction transaction = job_transaction(a, r, reader, send_done, job);
     http_suspend(x);
     if (!smtp_sender_submit(a->sender, &transaction)) {
-        job_leave(a);
         job_free(job);
+        job_leave(a);
         http_problem(x, atomic_load(&a->draining) ? PROBLEM_DRAINING : PROBLEM_MEMORY,
                      "The sender takes no transaction now.", NULL);
     }

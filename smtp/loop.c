@@ -628,10 +628,24 @@ static void *run(void *ctx)
 
 /* ---- for its host ---- */
 
-void smtp_loop_host(smtp_loop *l)
+bool smtp_loop_host(smtp_loop *l)
 {
-    l->thread = pthread_self();
-    atomic_store(&l->has_host, true);
+    (void)pthread_mutex_lock(&l->lock);
+    bool ok = !l->stop; /* else whoever joins runs it, or has run it */
+    if (ok) {
+        l->thread = pthread_self();
+        atomic_store(&l->has_host, true);
+    }
+    (void)pthread_mutex_unlock(&l->lock);
+    return ok;
+}
+
+void smtp_loop_leave(smtp_loop *l)
+{
+    (void)pthread_mutex_lock(&l->lock);
+    atomic_store(&l->has_host, false);
+    (void)pthread_cond_broadcast(&l->changed);
+    (void)pthread_mutex_unlock(&l->lock);
 }
 
 bool smtp_loop_is_here(smtp_loop *l)
@@ -652,8 +666,6 @@ int64_t smtp_loop_due(smtp_loop *l)
 
 void smtp_loop_turn(smtp_loop *l, bool ready)
 {
-    if (l->finished)
-        return;
     if (l->own_work) {
         l->own_work = false;
         take_inbox(l);
@@ -663,7 +675,7 @@ void smtp_loop_turn(smtp_loop *l, bool ready)
     else
         smtp_timers_run(&l->timers, clock_us());
     free_dead(l);
-    if (!goes_on(l))
+    if (!l->finished && !goes_on(l))
         finish(l);
 }
 
@@ -714,12 +726,13 @@ void smtp_loop_join(smtp_loop *l)
     if (l->started)
         (void)pthread_join(l->thread, NULL);
     l->started = false;
-    if (l->hosted && !atomic_load(&l->has_host) && !l->finished)
-        (void)run(l); /* nobody ever did */
     (void)pthread_mutex_lock(&l->lock);
-    while (l->hosted && !l->finished)
+    while (atomic_load(&l->has_host) && !l->finished)
         (void)pthread_cond_wait(&l->changed, &l->lock);
+    bool left = l->hosted && !l->finished;
     (void)pthread_mutex_unlock(&l->lock);
+    if (left)
+        (void)run(l); /* nobody does, or ever did */
 }
 
 static void tell(char **error, const char *what)

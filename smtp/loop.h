@@ -129,7 +129,7 @@ struct smtp_loop {
     pthread_t thread;      /* that runs it: its own, or its host's */
     bool started;          /* its own */
     bool hosted;           /* no thread of its own */
-    atomic_bool has_host;
+    atomic_bool has_host;  /* changed under the lock */
     int epoll, wake;
     CURLM *multi;
     smtp_timers timers;
@@ -166,7 +166,8 @@ void smtp_loop_stop(smtp_loop *l, int64_t grace_us); /* asks; the thread ends by
 void smtp_loop_join(smtp_loop *l);                   /* waits for it */
 
 /* For the thread that runs a hosted loop; see smtp_sender_host(). */
-void smtp_loop_host(smtp_loop *l);
+bool smtp_loop_host(smtp_loop *l);
+void smtp_loop_leave(smtp_loop *l);
 int64_t smtp_loop_due(smtp_loop *l);
 void smtp_loop_turn(smtp_loop *l, bool ready);
 /* True if the calling thread is the one that runs it. */

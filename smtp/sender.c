@@ -129,9 +129,14 @@ bool smtp_sender_check(smtp_sender *s, const smtp_check *c)
     return hand_over(s, &what, true);
 }
 
-void smtp_sender_host(smtp_sender *s, unsigned loop)
+bool smtp_sender_host(smtp_sender *s, unsigned loop)
 {
-    smtp_loop_host(s->loops[loop]);
+    return smtp_loop_host(s->loops[loop]);
+}
+
+void smtp_sender_leave(smtp_sender *s, unsigned loop)
+{
+    smtp_loop_leave(s->loops[loop]);
 }
 
 int smtp_sender_fd(const smtp_sender *s, unsigned loop)

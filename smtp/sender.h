@@ -219,9 +219,15 @@ typedef struct smtp_sender_stats { /* counters since start, gauges now; over all
 
 /* ---- hosted loops: a thread of the caller's runs one beside what else it waits for ---- */
 
-/* Says that the calling thread will run that loop (from 0) until the sender has stopped. From then
- * on what this thread submits needs no waking, and its callbacks come on it, within a turn. */
-void smtp_sender_host(smtp_sender *s, unsigned loop);
+/* Says that the calling thread will run that loop (from 0) until the sender has stopped, or the
+ * thread says that it leaves it. From then on what this thread submits needs no waking, and its
+ * callbacks come on it, within a turn. False: the sender is stopping, and the loop is not the
+ * thread's. */
+bool smtp_sender_host(smtp_sender *s, unsigned loop);
+
+/* The thread runs it no more. Before the sender has stopped, whatever is in flight stays until
+ * smtp_sender_stop(), which then runs the loop to its end. */
+void smtp_sender_leave(smtp_sender *s, unsigned loop);
 
 /* To be watched for reading: then a turn is due. */
 int smtp_sender_fd(const smtp_sender *s, unsigned loop);

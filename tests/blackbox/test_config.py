@@ -5,7 +5,9 @@ import json
 import pytest
 
 from .honest import PASSWORD
-from .postern import Postern, mail, run
+from .places import scratch
+from .postern import Postern, command, environment, mail, run
+from .process import Child, accepts, wait_until
 from .scripted import USER, ScriptedServer
 
 
@@ -125,9 +127,6 @@ def test_what_kubernetes_sets_is_nobodys_mistake():
 
 
 def test_port_0_is_any_free_one_and_the_log_names_it():
-    from .places import scratch
-    from .postern import command, environment
-    from .process import Child, accepts, wait_until
     log = scratch("log") / "stderr"
     with log.open("wb") as output:
         child = Child(command("serve"), env=environment({"listen": "127.0.0.1:0"}), stderr=output)
@@ -135,3 +134,22 @@ def test_port_0_is_any_free_one_and_the_log_names_it():
     address = json.loads(line)["listen"]
     assert accepts(int(address.rpartition(":")[2]))
     assert child.stop() == 0
+
+
+def test_without_descriptors_for_all_threads_it_says_so_and_ends():
+    """Whichever thread it is that can't be started: those before it run already."""
+    settings = environment({"listen": "127.0.0.1:0", "http_threads": 6})
+    told = []
+    for limit in range(16, 200, 3):
+        log = scratch("log") / "stderr"
+        with log.open("wb") as output:
+            child = Child(["prlimit", f"--nofile={limit}", *command("serve")], env=settings,
+                          stderr=output)
+        wait_until(lambda: not child.running() or '"event":"start"' in log.read_text(), 60,
+                   "the start, or the end")
+        if child.running():
+            assert child.stop() == 0
+            break
+        told.append(log.read_text())
+        assert child.wait(60) != 0
+    assert any("The HTTP server could not start" in text for text in told), told

@@ -459,3 +459,14 @@ def test_sigterm_without_work_ends_at_once():
         postern.terminate()
         assert postern.wait() == 0
         assert time.monotonic() - started < 60  # far below a timeout, far above what it takes
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_who_has_the_answer_finds_the_place_free(threads):
+    """The place among those in flight is given back first: one client never meets its own mail."""
+    with ScriptedServer() as relay:
+        with Postern(relay=relay.url(), max_inflight=1, sender_threads=threads) as postern:
+            connection = postern.connect()
+            answers = [postern.send(mail(), connection=connection).status for _ in range(2000)]
+            connection.close()
+    assert answers == [200] * 2000

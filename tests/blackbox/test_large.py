@@ -123,6 +123,30 @@ def test_memory_that_others_hold_is_503_before_the_body_is_read():
             assert answer.json["type"] == "urn:postern:problem:memory"
 
 
+def test_the_plain_twin_of_a_large_html_counts():
+    html = "<p>" + "word " * (MIB // 2)
+    with Postern(max_memory="1MiB") as postern:
+        answer = postern.post("/v1/compose", mail(text=None, html=html))
+        assert answer.status == 503 and answer.json["type"] == "urn:postern:problem:memory", answer
+        assert postern.post("/v1/compose", mail(html=html)).status == 200
+        assert postern.metrics()["postern_request_memory_bytes"] == 0
+
+
+def test_a_body_where_none_belongs_is_dropped_as_it_comes():
+    """/healthz asks for no key: whoever reaches it must not fill memory and disk."""
+    with Postern(api_keys="k" * 32, key="k" * 32) as postern, Wire(postern) as wire:
+        files = postern.open_files()
+        body = b'["' + b"A" * (3 * MIB) + b'"]'
+        head = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+        wire.send(head % len(body) + body[:-2])
+        assert postern.metrics()["postern_request_memory_bytes"] == 0
+        assert postern.open_files() <= files + 2  # two connections
+        wire.send(body[-2:])
+        assert wire.answer().status == 200
+        wire.send(head % 0)
+        assert wire.answer().status == 200
+
+
 def test_the_folder_must_be_one_that_can_be_written():
     missing = places.scratch("spill") / "missing"
     done = run("serve", spill=missing)

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -32,6 +33,7 @@
 #include <curl/curl.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "smtp/sender.h"
 
 #define SESSIONS_MAX 64
@@ -432,6 +434,7 @@ typedef struct setting {
     unsigned threads;
     unsigned limit; /* of transactions on a session */
     int64_t idle_us;
+    bool hosted;
 } setting;
 
 static world open_world(const script *scripts, size_t count, setting s)
@@ -439,6 +442,7 @@ static world open_world(const script *scripts, size_t count, setting s)
     world w = {0};
     char url[200], *error = NULL;
     const smtp_sender_options options = {.threads = s.threads ? s.threads : 1,
+                                         .hosted = s.hosted,
                                          .idle_us = s.idle_us ? s.idle_us : SECONDS(60),
                                          .session_transactions = s.limit};
     w.place = open_place(scripts, count);
@@ -1815,6 +1819,173 @@ static void a_reply_that_never_comes_is_unknown_when_the_grace_is_over(void **st
     assert_int_equal(close_world(&w), 1);
 }
 
+/* ---- hosted: the test's thread runs the loop ---- */
+
+static bool is_ready(const world *w, int ms)
+{
+    struct pollfd fd = {.fd = smtp_sender_fd(w->sender, 0), .events = POLLIN};
+    return poll(&fd, 1, ms) > 0;
+}
+
+/* One turn, when it is due or something has come. */
+static void host_once(world *w)
+{
+    int64_t due = smtp_sender_due(w->sender, 0);
+    int64_t left = due == INT64_MAX ? INT64_MAX : due - (due ? clock_us() : 0);
+    int ms = left == INT64_MAX ? -1 : left <= 0 ? 0 : (int)((left + 999) / 1000);
+    smtp_sender_turn(w->sender, 0, is_ready(w, ms));
+}
+
+static void host_until(world *w, const job *j, unsigned calls)
+{
+    while (j->calls < calls)
+        host_once(w);
+}
+
+/* Stops the sender, which waits for the loop's host. */
+typedef struct stopper {
+    pthread_t thread;
+    smtp_sender *sender;
+    int64_t grace_us;
+    atomic_bool over;
+} stopper;
+
+static void *stop_sender(void *ctx)
+{
+    stopper *s = ctx;
+    smtp_sender_stop(s->sender, s->grace_us);
+    atomic_store(&s->over, true);
+    return NULL;
+}
+
+static void begin_stop(stopper *s, const world *w, int64_t grace_us)
+{
+    *s = (stopper){.sender = w->sender, .grace_us = grace_us};
+    assert_int_equal(pthread_create(&s->thread, NULL, stop_sender, s), 0);
+}
+
+static void end_stop(stopper *s)
+{
+    (void)pthread_join(s->thread, NULL);
+    assert_true(atomic_load(&s->over));
+}
+
+static void a_hosted_loop_is_run_by_its_host(void **state)
+{
+    static const script s[] = {{HELLO, SENT, SENT, "C QUIT", "S 221 bye"}};
+    world w = WORLD(s, .hosted = true);
+    stopper stop;
+    job j;
+    (void)state;
+    assert_true(smtp_sender_host(w.sender, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        prepare(&j, &w, one, 1, "Subject: x\r\n\r\nhello\r\n");
+        submit(&w, &j);
+        assert_int_equal(j.calls, 0); /* never within submit */
+        assert_int_equal(smtp_sender_due(w.sender, 0), 0);
+        host_until(&w, &j, 1);
+        assert_int_equal(j.result->outcome, SMTP_SENT);
+        finish(&j);
+    }
+    begin_stop(&stop, &w, SECONDS(5));
+    while (!atomic_load(&stop.over))
+        smtp_sender_turn(w.sender, 0, is_ready(&w, 1));
+    end_stop(&stop);
+    assert_true(said(&w, 0, "QUIT\r\n"));
+    assert_int_equal(close_world(&w), 1);
+}
+
+/* Submits the next from within the callback, as long as there is one. */
+typedef struct chain {
+    job *jobs;
+    size_t count, at;
+    world *world;
+    unsigned depth;
+} chain;
+
+static void on_chained(void *ctx, smtp_result *result)
+{
+    chain *c = ctx;
+    assert_int_equal(c->depth++, 0);
+    on_done(&c->jobs[c->at++], result);
+    if (c->at < c->count)
+        submit(c->world, &c->jobs[c->at]);
+    c->depth--;
+}
+
+static void a_callback_may_submit_and_is_not_called_within_itself(void **state)
+{
+    static const script s[] = {{"X"}};
+    static const char *const bad[] = {"li@example.net>\r\nDATA"}; /* refused without a relay */
+    world w = WORLD(s, .hosted = true);
+    stopper stop;
+    job j[3];
+    chain c = {j, COUNT(j), 0, &w, 0};
+    (void)state;
+    assert_true(smtp_sender_host(w.sender, 0));
+    for (size_t i = 0; i < COUNT(j); i++) {
+        prepare(&j[i], &w, bad, 1, "x");
+        j[i].what.done = on_chained;
+        j[i].what.ctx = &c;
+    }
+    submit(&w, &j[0]);
+    host_until(&w, &j[COUNT(j) - 1], 1);
+    for (size_t i = 0; i < COUNT(j); i++) {
+        assert_int_equal(j[i].result->outcome, SMTP_NOT_SENT);
+        finish(&j[i]);
+    }
+    begin_stop(&stop, &w, 0);
+    while (!atomic_load(&stop.over))
+        smtp_sender_turn(w.sender, 0, is_ready(&w, 1));
+    end_stop(&stop);
+    assert_int_equal(close_world(&w), 0);
+}
+
+/* The stop is seen by the way, in a turn for something else; its wake-up must not stand for ever.
+ */
+static void a_hosted_loop_that_has_ended_asks_for_nothing(void **state)
+{
+    static const script s[] = {{HELLO}};
+    world w = WORLD(s, .hosted = true);
+    stopper stop;
+    job j;
+    (void)state;
+    assert_true(smtp_sender_host(w.sender, 0));
+    prepare(&j, &w, one, 1, "x");
+    submit(&w, &j);
+    begin_stop(&stop, &w, 0);
+    assert_true(is_ready(&w, -1));
+    smtp_sender_turn(w.sender, 0, false);
+    end_stop(&stop);
+    assert_int_equal(j.calls, 1);
+    assert_int_equal(j.result->outcome, SMTP_NOT_SENT);
+    finish(&j);
+    assert_int_equal(smtp_sender_due(w.sender, 0), INT64_MAX);
+    assert_true(is_ready(&w, 0));
+    smtp_sender_turn(w.sender, 0, true);
+    assert_false(is_ready(&w, 0));
+    (void)close_world(&w);
+}
+
+/* A server that could not start all its threads: those that ran are gone when the sender stops. */
+static void what_a_host_has_left_is_ended_by_stopping(void **state)
+{
+    static const script s[] = {{HELLO}};
+    world w = WORLD(s, .hosted = true, .threads = 2);
+    job j;
+    (void)state;
+    assert_true(smtp_sender_host(w.sender, 0));
+    prepare(&j, &w, one, 1, "x");
+    submit(&w, &j);
+    smtp_sender_leave(w.sender, 0);
+    smtp_sender_stop(w.sender, 0);
+    assert_int_equal(j.calls, 1);
+    assert_int_equal(j.result->outcome, SMTP_NOT_SENT);
+    finish(&j);
+    assert_false(smtp_sender_host(w.sender, 0)); /* too late */
+    (void)close_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1873,6 +2044,10 @@ int main(void)
         cmocka_unit_test(stopping_ends_what_is_in_flight_honestly),
         cmocka_unit_test(the_grace_is_for_replies_that_are_owed),
         cmocka_unit_test(a_reply_that_never_comes_is_unknown_when_the_grace_is_over),
+        cmocka_unit_test(a_hosted_loop_is_run_by_its_host),
+        cmocka_unit_test(a_callback_may_submit_and_is_not_called_within_itself),
+        cmocka_unit_test(a_hosted_loop_that_has_ended_asks_for_nothing),
+        cmocka_unit_test(what_a_host_has_left_is_ended_by_stopping),
     };
     if (curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK)
         return 1;

@@ -1,0 +1,236 @@
+/* A request when memory runs out: each of its allocations fails once, and nothing is lost, left or
+ * told wrongly. malloc is this program's own for it, which AddressSanitizer does not bear. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "service/request.h"
+
+#define ID "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+
+static long fail_at; /* the allocation that fails, counted from 1; 0: none */
+static long asked;   /* so far */
+static long kept;    /* allocations that were not freed, while `counting` */
+static bool counting;
+
+#ifndef SANITIZED
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *p, size_t size);
+void __libc_free(void *p);
+
+static bool fails(void)
+{
+    return counting && ++asked == fail_at;
+}
+
+static void *keep(void *p)
+{
+    kept += counting && p;
+    return p;
+}
+
+void *malloc(size_t size)
+{
+    return fails() ? NULL : keep(__libc_malloc(size));
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : keep(__libc_calloc(count, size));
+}
+
+void *realloc(void *p, size_t size)
+{
+    if (fails())
+        return NULL;
+    return p ? __libc_realloc(p, size) : keep(__libc_malloc(size));
+}
+
+void free(void *p)
+{
+    kept -= counting && p;
+    __libc_free(p);
+}
+
+#endif
+
+typedef struct fixture {
+    config *config;
+    store *store;
+    buf text;
+    buf expected; /* the message */
+} fixture;
+
+static void add_run(buf *out, const char *unit, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        buf_adds(out, unit);
+}
+
+/* Every kind of string: short ones, long ones in memory and in the file, base64 in both. */
+static void make_text(buf *out)
+{
+    buf_adds(out,
+             "{\"from\":\"Shop <shop@example.com>\",\"to\":[\"a@b.test\",{\"email\":\"c@d.test\","
+             "\"name\":\"Gr\\u00fc\\u00dfe\"}],\"cc\":\"e@f.test\",\"subject\":\"x\","
+             "\"headers\":{\"X-Order\":\"12\"},\"html\":\"<p>");
+    add_run(out, "one &amp; two \\u00e4\\n", 200);
+    buf_adds(out, "\",\"attachments\":[{\"filename\":\"a.txt\",\"content\":\"aGVsbG8=\"},"
+                  "{\"filename\":\"\\u7b80.pdf\",\"content\":\"");
+    add_run(out, "aGVsbG8h", 300);
+    buf_adds(out, "\"},{\"filename\":\"b.bin\",\"content_id\":\"logo@x\",\"content\":\"");
+    add_run(out, "aGVsbG8h", 20000);
+    buf_adds(out, "\"},{\"filename\":\"c.bin\",\"content\":\"");
+    add_run(out, "aGVsbG8h", 2000);
+    buf_adds(out, "\"}]}");
+}
+
+/* The message, made with all the memory there is, and nothing in a file. */
+static void make_expected(fixture *f)
+{
+    const document_options options = {.lift_at = 512};
+    buf detail = BUF_INIT;
+    faults errors;
+    request *q = NULL;
+    document *d = document_create(&options);
+
+    document_add(d, f->text.data, f->text.len);
+    assert_int_equal(document_parse(d, &detail), DOCUMENT_OK);
+    faults_init(&errors);
+    assert_int_equal(request_create(f->config, d, ID, 0, &q, &errors), REQUEST_OK);
+    mime_reader *r = mime_reader_create(q->message);
+    assert_true(buf_reserve(&f->expected, (size_t)mime_message_size(q->message) + 1));
+    f->expected.len = mime_reader_read(r, f->expected.data, f->expected.cap);
+    assert_int_equal(f->expected.len, mime_message_size(q->message));
+    mime_reader_free(r);
+    request_free(q);
+    faults_free(&errors);
+    buf_free(&detail);
+}
+
+static int set_up(void **state)
+{
+    static fixture f;
+    buf complaints = BUF_INIT;
+    const char *const environment[] = {NULL};
+    f.config = config_load_command(environment, &complaints);
+    f.store = store_create(store_usual_folder(), (size_t)1 << 20);
+    make_text(&f.text);
+    make_expected(&f);
+    assert_non_null(f.config);
+    assert_non_null(f.store);
+    *state = &f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    config_free(f->config);
+    store_free(f->store);
+    buf_free(&f->text);
+    buf_free(&f->expected);
+    return 0;
+}
+
+typedef enum ending { SENT, NOMEM, WRONG } ending;
+
+static ending read_all(const fixture *f, const request *q)
+{
+    char out[4096];
+    size_t n, at = 0;
+    bool same = true;
+    mime_reader *r = mime_reader_create(q->message);
+    if (!r)
+        return NOMEM;
+    while ((n = mime_reader_read(r, out, sizeof out)) > 0 && n != MIME_READ_FAILED) {
+        same = same && n <= f->expected.len - at && memcmp(f->expected.data + at, out, n) == 0;
+        at += n;
+    }
+    mime_reader_free(r);
+    return n == 0 && same && at == f->expected.len ? SENT : WRONG;
+}
+
+static ending of_document(document_result result)
+{
+    return result == DOCUMENT_NOMEM || result == DOCUMENT_NO_SPACE ? NOMEM : WRONG;
+}
+
+/* What a service does with a body. */
+static ending take(const fixture *f)
+{
+    document_options options = document_defaults(f->store, 10);
+    buf detail = BUF_INIT;
+    faults errors;
+    request *q = NULL;
+
+    options.share = (size_t)64 * 1024;
+    document *d = document_create(&options);
+    if (!d)
+        return NOMEM;
+    for (size_t at = 0; at < f->text.len; at += 7000)
+        document_add(d, f->text.data + at, f->text.len - at < 7000 ? f->text.len - at : 7000);
+    document_result result = document_parse(d, &detail);
+    ending parsed = result == DOCUMENT_OK ? SENT : of_document(result);
+    buf_free(&detail);
+    if (parsed != SENT) {
+        document_free(d);
+        return parsed;
+    }
+    faults_init(&errors);
+    request_result made = request_create(f->config, d, ID, 0, &q, &errors);
+    faults_free(&errors);
+    if (made != REQUEST_OK)
+        return made == REQUEST_NOMEM ? NOMEM : WRONG;
+    ending e = read_all(f, q);
+    request_free(q);
+    return e;
+}
+
+static void whatever_allocation_fails_nothing_is_left(void **state)
+{
+    const fixture *f = *state;
+    ending e;
+    assert_int_equal(take(f), SENT); /* what is made once is made */
+#ifdef SANITIZED
+    skip();
+#endif
+    fail_at = 0;
+    do {
+        fail_at++;
+        asked = kept = 0;
+        counting = true;
+        e = take(f);
+        counting = false;
+        if (e == WRONG || kept != 0 || store_used(f->store) != 0)
+            fail_msg("allocation %ld: ending %d, %ld kept, %zu taken", fail_at, e, kept,
+                     store_used(f->store));
+    } while (asked >= fail_at);
+    assert_true(fail_at > 50);
+    assert_int_equal(e, SENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(whatever_allocation_fails_nothing_is_left, set_up,
+                                        tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
