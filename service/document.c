@@ -160,7 +160,7 @@ static bool add_lifted(document *d)
 {
     if ((d->count & (d->count - 1)) == 0) { /* full: it doubles */
         size_t cap = d->count ? 2 * d->count : 1;
-        lifted **list = realloc(d->list, cap * sizeof *list);
+        lifted **list = realloc(d->list, cap * sizeof(lifted *));
         if (!list)
             return refuse(d, DOCUMENT_NOMEM);
         d->list = list;
