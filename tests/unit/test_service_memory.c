@@ -22,10 +22,10 @@
 #define SANITIZED 1
 #endif
 
-static long fail_at; /* the allocation that fails, counted from 1; 0: none */
-static long asked;   /* so far */
-static long kept;    /* allocations that were not freed, while `counting` */
-static bool counting;
+static long fail_at;        /* the allocation that fails, counted from 1; 0: none */
+static volatile long asked; /* so far */
+static volatile long kept;  /* allocations that were not freed, while `counting` */
+static volatile bool counting;
 
 #ifndef SANITIZED
 
@@ -203,14 +203,25 @@ static ending take(const fixture *f)
     return e;
 }
 
+/* A sanitizer's or valgrind's malloc stands before ours, which then sees nothing. */
+static bool is_ours(void)
+{
+    asked = kept = 0;
+    counting = true;
+    void *volatile p = malloc(1);
+    bool seen = asked == 1 && kept == 1;
+    free(p);
+    counting = false;
+    return seen && kept == 0;
+}
+
 static void whatever_allocation_fails_nothing_is_left(void **state)
 {
     const fixture *f = *state;
     ending e;
     assert_int_equal(take(f), SENT); /* what is made once is made */
-#ifdef SANITIZED
-    skip();
-#endif
+    if (!is_ours())
+        skip();
     fail_at = 0;
     do {
         fail_at++;
