@@ -449,7 +449,7 @@ static bool apply_preset(reading *p)
         return false;
     if (r->tls == r->preset->tls)
         r->port = r->preset->port;
-    if (r->preset->auth && !p->auth_written && !r->token_file)
+    if (r->user && r->preset->auth && !p->auth_written && !r->token_file)
         r->auth = r->preset->auth;
     /* Where the provider sets the user, or one token is both, a lone word is the secret. */
     bool lone = r->user && !r->password && !p->password_file && !r->token_file;

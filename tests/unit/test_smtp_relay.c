@@ -129,6 +129,9 @@ static void options_are_read(void **state)
     r = make("zoho://me@x.y:p@");
     assert_string_equal(r->auth, "LOGIN");
     smtp_relay_free(r);
+    r = make("zoho-pro://"); /* by address, without a login: nothing pins one */
+    assert_null(r->auth);
+    smtp_relay_free(r);
     r = make("zoho://me@x.y:p@?auth=PLAIN");
     assert_string_equal(r->auth, "PLAIN");
     smtp_relay_free(r);
