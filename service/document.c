@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "service/scan.h"
@@ -30,8 +29,6 @@ typedef struct lifted {
     uint64_t size;    /* kept: in memory and in the file */
     buf bytes;        /* in memory: all of it, or what is not yet in the file */
     uint64_t file_at; /* where it begins in the file */
-    void *map;
-    size_t map_len;
     mime_base64_info info;
 } lifted;
 
@@ -116,14 +113,14 @@ static bool write_out(document *d, lifted *l)
     return true;
 }
 
-/* True if the string goes on in the file: the document's share of memory is used up, or the budget,
- * and there is a file to be had. */
+/* True if the string goes on in the file: it is base64, the document's share of memory is used up,
+ * or the budget, and there is a file to be had. Texts are wanted whole, and stay in memory. */
 static bool goes_to_file(document *d, lifted *l, size_t more)
 {
     if (l->in_file)
         return true;
     size_t by = l->bytes.cap - l->bytes.len >= more ? 0 : grown(&l->bytes, more);
-    if (!d->options.store || by == 0 ||
+    if (!d->options.store || !l->is_base64 || by == 0 ||
         (d->held + by <= d->options.share && store_has(d->options.store, by)))
         return false;
     if (d->fd < 0)
@@ -286,8 +283,6 @@ document *document_wrap(json_t *root)
 
 static void free_lifted(lifted *l)
 {
-    if (l->map)
-        (void)munmap(l->map, l->map_len);
     buf_free(&l->bytes);
     free(l);
 }
@@ -468,23 +463,7 @@ static bool read_file(void *ctx, uint64_t at, char *out, size_t len)
     return store_read(l->document->fd, out, len, l->file_at + at);
 }
 
-/* A text in the file, as memory: its pages are the file's, and come and go with need. A mapping
- * begins at a page, so the string's place in the file is mapped from the page's start on. */
-static const char *map_text(lifted *l)
-{
-    size_t before = (size_t)(l->file_at % (uint64_t)sysconf(_SC_PAGESIZE));
-    if (!l->map) {
-        l->map_len = (size_t)l->size + before;
-        void *map = mmap(NULL, l->map_len, PROT_READ, MAP_PRIVATE, l->document->fd,
-                         (off_t)(l->file_at - before));
-        if (map == MAP_FAILED)
-            return NULL;
-        l->map = map;
-    }
-    return (const char *)l->map + before;
-}
-
-bool document_lifted(document *d, const json_t *string, document_string *out, bool *nomem)
+bool document_lifted(document *d, const json_t *string, document_string *out)
 {
     size_t which;
     if (!scan_reference(json_string_value(string), json_string_length(string), &which) ||
@@ -502,10 +481,6 @@ bool document_lifted(document *d, const json_t *string, document_string *out, bo
             .data = l->in_file ? NULL : l->bytes.data, .read = read_file, .ctx = l, .len = l->size};
         return true;
     }
-    out->text = (mime_bytes){l->in_file ? map_text(l)
-                             : l->size  ? l->bytes.data
-                                        : "",
-                             (size_t)l->size};
-    *nomem = !out->text.data;
+    out->text = (mime_bytes){l->size ? l->bytes.data : "", (size_t)l->size};
     return true;
 }

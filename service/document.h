@@ -5,9 +5,10 @@
  * duplicate names, bad UTF-8, anything behind the document and more than DOCUMENT_DEPTH levels are
  * faults. A text is accepted if and only if jansson alone would accept it.
  *
- * A lifted text stays in memory, or goes to the store's file when the document's share of memory is
- * used up. The base64 of an attachment ("content" of an item of "attachments") is checked on its
- * way and kept as the mail will have it, in lines of 76 columns, so that sending only has to read.
+ * The base64 of an attachment ("content" of an item of "attachments") is checked on its way and
+ * kept as the mail will have it, in lines of 76 columns, so that sending only has to read: in
+ * memory, or in the store's file when the document's share of memory is used up. Other strings stay
+ * in memory.
  *
  * Memory: the document owns the tree and what was lifted. Threads: one at a time; when parsed, what
  * document_lifted() gave may be read by one other thread.
@@ -32,7 +33,7 @@ typedef struct document document;
 typedef struct document_options {
     store *store;   /* NULL: memory alone, without a budget */
     size_t lift_at; /* strings longer than this are lifted */
-    size_t share;   /* memory that one document may hold before it goes to a file */
+    size_t share;   /* memory that one document may hold before its base64 goes to a file */
     size_t rest;    /* what may be left to the parser; a text with more is too large */
 } document_options;
 
@@ -80,7 +81,7 @@ typedef struct document_string {
     size_t nul_at; /* the first */
 } document_string;
 
-/* False: the string stands in the tree itself. *nomem: it can't be brought to memory. */
-bool document_lifted(document *d, const json_t *string, document_string *out, bool *nomem);
+/* False: the string stands in the tree itself. */
+bool document_lifted(document *d, const json_t *string, document_string *out);
 
 #endif

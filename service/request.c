@@ -64,22 +64,20 @@ static void wrong_type(reader *r, const char *pointer, const char *expected, con
  * holds NUL. */
 static bool find_string(reader *r, const char *pointer, const json_t *value, document_string *out)
 {
-    bool nomem = false;
     if (!json_is_string(value)) {
         wrong_type(r, pointer, "a string", value);
         return false;
     }
-    if (!document_lifted(r->request->document, value, out, &nomem)) {
+    if (!document_lifted(r->request->document, value, out)) {
         const char *s = json_string_value(value);
         size_t len = json_string_length(value);
         const char *nul = memchr(s, '\0', len);
         *out = (document_string){.text = {s, len}, .has_nul = nul != NULL};
         out->nul_at = nul ? (size_t)(nul - s) : 0;
     }
-    r->nomem = r->nomem || nomem;
     if (out->has_nul)
         faults_add_at(r->errors, pointer, "nul", out->nul_at, "Must not hold a NUL character.");
-    return !out->has_nul && !nomem;
+    return !out->has_nul;
 }
 
 static bool get_string(reader *r, const char *pointer, const json_t *value, mime_bytes *out)

@@ -46,10 +46,9 @@ static inline bool twin_same_string(document *d, const json_t *a, const json_t *
     size_t len = json_string_length(b);
     const char *nul = memchr(text, '\0', len);
     document_string found;
-    bool nomem = false;
-    if (!document_lifted(d, a, &found, &nomem))
+    if (!document_lifted(d, a, &found))
         return json_string_length(a) == len && memcmp(json_string_value(a), text, len) == 0;
-    if (nomem || found.has_nul != (nul != NULL) || (nul && found.nul_at != (size_t)(nul - text)))
+    if (found.has_nul != (nul != NULL) || (nul && found.nul_at != (size_t)(nul - text)))
         return false;
     if (found.is_base64)
         return twin_same_base64(&found, text, len);
