@@ -125,7 +125,7 @@ def test_memory_that_others_hold_is_503_before_the_body_is_read():
 
 def test_the_plain_twin_of_a_large_html_counts():
     html = "<p>" + "word " * (MIB // 2)
-    with Postern(max_memory="1MiB") as postern:
+    with Postern(max_memory="5MiB") as postern:
         answer = postern.post("/v1/compose", mail(text=None, html=html))
         assert answer.status == 503 and answer.json["type"] == "urn:postern:problem:memory", answer
         assert postern.post("/v1/compose", mail(html=html)).status == 200
