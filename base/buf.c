@@ -37,13 +37,21 @@ static bool fail(buf *b)
     return false;
 }
 
+size_t buf_capacity(const buf *b, size_t more)
+{
+    if (more <= b->cap - b->len)
+        return b->cap;
+    size_t cap = b->cap ? b->cap : FIRST_CAPACITY;
+    while (cap < b->len + more)
+        cap *= 2;
+    return cap;
+}
+
 bool buf_grow(buf *b, size_t more)
 {
     if (b->failed || more > SIZE_MAX / 2 - b->len)
         return fail(b);
-    size_t cap = b->cap ? b->cap : FIRST_CAPACITY;
-    while (cap < b->len + more)
-        cap *= 2;
+    size_t cap = buf_capacity(b, more);
     char *data = realloc(b->data, cap);
     if (!data)
         return fail(b);

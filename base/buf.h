@@ -59,6 +59,10 @@ const char *buf_cstr(buf *b);
  * The buffer is empty and usable afterwards. */
 char *buf_take(buf *b);
 
+/* The capacity that buf_reserve(b, more) leaves, or would if there is memory: for who keeps a
+ * budget. */
+size_t buf_capacity(const buf *b, size_t more);
+
 /* What buf_reserve() does where there is no room, as is always so once an addition has failed. */
 bool buf_grow(buf *b, size_t more);
 

@@ -1,6 +1,5 @@
 #include "service/document.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,29 +72,16 @@ static void give(document *d, size_t bytes)
     d->held -= bytes;
 }
 
-static size_t grown(const buf *b, size_t more)
-{
-    size_t cap = b->cap ? b->cap : 256;
-    while (cap - b->len < more)
-        cap *= 2;
-    return cap - b->cap;
-}
-
 /* Room in a buffer, out of the budget. */
 static bool reserve(document *d, buf *b, size_t more)
 {
-    if (b->cap - b->len >= more)
-        return true;
-    size_t by = grown(b, more);
+    size_t by = buf_capacity(b, more) - b->cap;
     if (!take(d, by))
         return refuse(d, DOCUMENT_NO_SPACE);
-    size_t before = b->cap;
-    if (!buf_reserve(b, more)) {
-        give(d, by);
-        return refuse(d, DOCUMENT_NOMEM);
-    }
-    d->held += b->cap - before - by; /* nothing, as long as buf grows as grown() says */
-    return true;
+    if (buf_reserve(b, more))
+        return true;
+    give(d, by);
+    return refuse(d, DOCUMENT_NOMEM);
 }
 
 static void release(document *d, buf *b)
@@ -119,7 +105,7 @@ static bool goes_to_file(document *d, lifted *l, size_t more)
 {
     if (l->in_file)
         return true;
-    size_t by = l->bytes.cap - l->bytes.len >= more ? 0 : grown(&l->bytes, more);
+    size_t by = buf_capacity(&l->bytes, more) - l->bytes.cap;
     if (!d->options.store || !l->is_base64 || by == 0 ||
         (d->held + by <= d->options.share && store_has(d->options.store, by)))
         return false;
@@ -240,6 +226,11 @@ static bool end(void *ctx)
         l->bytes.len += n;
         l->size += n;
     }
+    if (!l->is_base64) { /* a C string, as those of the tree are */
+        if (!make_room(d, l, 1))
+            return false;
+        l->bytes.data[l->bytes.len] = '\0';
+    }
     if (l->in_file) {
         if (!write_out(d, l))
             return false;
@@ -317,11 +308,6 @@ void document_add(document *d, const char *text, size_t len)
         give(d, before);
         buf_free(&d->rest);
     }
-}
-
-uint64_t document_size(const document *d)
-{
-    return d->size;
 }
 
 /* ---- parsing ---- */
@@ -481,6 +467,6 @@ bool document_lifted(document *d, const json_t *string, document_string *out)
             .data = l->in_file ? NULL : l->bytes.data, .read = read_file, .ctx = l, .len = l->size};
         return true;
     }
-    out->text = (mime_bytes){l->size ? l->bytes.data : "", (size_t)l->size};
+    out->text = (mime_bytes){l->bytes.data, (size_t)l->size};
     return true;
 }

@@ -50,9 +50,6 @@ void document_free(document *d);
 /* Adds the next piece. After a fault nothing is kept any more, and document_parse() tells it. */
 void document_add(document *d, const char *text, size_t len);
 
-/* Bytes that were added. */
-uint64_t document_size(const document *d);
-
 typedef enum document_result {
     DOCUMENT_OK,
     DOCUMENT_BAD,       /* it is not JSON */
@@ -76,7 +73,7 @@ typedef struct document_string {
     bool is_base64;        /* it was checked as such on its way: */
     mime_base64_info info; /* … and this was found */
     mime_stored wrapped;   /* … and this kept, if there was no fault */
-    mime_bytes text;       /* else: the text */
+    mime_bytes text;       /* else: the text, with a NUL behind it */
     bool has_nul;
     size_t nul_at; /* the first */
 } document_string;

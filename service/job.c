@@ -80,6 +80,8 @@ void job_finished(app *a, const request *r, const smtp_result *result)
                         mime_message_size(r->message));
 }
 
+_Static_assert(MIME_READ_FAILED == SMTP_SOURCE_FAILED, "what the reader says is the source's word");
+
 static size_t read_message(void *ctx, char *out, size_t cap)
 {
     return mime_reader_read(ctx, out, cap);

@@ -89,11 +89,6 @@ static bool get_string(reader *r, const char *pointer, const json_t *value, mime
     return true;
 }
 
-static bool is_word(const mime_bytes *text, const char *word)
-{
-    return text->len == strlen(word) && memcmp(text->data, word, text->len) == 0;
-}
-
 /* An array's or single value's number of items. */
 static size_t item_count(const json_t *value)
 {
@@ -385,8 +380,8 @@ static void read_content(attachment_reader *a, const char *pointer, const mime_b
 static void read_disposition(attachment_reader *a, const char *pointer, const mime_bytes *text)
 {
     a->disposition_given = true;
-    a->out->is_inline = is_word(text, "inline");
-    if (!a->out->is_inline && !is_word(text, "attachment"))
+    a->out->is_inline = strcmp(text->data, "inline") == 0;
+    if (!a->out->is_inline && strcmp(text->data, "attachment") != 0)
         faults_add(a->reader->errors, pointer, "disposition",
                    "A disposition is \"attachment\" or \"inline\".");
 }
@@ -517,13 +512,10 @@ static void read_relay(reader *r, const char *pointer, const json_t *value)
     mime_bytes name;
     if (!get_string(r, pointer, value, &name))
         return;
-    for (size_t i = 0; i < r->config->relay_count; i++) {
-        if (is_word(&name, smtp_relay_name(r->config->relays[i])))
-            r->request->relay = r->config->relays[i];
-    }
+    r->request->relay = config_relay(r->config, name.data);
     /* "default" may be written where no relay is configured: that is answered as such, not as a
      * fault. */
-    if (!r->request->relay && !(r->config->relay_count == 0 && is_word(&name, "default")))
+    if (!r->request->relay && !(r->config->relay_count == 0 && strcmp(name.data, "default") == 0))
         faults_add(r->errors, pointer, "unknown_relay", "No relay of this name is configured.");
 }
 

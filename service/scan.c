@@ -67,32 +67,26 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The four digits of the escape at `at` in the buffer; -1 if they are not. */
+/* The four digits of the escape at `at` in the buffer. */
 static int32_t unit_at(const scan *s, size_t at)
 {
     int32_t unit = 0;
-    for (size_t i = at + 2; i < at + 6; i++) {
-        int digit = hex_digit(s->escape[i]);
-        if (digit < 0)
-            return -1;
-        unit = unit << 4 | digit;
-    }
+    for (size_t i = at + 2; i < at + 6; i++)
+        unit = unit << 4 | hex_digit(s->escape[i]);
     return unit;
 }
 
-/* \uXXXX, or the two of a surrogate pair, when whole. */
+/* \uXXXX, or the two of a surrogate pair, when whole: escape() has looked at their form. */
 static bool put_point(scan *s, uint64_t at)
 {
     char bytes[4];
-    int32_t unit = unit_at(s, 0), low;
-    if (unit < 0)
-        return fault(s, BAD_ESCAPE, at);
+    int32_t unit = unit_at(s, 0);
     if (unit >= 0xDC00 && unit <= 0xDFFF)
         return fault(s, BAD_SURROGATE, at);
     if (unit >= 0xD800 && unit <= 0xDBFF) {
         if (s->escape_len == 6)
             return true; /* its other half must follow */
-        low = s->escape[6] == '\\' && s->escape[7] == 'u' ? unit_at(s, 6) : -1;
+        int32_t low = unit_at(s, 6);
         if (low < 0xDC00 || low > 0xDFFF)
             return fault(s, BAD_SURROGATE, at);
         unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);

@@ -579,13 +579,17 @@ static void handle(smtp_loop *l, const struct epoll_event *event)
     }
 }
 
-/* What has come, without more waiting than that. */
-static void turn(smtp_loop *l, int ms)
+/* Waits so long at most, and does what has come. */
+static void take_events(smtp_loop *l, int ms)
 {
     struct epoll_event events[EVENTS];
     int n = epoll_wait(l->epoll, events, EVENTS, ms);
     for (int i = 0; i < n; i++)
         handle(l, &events[i]);
+}
+
+static void end_turn(smtp_loop *l)
+{
     smtp_timers_run(&l->timers, clock_us());
     free_dead(l);
 }
@@ -620,7 +624,8 @@ static void *run(void *ctx)
         int ms = wait_ms(l);
         if (ms != 0 && l->before_wait)
             l->before_wait(l->before_wait_ctx);
-        turn(l, ms);
+        take_events(l, ms);
+        end_turn(l);
     }
     finish(l);
     return NULL;
@@ -671,10 +676,8 @@ void smtp_loop_turn(smtp_loop *l, bool ready)
         take_inbox(l);
     }
     if (ready)
-        turn(l, 0);
-    else
-        smtp_timers_run(&l->timers, clock_us());
-    free_dead(l);
+        take_events(l, 0);
+    end_turn(l);
     if (!l->finished && !goes_on(l))
         finish(l);
 }
