@@ -342,7 +342,7 @@ const setting config_settings[] = {
      .help = "URL of the relay: smtp://user:pass@host:587 (STARTTLS required), "
              "smtps://user:pass@host:465, or a preset as in gmail://user@gmail.com:apppass@ "
              "(postern check --presets). Options: ?tls= ?auth= ?ca= ?ehlo= ?sessions= "
-             "?password_file= ?token_file= ?region="},
+             "?ahead= ?password_file= ?token_file= ?region="},
     {.variable = "POSTERN_LISTEN",
      .read = read_listen,
      .form = FORM_STRING,

@@ -20,6 +20,10 @@
 /* What a buffer may keep between transactions. */
 #define KEEP_BYTES ((size_t)64 * 1024)
 #define RESET_US   INT64_C(10000000)
+/* An envelope that went ahead is held back when the reply to the body before it takes longer. */
+#define AHEAD_US INT64_C(1000000)
+/* How long is kept in mind what a relay did to one that went ahead. */
+#define AHEAD_LESSON_US INT64_C(60000000)
 
 static void send_failed(smtp_session *s);
 
@@ -53,7 +57,10 @@ static smtp_task *settle(smtp_session *s)
 static void drop_session(smtp_session *s)
 {
     smtp_pool *p = s->pool;
+    smtp_task *ahead = smtp_dialogue_hold_back(s);
     smtp_session_close(s);
+    if (ahead)
+        smtp_pool_return(p, ahead);
     smtp_pool_lost(p);
 }
 
@@ -88,8 +95,13 @@ static bool may_try_again(const smtp_session *s, const smtp_task *t, CURLcode co
            !t->has_decisive && !t->second_try && !t->is_check && !s->pool->loop->stopping;
 }
 
-/* The session broke, or talks nonsense, or says 421: it is closed, and the task ended or tried
- * again. */
+/* For a while, envelopes go ahead only on sessions that have served fewer transactions. */
+static void learn(smtp_pool *p, unsigned most)
+{
+    p->ahead_most = most;
+    p->ahead_until = clock_us() + AHEAD_LESSON_US;
+}
+
 /* A check's last step: MAIL, answered or not. */
 static void add_mail_step(const smtp_session *s, smtp_task *t, bool ok, const smtp_reply *reply)
 {
@@ -104,6 +116,8 @@ static void add_mail_step(const smtp_session *s, smtp_task *t, bool ok, const sm
         (void)smtp_reply_copy(&step->reply, reply);
 }
 
+/* The session broke, or talks nonsense, or says 421: it is closed, and the task ended or tried
+ * again. */
 static void broken(smtp_session *s, CURLcode code, const smtp_reply *reply, const char *what)
 {
     smtp_pool *p = s->pool;
@@ -112,11 +126,12 @@ static void broken(smtp_session *s, CURLcode code, const smtp_reply *reply, cons
     smtp_task *t = settle(s);
     bool unknown = s->dot_sent && !reply;
 
-    smtp_session_close(s);
+    if (s->promoted && s->cursor == 0 && code == CURLE_RECV_ERROR)
+        learn(p, s->served - 1);
     if (t && again) {
         smtp_transcript_addf(&t->transcript, '*',
                              "the idle session had ended (%s): once more on a new one", what);
-        smtp_pool_lost(p);
+        drop_session(s);
         smtp_pool_again(p, t);
         return;
     }
@@ -140,7 +155,7 @@ static void broken(smtp_session *s, CURLcode code, const smtp_reply *reply, cons
         if (t->is_check && stage == SMTP_STAGE_MAIL)
             add_mail_step(s, t, false, reply);
     }
-    smtp_pool_lost(p);
+    drop_session(s);
     if (t)
         smtp_task_end(t);
 }
@@ -152,18 +167,17 @@ void smtp_dialogue_abort(smtp_session *s, CURLcode code, const char *what)
 
 /* ---- sending ---- */
 
-__attribute__((format(printf, 2, 3))) static void log_command(smtp_session *s, const char *format,
-                                                              ...)
+__attribute__((format(printf, 2, 3))) static void log_command(smtp_task *t, const char *format, ...)
 {
     buf text = BUF_INIT;
     va_list args;
-    if (!s->task || !s->task->what.transcript)
+    if (!t->what.transcript)
         return;
     va_start(args, format);
     buf_addv(&text, format, args);
     va_end(args);
     if (buf_ok(&text))
-        smtp_transcript_add(&s->task->transcript, 'C', text.data, text.len);
+        smtp_transcript_add(&t->transcript, 'C', text.data, text.len);
     buf_free(&text);
 }
 
@@ -192,6 +206,113 @@ bool smtp_dialogue_flush(smtp_session *s)
     return smtp_loop_watch(s);
 }
 
+/* What the last reply to the envelope is awaited for: DATA, or a check's MAIL. */
+static size_t last_command(const smtp_task *t)
+{
+    return t->is_check ? 0 : t->what.recipient_count + 1;
+}
+
+static void add_mail(smtp_session *s, smtp_task *t)
+{
+    const smtp_transaction *w = &t->what;
+    size_t start = s->out.len;
+    buf_adds(&s->out, "MAIL FROM:<");
+    buf_adds(&s->out, w->reverse_path);
+    buf_addc(&s->out, '>');
+    if (s->caps.size_offered && w->source.size) {
+        buf_adds(&s->out, " SIZE=");
+        buf_addu(&s->out, w->source.size);
+    }
+    if (w->source.eight_bit && s->caps.eight_bit)
+        buf_adds(&s->out, " BODY=8BITMIME");
+    if (w->utf8)
+        buf_adds(&s->out, " SMTPUTF8");
+    log_command(t, "%.*s", (int)(s->out.len - start), s->out.data ? s->out.data + start : "");
+    buf_adds(&s->out, "\r\n");
+}
+
+static void add_command(smtp_session *s, smtp_task *t, size_t which)
+{
+    if (which == 0) {
+        add_mail(s, t);
+    } else if (which <= t->what.recipient_count) {
+        const char *recipient = t->what.recipients[which - 1];
+        buf_adds(&s->out, "RCPT TO:<");
+        buf_adds(&s->out, recipient);
+        buf_adds(&s->out, ">\r\n");
+        log_command(t, "RCPT TO:<%s>", recipient);
+    } else {
+        buf_adds(&s->out, "DATA\r\n");
+        log_command(t, "DATA");
+    }
+}
+
+/* What of the transaction the relay does not offer to take; NONE: it takes all. */
+static smtp_category misfit(const smtp_session *s, const smtp_transaction *w)
+{
+    if (w->utf8 && !s->caps.utf8)
+        return SMTP_CATEGORY_RECIPIENT;
+    if (w->source.eight_bit && !s->caps.eight_bit)
+        return SMTP_CATEGORY_CONTENT;
+    if (s->caps.size && w->source.size > s->caps.size)
+        return SMTP_CATEGORY_SIZE;
+    return SMTP_CATEGORY_NONE;
+}
+
+/* ---- the next transaction, ahead ---- */
+
+/* Where transactions wait for a session, the next one's MAIL, RCPT and DATA go out in one write
+ * with the end of the body before them (RFC 2920 section 3.1: the body is one command of a group),
+ * so that a mail costs one round trip and one write. Until its body is begun it can be given to
+ * another session without having been delivered; this one is then closed, since DATA can't be taken
+ * back, and a lone dot would deliver an empty message. */
+
+smtp_task *smtp_dialogue_hold_back(smtp_session *s)
+{
+    smtp_task *t = s->ahead;
+    if (!t)
+        return NULL;
+    smtp_timer_stop(&s->pool->loop->timers, &s->timer);
+    s->ahead = NULL;
+    s->spoiled = true;
+    t->session = NULL;
+    smtp_transcript_addf(&t->transcript, '*', "held back: the session has not come to it");
+    return t;
+}
+
+/* The relay takes its time for the message before: another session may be free sooner. */
+static void on_stalled(smtp_timer *timer)
+{
+    smtp_session *s = (smtp_session *)(void *)((char *)timer - offsetof(smtp_session, timer));
+    learn(s->pool, 0);
+    smtp_pool_return(s->pool, smtp_dialogue_hold_back(s));
+}
+
+static bool may_go_ahead(const smtp_session *s)
+{
+    const smtp_pool *p = s->pool;
+    unsigned limit = p->loop->session_transactions;
+    return s->caps.pipelining && p->relay->ahead && !s->last && !s->spoiled &&
+           (limit == 0 || s->served < limit) &&
+           (s->served < p->ahead_most || clock_us() >= p->ahead_until);
+}
+
+static void go_ahead(smtp_session *s)
+{
+    smtp_task *t = smtp_pool_next(s->pool);
+    if (!t || t->kept_back || misfit(s, &t->what) != SMTP_CATEGORY_NONE || !may_go_ahead(s))
+        return;
+    smtp_pool_take(s->pool, t);
+    s->ahead = t;
+    t->session = s;
+    for (size_t i = 0; i <= last_command(t); i++)
+        add_command(s, t, i);
+    s->timer.fire = on_stalled;
+    smtp_timer_set(&s->pool->loop->timers, &s->timer, clock_us() + AHEAD_US);
+}
+
+/* ---- the body ---- */
+
 /* Puts more of the body into `out`, dot-stuffed, up to OUT_BYTES, and the final dot behind the last
  * of it. Most of a body goes out as it is, and is read to where it goes out from. */
 static void fill(smtp_session *s)
@@ -216,6 +337,8 @@ static void fill(smtp_session *s)
         if (n == 0) {
             s->out.len += smtp_dot_end(&s->dot, to);
             s->source_ended = true;
+            s->body_end = s->out.len;
+            go_ahead(s);
         }
     }
 }
@@ -243,46 +366,12 @@ static void send_body(smtp_session *s)
     } while (s->out.len == 0 && !s->source_ended && given < TURN_BYTES);
 }
 
-static void add_mail(smtp_session *s, const smtp_task *t)
-{
-    const smtp_transaction *w = &t->what;
-    size_t start = s->out.len;
-    buf_adds(&s->out, "MAIL FROM:<");
-    buf_adds(&s->out, w->reverse_path);
-    buf_addc(&s->out, '>');
-    if (s->caps.size_offered && w->source.size) {
-        buf_adds(&s->out, " SIZE=");
-        buf_addu(&s->out, w->source.size);
-    }
-    if (w->source.eight_bit && s->caps.eight_bit)
-        buf_adds(&s->out, " BODY=8BITMIME");
-    if (w->utf8)
-        buf_adds(&s->out, " SMTPUTF8");
-    log_command(s, "%.*s", (int)(s->out.len - start), s->out.data ? s->out.data + start : "");
-    buf_adds(&s->out, "\r\n");
-}
-
 /* Adds the commands that may go now: all of them where the relay offers PIPELINING, else the next.
  */
 static void add_commands(smtp_session *s)
 {
-    const smtp_task *t = s->task;
-    size_t last = t->is_check ? 0 : t->what.recipient_count + 1;
-    while (s->sent <= last && (s->caps.pipelining || s->sent == s->cursor)) {
-        if (s->sent == 0) {
-            add_mail(s, t);
-        } else if (s->sent < last) {
-            const char *recipient = t->what.recipients[s->sent - 1];
-            buf_adds(&s->out, "RCPT TO:<");
-            buf_adds(&s->out, recipient);
-            buf_adds(&s->out, ">\r\n");
-            log_command(s, "RCPT TO:<%s>", recipient);
-        } else {
-            buf_adds(&s->out, "DATA\r\n");
-            log_command(s, "DATA");
-        }
-        s->sent++;
-    }
+    while (s->sent <= last_command(s->task) && (s->caps.pipelining || s->sent == s->cursor))
+        add_command(s, s->task, s->sent++);
 }
 
 static bool put(smtp_session *s)
@@ -311,41 +400,71 @@ static void refuse(smtp_task *t, smtp_category category, const char *hint, char 
 
 static bool is_refused_here(const smtp_session *s, smtp_task *t)
 {
-    const smtp_transaction *w = &t->what;
+    smtp_category category = misfit(s, &t->what);
     char *detail = NULL;
-    if (w->utf8 && !s->caps.utf8) {
+    switch (category) {
+    case SMTP_CATEGORY_RECIPIENT:
         refuse(
-            t, SMTP_CATEGORY_RECIPIENT,
+            t, category,
             "Use addresses whose part before the @ is ASCII, or a relay that offers SMTPUTF8.",
             strdup(
                 "An address is beyond ASCII before the @, and the relay does not offer SMTPUTF8."));
         return true;
-    }
-    if (w->source.eight_bit && !s->caps.eight_bit) {
-        refuse(t, SMTP_CATEGORY_CONTENT, NULL,
+    case SMTP_CATEGORY_CONTENT:
+        refuse(t, category, NULL,
                strdup("The message is 8-bit, and the relay does not offer 8BITMIME."));
         return true;
-    }
-    if (s->caps.size && w->source.size > s->caps.size) {
+    case SMTP_CATEGORY_SIZE:
         if (asprintf(&detail,
                      "The message has %" PRIu64 " octets; the relay takes %" PRIu64 " at most.",
-                     w->source.size, s->caps.size) < 0)
+                     t->what.source.size, s->caps.size) < 0)
             detail = NULL;
-        refuse(t, SMTP_CATEGORY_SIZE, "Send a link instead of the attachment.", detail);
+        refuse(t, category, "Send a link instead of the attachment.", detail);
         return true;
+    default: return false;
     }
-    return false;
 }
 
 /* ---- the dialogue ---- */
+
+/* From now on the session serves the task; nothing is said yet. */
+static void take_up(smtp_session *s, smtp_task *t)
+{
+    int64_t now = clock_us();
+    s->task = t;
+    t->session = s;
+    if (!t->attended)
+        t->attended = now;
+    t->result->timing.queued = t->attended - t->submitted;
+    t->result->reused = s->served > 0;
+    s->state = SMTP_ENVELOPE;
+    s->cursor = s->sent = s->accepted = 0;
+    s->mail_refused = s->source_ended = s->source_failed = s->dot_sent = s->promoted = false;
+    s->dot = (smtp_dot){0};
+    s->envelope_since = now;
+    s->body_since = 0;
+}
+
+/* The one that went ahead: its envelope was said, and the replies to it come next. */
+static void promote(smtp_session *s)
+{
+    smtp_task *t = s->ahead;
+    s->ahead = NULL;
+    take_up(s, t);
+    s->sent = last_command(t) + 1;
+    s->promoted = true;
+    s->served++;
+}
 
 static void rest(smtp_session *s)
 {
     smtp_timer_stop(&s->pool->loop->timers, &s->timer);
     if (s->out.cap > KEEP_BYTES)
         buf_free(&s->out);
+    if (s->ahead)
+        promote(s);
     /* More than was asked for: its replies can't be told apart any more. */
-    if (smtp_reply_pending(s->parser))
+    else if (s->spoiled || smtp_reply_pending(s->parser))
         drop_session(s);
     else
         smtp_pool_ready(s->pool, s);
@@ -373,28 +492,14 @@ static void reset(smtp_session *s)
 
 void smtp_dialogue_begin(smtp_session *s, smtp_task *t)
 {
-    int64_t now = clock_us();
-    bool fresh = s->served == 0;
-
-    s->task = t;
-    t->session = s;
-    if (!t->attended)
-        t->attended = now;
-    t->result->timing.queued = t->attended - t->submitted;
-    t->result->reused = !fresh;
-    if (fresh) {
+    take_up(s, t);
+    if (s->served == 0) {
         int64_t from = s->begun > t->submitted ? s->begun : t->submitted;
         t->result->timing.session = s->ready > from ? s->ready - from : 0;
         if (t->what.transcript)
             smtp_transcript_append(&t->transcript, &s->opening);
         smtp_transcript_free(&s->opening);
     }
-    s->state = SMTP_ENVELOPE;
-    s->cursor = s->sent = s->accepted = 0;
-    s->mail_refused = s->source_ended = s->source_failed = s->dot_sent = false;
-    s->dot = (smtp_dot){0};
-    s->envelope_since = now;
-    s->body_since = 0;
     if ((t->is_check && !t->what.reverse_path) || is_refused_here(s, t)) {
         s->envelope_since = 0;
         (void)settle(s);
@@ -441,8 +546,8 @@ static void begin_body(smtp_session *s)
 {
     s->state = SMTP_SENDING;
     s->body_since = clock_us();
-    log_command(s, "(the message, %" PRIu64 " octets)", s->task->what.source.size);
-    log_command(s, ".");
+    log_command(s->task, "(the message, %" PRIu64 " octets)", s->task->what.source.size);
+    log_command(s->task, ".");
     send_body(s);
 }
 
@@ -458,7 +563,7 @@ static void on_data_reply(smtp_session *s, const smtp_reply *reply)
     } else if (go) { /* RFC 2920 section 3.1: it accepted DATA for nobody; nothing must be in it */
         s->state = SMTP_CANCEL;
         buf_adds(&s->out, ".\r\n");
-        log_command(s, ".");
+        log_command(t, ".");
         (void)put(s);
     } else if (reply->code < 400) {
         broken(s, CURLE_WEIRD_SERVER_REPLY, NULL, "the reply to DATA makes no sense");
@@ -529,7 +634,7 @@ static void on_final_reply(smtp_session *s, smtp_reply *reply)
 {
     smtp_task *t = s->task;
     assert(t);
-    bool whole = s->source_ended && s->out.len == 0;
+    bool whole = s->source_ended && (s->out.len == 0 || s->out_at >= s->body_end);
     if (reply->code / 100 == 2 && whole) {
         smtp_result *r = t->result;
         r->outcome = s->accepted == r->recipient_count ? SMTP_SENT : SMTP_PARTIAL;

@@ -82,6 +82,20 @@ static void push(smtp_pool *p, smtp_task *t)
     atomic_store_explicit(&p->waiting_now, p->waiting, memory_order_relaxed);
 }
 
+static void push_front(smtp_pool *p, smtp_task *t)
+{
+    t->queued = true;
+    t->previous = NULL;
+    t->next = p->first;
+    if (p->first)
+        p->first->previous = t;
+    else
+        p->last = t;
+    p->first = t;
+    p->waiting++;
+    atomic_store_explicit(&p->waiting_now, p->waiting, memory_order_relaxed);
+}
+
 static void unqueue(smtp_pool *p, smtp_task *t)
 {
     if (t->previous)
@@ -195,6 +209,17 @@ static void give_work(smtp_pool *p)
     }
 }
 
+smtp_task *smtp_pool_next(const smtp_pool *p)
+{
+    return p->idle || p->opening > 0 || p->loop->stopping ? NULL : p->first;
+}
+
+void smtp_pool_take(smtp_pool *p, smtp_task *t)
+{
+    unqueue(p, t);
+    atomic_fetch_add_explicit(&p->reused, 1, memory_order_relaxed);
+}
+
 /* Fails those that waited at `since` already. What a callback brings comes by the inbox, later. */
 static void fail_waiting(smtp_pool *p, int64_t since, const smtp_fault *fault,
                          const smtp_reply *reply, const smtp_transcript *lines)
@@ -204,6 +229,22 @@ static void fail_waiting(smtp_pool *p, int64_t since, const smtp_fault *fault,
         unqueue(p, t);
         fail_task(t, fault, reply, lines);
     }
+}
+
+static const smtp_fault stopping_fault = {.category = SMTP_CATEGORY_TEMPORARY,
+                                          .blame = SMTP_BLAME_RELAY,
+                                          .retryable = true,
+                                          .detail = (char[]){"The gateway is shutting down."}};
+
+void smtp_pool_return(smtp_pool *p, smtp_task *t)
+{
+    if (p->loop->stopping) {
+        fail_task(t, &stopping_fault, NULL, NULL);
+        return;
+    }
+    t->kept_back = true;
+    push_front(p, t);
+    pump(p);
 }
 
 static void no_memory(smtp_fault *fault)
@@ -343,6 +384,11 @@ static void on_deadline(smtp_timer *timer)
     smtp_pool *p = t->pool;
     smtp_session *s = t->session;
 
+    if (s && s->ahead == t) {
+        (void)smtp_dialogue_hold_back(s);
+        time_out(t, SMTP_STAGE_NONE, NULL);
+        return;
+    }
     if (s && s->state != SMTP_OPENING) {
         smtp_dialogue_abort(s, CURLE_OPERATION_TIMEDOUT, "no answer in time");
         return;
@@ -480,21 +526,18 @@ static void accept_task(smtp_loop *l, smtp_task *t)
 
 static void stop_pool(smtp_pool *p)
 {
-    smtp_fault fault = {
-        .category = SMTP_CATEGORY_TEMPORARY, .blame = SMTP_BLAME_RELAY, .retryable = true};
-    char detail[] = "The gateway is shutting down.";
-    fault.detail = detail;
-
-    fail_waiting(p, INT64_MAX, &fault, NULL, NULL);
+    fail_waiting(p, INT64_MAX, &stopping_fault, NULL, NULL);
     for (smtp_session *s = p->sessions, *next; s; s = next) {
         next = s->next;
-        smtp_task *t = s->task;
+        smtp_task *t = s->task, *ahead = smtp_dialogue_hold_back(s);
+        if (ahead)
+            fail_task(ahead, &stopping_fault, NULL, NULL);
         if (s->state == SMTP_OPENING) {
             s->task = NULL;
             smtp_session_close(s);
             if (t) {
                 t->session = NULL;
-                fail_task(t, &fault, NULL, &s->opening);
+                fail_task(t, &stopping_fault, NULL, &s->opening);
             }
         } else if (t && !s->dot_sent) { /* else the grace is for its reply */
             smtp_dialogue_abort(s, CURLE_ABORTED_BY_CALLBACK, STOPPING);

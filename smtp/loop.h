@@ -35,8 +35,10 @@ struct smtp_task {
     bool is_check;
     bool queued; /* in the pool's queue */
     bool second_try;
+    bool kept_back; /* a session was to serve it next and could not: it goes ahead no more */
     smtp_pool *pool;
-    smtp_session *session; /* that serves it, or is being opened for it alone; NULL: waiting */
+    smtp_session *session; /* that serves it or has it next, or is being opened for it alone; NULL:
+                              waiting */
     int64_t submitted, attended; /* attended 0: not yet */
     smtp_timer deadline;
     smtp_transcript transcript;
@@ -62,6 +64,9 @@ struct smtp_pool {
     bool pumping;
     int64_t full_until; /* no further session before: the relay refused one while others worked */
     smtp_timer retry;   /* at full_until, while transactions wait */
+    /* Until then no envelope goes ahead on a session that has served so many transactions. */
+    int64_t ahead_until;
+    unsigned ahead_most;
     /* Read by other threads. */
     atomic_ullong opened, failed, reused, second_tries;
     atomic_ullong open_now, idle_now, waiting_now;
@@ -90,11 +95,14 @@ struct smtp_session {
     int fd; /* in our epoll; -1: not (yet) */
     bool watched, wants_out;
     smtp_task *task;
+    smtp_task *ahead; /* the next: its envelope went with the body of `task` */
+    bool promoted;    /* `task` was `ahead` */
+    bool spoiled;     /* an envelope was said whose transaction is off: closed behind `task` */
     bool bound;       /* opened for `task` alone */
     bool last;        /* a check's: it serves nobody else */
     bool rested;      /* it has idled since it was opened, and may have gone stale by now */
     unsigned served;  /* transactions */
-    smtp_timer timer; /* of idling, quitting, resetting */
+    smtp_timer timer; /* of idling, quitting, resetting, and of having a transaction ahead */
 
     /* opening */
     smtp_stage stage;
@@ -119,6 +127,7 @@ struct smtp_session {
     size_t accepted; /* recipients */
     smtp_dot dot;
     bool source_ended;  /* the final dot is in `out`, or went */
+    size_t body_end;    /* behind it in `out` */
     bool source_failed; /* the message can't be read to its end */
     bool dot_sent;      /* the final dot was handed to the socket, or may have been */
     int64_t envelope_since, body_since;
@@ -188,6 +197,11 @@ void smtp_pool_left(smtp_pool *p);      /* one that said QUIT was closed */
 void smtp_pool_refused(smtp_pool *p, smtp_session *s,
                        const smtp_fault *fault);  /* could not be opened */
 void smtp_pool_again(smtp_pool *p, smtp_task *t); /* the task's second try */
+/* The first that waits, if no session is free, or soon will be, to begin it; else NULL. */
+smtp_task *smtp_pool_next(const smtp_pool *p);
+void smtp_pool_take(smtp_pool *p, smtp_task *t); /* out of the queue, for a session */
+/* Back to the queue's front, from a session that was to serve it next; ends it if all stops. */
+void smtp_pool_return(smtp_pool *p, smtp_task *t);
 
 /* Watches the session's socket from now on, for writing too if it wants to. */
 bool smtp_loop_watch(smtp_session *s);
@@ -208,5 +222,7 @@ void smtp_dialogue_event(smtp_session *s, bool readable, bool writable);
 /* The task's time is up (CURLE_OPERATION_TIMEDOUT), or the sender stops. */
 void smtp_dialogue_abort(smtp_session *s, CURLcode code, const char *what);
 bool smtp_dialogue_flush(smtp_session *s); /* false: the connection is broken */
+/* Takes off what the session was to serve next; NULL: nothing. */
+smtp_task *smtp_dialogue_hold_back(smtp_session *s);
 
 #endif

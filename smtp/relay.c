@@ -222,6 +222,12 @@ static bool set_sessions(reading *p, const char *value)
     return p->relay->sessions > 0 || fault(p, "sessions must be 1 to %d", SESSIONS_MAX);
 }
 
+static bool set_ahead(reading *p, const char *value)
+{
+    p->relay->ahead = strcmp(value, "on") == 0;
+    return p->relay->ahead || strcmp(value, "off") == 0 || fault(p, "ahead must be on or off");
+}
+
 static bool set_path(reading *p, const char *name, const char *value, char **to)
 {
     if (value[0] == '\0')
@@ -262,6 +268,7 @@ static const struct {
                {"ca", set_ca},
                {"ehlo", set_ehlo},
                {"sessions", set_sessions},
+               {"ahead", set_ahead},
                {"token_file", set_token_file},
                {"password_file", set_password_file},
                {"region", set_region}};
@@ -543,6 +550,7 @@ smtp_relay *smtp_relay_create(const char *name, const char *url, char **error)
     *error = NULL;
     if (!r)
         return NULL;
+    r->ahead = true;
     r->name = strdup(name);
     ok = r->name && read_url(&p, url) && check_whole(&p);
     if (ok && !r->ehlo)

@@ -21,6 +21,9 @@
  *     ca=/path.pem           trust this CA instead of the system's
  *     ehlo=name              EHLO name; default: the machine's, or [127.0.0.1] if that has no dot
  *     sessions=N             sessions kept open at once, 1 to 256; default 8
+ *     ahead=on|off           whether, where mails wait for a session, the next one's envelope goes
+ *                            out with the end of the body before it, if the relay offers
+ *                            PIPELINING; default on
  *     token_file=/path       OAuth 2 bearer token, read again for each session; pins auth=xoauth2
  *                            unless auth=oauthbearer is there
  *     password_file=/path    the password, read once at start

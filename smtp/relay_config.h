@@ -21,6 +21,7 @@ struct smtp_relay {
     char *ca;
     char *ehlo;
     unsigned sessions;
+    bool ahead; /* an envelope may go out before the reply to the message before it */
     char *token_file;
 };
 

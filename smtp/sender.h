@@ -9,7 +9,9 @@
  * a multi with CONNECT_ONLY: resolve, connect, TLS, greeting, EHLO, STARTTLS, AUTH. From then on
  * this module speaks on it (curl_easy_send, curl_easy_recv): MAIL, RCPT and DATA in one write where
  * the relay offers PIPELINING (RFC 2920), the body dot-stuffed (RFC 5321 section 4.5.2), RSET after
- * a refused transaction, QUIT at the end.
+ * a refused transaction, QUIT at the end. Where transactions wait for a session, the next one's
+ * envelope goes out with the end of the body before it (RFC 2920 section 3.1), unless the relay's
+ * URL says ahead=off: one write and one round trip for each.
  *
  * What is promised:
  * - Each submitted transaction gets its callback exactly once, in bounded time (its timeout).
@@ -18,6 +20,8 @@
  * nothing is sent again: the outcome is SMTP_UNKNOWN.
  * - Where credentials are set, no MAIL goes out before AUTH has been answered with 235.
  * - TLS as the relay demands it, 1.2 or later, certificate and name verified; no fallback.
+ * - One whose envelope went ahead goes to another session if its own ends, or takes over a second
+ * for the message before: its body has not been begun, so that nothing can have been delivered.
  * - A session never serves another relay configuration than the one it was opened for.
  *
  * Memory: what a transaction points to is borrowed until its callback returns. The result is given

@@ -7,7 +7,7 @@
  *     "C MAIL"     read a line that begins so
  *     "E"          the client must have sent nothing more by now
  *     "B"          read a message to its final dot
- *     "N 100000"   read so many octets   "G"  wait for the test's go
+ *     "N 100000"   read so many octets   "G", "G2"  wait for the test's go, and its second
  *     "A"          say the usual EHLO answer, with PIPELINING and SIZE
  *     "X" close    "R" reset             "*"  be honest until the client leaves
  * A script that is over, "H", reads until the client closes.
@@ -67,7 +67,7 @@ struct place {
     atomic_size_t session_count;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool go;
+    bool go[2];
 };
 
 static void complain(meeting *m, const char *what, const char *detail)
@@ -171,10 +171,10 @@ static void be_honest(meeting *m)
     }
 }
 
-static void wait_for_go(place *p)
+static void wait_for_go(place *p, size_t which)
 {
     (void)pthread_mutex_lock(&p->lock);
-    while (!p->go)
+    while (!p->go[which])
         (void)pthread_cond_wait(&p->changed, &p->lock);
     (void)pthread_mutex_unlock(&p->lock);
 }
@@ -206,7 +206,7 @@ static bool perform(meeting *m, const char *step)
             continue;
         return true;
     }
-    case 'G': wait_for_go(m->at); return true;
+    case 'G': wait_for_go(m->at, step[1] == '2'); return true;
     case '*': be_honest(m); return false;
     case 'R': {
         const struct linger now = {1, 0};
@@ -278,18 +278,29 @@ static place *open_place(const script *scripts, size_t count)
     return p;
 }
 
-static void let_go(place *p)
+static void give_go(place *p, size_t which)
 {
     (void)pthread_mutex_lock(&p->lock);
-    p->go = true;
+    p->go[which] = true;
     (void)pthread_cond_broadcast(&p->changed);
     (void)pthread_mutex_unlock(&p->lock);
+}
+
+static void let_go(place *p)
+{
+    give_go(p, 0);
+}
+
+static void let_go_on(place *p)
+{
+    give_go(p, 1);
 }
 
 /* Ends the relay; every session must have gone as scripted. Returns how many there were. */
 static size_t close_place(place *p)
 {
     let_go(p);
+    let_go_on(p);
     (void)shutdown(p->listener, SHUT_RDWR);
     (void)pthread_join(p->thread, NULL);
     (void)close(p->listener);
@@ -515,6 +526,15 @@ static void wait_until_said(const world *w, size_t session, const char *what)
 {
     while (atomic_load(&w->place->session_count) <= session || !said(w, session, what))
         (void)usleep(1000);
+}
+
+static void wait_until_waiting(const world *w, unsigned count)
+{
+    smtp_sender_stats stats;
+    do {
+        (void)usleep(1000);
+        smtp_sender_stats_get(w->sender, w->relay, &stats);
+    } while (stats.waiting != count);
 }
 
 static void wait_until_closed(const world *w)
@@ -1302,6 +1322,230 @@ static void a_session_ends_with_quit_at_its_limit(void **state)
     assert_int_equal(close_world(&w), 2);
 }
 
+/* ---- an envelope ahead ---- */
+
+static void *let_go_on_soon(void *ctx)
+{
+    (void)usleep(50000);
+    let_go_on(ctx);
+    return NULL;
+}
+
+#define FIRST  "first\r\n"
+#define SECOND "second\r\n"
+/* The first's body, and with it the second's envelope, before the first is answered. */
+#define AHEAD HELLO, MAIL_OK, "G", SAY_OK, "B", MAIL_OK
+
+/* Two, of which the second waits when the first one's body is begun. */
+static void submit_two(world *w, job *first, job *second)
+{
+    prepare(first, w, one, 1, FIRST);
+    prepare(second, w, one, 1, SECOND);
+    submit(w, first);
+    submit(w, second);
+    wait_until_said(w, 0, "DATA\r\n");
+    wait_until_waiting(w, 1);
+    let_go(w->place);
+}
+
+static void finish_two(world *w, job *first, job *second, size_t sessions)
+{
+    finish(first);
+    finish(second);
+    assert_int_equal(close_world(w), sessions);
+}
+
+static void the_next_envelope_goes_out_with_the_body_before_it(void **state)
+{
+    static const script s[] = {
+        {AHEAD, "S 250 2.0.0 as 1", SAY_OK, "B", "S 250 2.0.0 as 2", "C QUIT", "X"}};
+    world w = WORLD(s, .query = "&sessions=1");
+    job first, second;
+    (void)state;
+    submit_two(&w, &first, &second);
+    assert_string_equal(await(&first)->reply.text, "as 1");
+    assert_string_equal(await(&second)->reply.text, "as 2");
+    assert_true(second.result->reused);
+    assert_false(second.result->second_try);
+    assert_true(second.result->recipients[0].accepted);
+    assert_true(second.result->timing.body > 0);
+    char *lines = transcript_of(second.result);
+    assert_int_equal(times(lines, "\nC "), 4); /* RCPT, DATA, the message and its dot */
+    assert_int_equal(times(lines, "\nS "), 4);
+    free(lines);
+    finish_two(&w, &first, &second, 1);
+}
+
+static void a_refused_message_does_not_touch_the_one_behind_it(void **state)
+{
+    static const script s[] = {{AHEAD, "S 554 5.7.1 spam", SAY_OK, "B", "S 250 2.0.0 ok"}};
+    world w = WORLD(s, .query = "&sessions=1");
+    job first, second;
+    (void)state;
+    submit_two(&w, &first, &second);
+    assert_int_equal(await(&first)->outcome, SMTP_NOT_SENT);
+    assert_int_equal(await(&second)->outcome, SMTP_SENT);
+    finish_two(&w, &first, &second, 1);
+}
+
+static void an_envelope_that_went_ahead_may_be_refused(void **state)
+{
+    static const script s[] = {{AHEAD, "S 250 ok", "S 250 ok", "S 550 5.1.1 no such user",
+                                "S 503 5.5.1 nobody", "C RSET", "S 250 ok", SENT}};
+    world w = WORLD(s, .query = "&sessions=1");
+    job first, second;
+    (void)state;
+    submit_two(&w, &first, &second);
+    assert_int_equal(await(&first)->outcome, SMTP_SENT);
+    assert_int_equal(await(&second)->fault.category, SMTP_CATEGORY_RECIPIENT);
+    send_plain(&w, SMTP_SENT);
+    finish_two(&w, &first, &second, 1);
+}
+
+/* However a session ends behind the first one's body: that one has its own outcome, and the second
+ * is sent once, on another session. */
+static void one_that_went_ahead_is_sent_once_when_its_session_ends(void **state)
+{
+    static const struct {
+        script scripts[2];
+        smtp_outcome first;
+        bool second_try; /* else it is held back, and begun when it is its turn */
+    } cases[] = {
+        {{{AHEAD, "X"}, {HELLO, SENT}}, SMTP_UNKNOWN, false},
+        {{{AHEAD, "R"}, {HELLO, SENT}}, SMTP_UNKNOWN, false},
+        {{{AHEAD, "S 421 4.3.2 going down", "X"}, {HELLO, SENT}}, SMTP_NOT_SENT, false},
+        {{{AHEAD, "S 250 ok", "X"}, {HELLO, SENT}}, SMTP_SENT, true},
+        {{{AHEAD, "S 250 ok", "S 421 4.7.0 enough"}, {HELLO, SENT}}, SMTP_SENT, true},
+        {{{AHEAD, "S 250 ok", "S 250 ok", "S 250 ok", "X"}, {HELLO, SENT}}, SMTP_SENT, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        world w = open_world(cases[i].scripts, 2, (setting){.query = "&sessions=1"});
+        job first, second;
+        submit_two(&w, &first, &second);
+        assert_int_equal(await(&first)->outcome, cases[i].first);
+        assert_false(first.result->second_try);
+        assert_int_equal(await(&second)->outcome, SMTP_SENT);
+        assert_int_equal(second.result->second_try, cases[i].second_try);
+        assert_false(said(&w, 0, SECOND));
+        assert_false(said(&w, 1, FIRST));
+        finish_two(&w, &first, &second, 2);
+    }
+}
+
+static void a_relay_that_ends_sessions_gets_no_envelope_ahead(void **state)
+{
+    static const script s[] = {{AHEAD, "S 250 ok", "X"},
+                               {HELLO, SENT, "X"},
+                               {HELLO, MAIL_OK, "G2", SAY_OK, "B", "E", "S 250 ok", SENT}};
+    world w = WORLD(s, .query = "&sessions=1");
+    job first, second, third, fourth;
+    (void)state;
+    submit_two(&w, &first, &second);
+    assert_int_equal(await(&first)->outcome, SMTP_SENT);
+    assert_int_equal(await(&second)->outcome, SMTP_SENT);
+    wait_until_closed(&w);
+    prepare(&third, &w, one, 1, FIRST);
+    prepare(&fourth, &w, one, 1, SECOND);
+    submit(&w, &third);
+    submit(&w, &fourth);
+    wait_until_said(&w, 2, "DATA\r\n");
+    wait_until_waiting(&w, 1);
+    let_go_on(w.place);
+    assert_int_equal(await(&third)->outcome, SMTP_SENT);
+    assert_int_equal(await(&fourth)->outcome, SMTP_SENT);
+    finish(&third);
+    finish(&fourth);
+    finish_two(&w, &first, &second, 3);
+}
+
+static void one_that_went_ahead_is_held_back_when_the_relay_is_slow(void **state)
+{
+    static const script s[] = {{AHEAD, "G2", "S 250 at last"}, {HELLO, SENT, SENT}};
+    world w = WORLD(s, .query = "&sessions=1");
+    job first, second;
+    (void)state;
+    submit_two(&w, &first, &second);
+    wait_until_waiting(&w, 0); /* it is ahead … */
+    wait_until_waiting(&w, 1); /* … and is not any more */
+    let_go_on(w.place);
+    assert_int_equal(await(&first)->outcome, SMTP_SENT);
+    assert_int_equal(await(&second)->outcome, SMTP_SENT);
+    assert_false(second.result->second_try);
+    assert_false(said(&w, 0, SECOND));
+    char *lines = transcript_of(second.result);
+    assert_int_equal(times(lines, "held back"), 1);
+    free(lines);
+    send_plain(&w, SMTP_SENT);
+    finish_two(&w, &first, &second, 2);
+}
+
+static void the_time_of_one_that_went_ahead_ends_without_harm_to_the_other(void **state)
+{
+    static const script s[] = {{AHEAD, "G2", "S 250 at last"}};
+    world w = WORLD(s, .query = "&sessions=1");
+    job first, second;
+    (void)state;
+    prepare(&first, &w, one, 1, FIRST);
+    prepare(&second, &w, one, 1, SECOND);
+    second.what.timeout_us = SECONDS(1) / 2;
+    submit(&w, &first);
+    wait_until_said(&w, 0, "DATA\r\n");
+    submit(&w, &second);
+    wait_until_waiting(&w, 1);
+    let_go(w.place);
+    assert_int_equal(await(&second)->outcome, SMTP_NOT_SENT);
+    assert_fault(second.result, SMTP_CATEGORY_NETWORK, SMTP_STAGE_NONE, SMTP_BLAME_TIMEOUT);
+    let_go_on(w.place);
+    assert_int_equal(await(&first)->outcome, SMTP_SENT);
+    assert_false(said(&w, 0, SECOND));
+    finish_two(&w, &first, &second, 1);
+}
+
+static void stopping_holds_back_what_went_ahead(void **state)
+{
+    static const script s[] = {{AHEAD, "G2", "S 250 just in time"}};
+    world w = WORLD(s, .query = "&sessions=1");
+    pthread_t helper;
+    job first, second;
+    (void)state;
+    submit_two(&w, &first, &second);
+    wait_until_waiting(&w, 0);
+    assert_int_equal(pthread_create(&helper, NULL, let_go_on_soon, w.place), 0);
+    smtp_sender_stop(w.sender, SECONDS(5));
+    assert_int_equal(await(&first)->outcome, SMTP_SENT);
+    assert_int_equal(await(&second)->outcome, SMTP_NOT_SENT);
+    assert_true(second.result->fault.retryable);
+    assert_false(said(&w, 0, SECOND));
+    (void)pthread_join(helper, NULL);
+    finish_two(&w, &first, &second, 1);
+}
+
+static void no_envelope_goes_ahead_where_it_must_not(void **state)
+{
+    static const struct {
+        script scripts[2];
+        setting setting;
+        size_t sessions;
+    } cases[] = {
+        {{{HELLO, MAIL_OK, "G", SAY_OK, "B", "E", "S 250 ok", SENT}},
+         {.query = "&sessions=1&ahead=off"},
+         1},
+        {{{HELLO, MAIL_OK, "G", SAY_OK, "B", "E", "S 250 ok", "C QUIT", "X"}, {HELLO, SENT}},
+         {.query = "&sessions=1", .limit = 1},
+         2},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        world w = open_world(cases[i].scripts, 2, cases[i].setting);
+        job first, second;
+        submit_two(&w, &first, &second);
+        assert_int_equal(await(&first)->outcome, SMTP_SENT);
+        assert_int_equal(await(&second)->outcome, SMTP_SENT);
+        finish_two(&w, &first, &second, cases[i].sessions);
+    }
+}
+
 /* ---- time ---- */
 
 static void a_relay_that_says_nothing_is_a_timeout(void **state)
@@ -2025,6 +2269,15 @@ int main(void)
         cmocka_unit_test(many_sessions_that_end_while_idle_are_all_noticed),
         cmocka_unit_test(idle_sessions_are_closed_with_quit),
         cmocka_unit_test(a_session_ends_with_quit_at_its_limit),
+        cmocka_unit_test(the_next_envelope_goes_out_with_the_body_before_it),
+        cmocka_unit_test(a_refused_message_does_not_touch_the_one_behind_it),
+        cmocka_unit_test(an_envelope_that_went_ahead_may_be_refused),
+        cmocka_unit_test(one_that_went_ahead_is_sent_once_when_its_session_ends),
+        cmocka_unit_test(a_relay_that_ends_sessions_gets_no_envelope_ahead),
+        cmocka_unit_test(one_that_went_ahead_is_held_back_when_the_relay_is_slow),
+        cmocka_unit_test(the_time_of_one_that_went_ahead_ends_without_harm_to_the_other),
+        cmocka_unit_test(stopping_holds_back_what_went_ahead),
+        cmocka_unit_test(no_envelope_goes_ahead_where_it_must_not),
         cmocka_unit_test(a_relay_that_says_nothing_is_a_timeout),
         cmocka_unit_test(waiting_for_a_busy_session_counts_too),
         cmocka_unit_test(who_waits_is_served_in_order),
