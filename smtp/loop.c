@@ -790,7 +790,8 @@ static void tell(char **error, const char *what)
 static bool set_up(smtp_loop *l)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = WAKE_TAG};
-    return l->epoll >= 0 && l->wake >= 0 && l->multi &&
+    return l->epoll >= 0 && l->wake >= 0 && l->multi && l->share &&
+           curl_share_setopt(l->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK &&
            epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->wake, &event) == 0 &&
            curl_multi_setopt(l->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) == CURLM_OK &&
            curl_multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l) == CURLM_OK &&
@@ -819,6 +820,7 @@ smtp_loop *smtp_loop_create(const smtp_sender_options *options, unsigned index, 
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     l->multi = curl_multi_init();
+    l->share = curl_share_init();
     if (!set_up(l)) {
         tell(error, "no descriptors or no memory");
         smtp_loop_free(l);
@@ -842,6 +844,7 @@ void smtp_loop_free(smtp_loop *l)
         free(p);
     }
     (void)curl_multi_cleanup(l->multi);
+    (void)curl_share_cleanup(l->share);
     if (l->epoll >= 0)
         (void)close(l->epoll);
     if (l->wake >= 0)

@@ -141,6 +141,7 @@ struct smtp_loop {
     atomic_bool has_host;  /* changed under the lock */
     int epoll, wake;
     CURLM *multi;
+    CURLSH *share; /* of its sessions: what TLS can be resumed with */
     smtp_timers timers;
     smtp_timer curl_timer;
     _Atomic(smtp_pool *) pools;

@@ -288,7 +288,13 @@ static CURLcode set_up(smtp_session *s, const char *url, long timeout_ms)
            SET(CURLOPT_HEADERDATA, s) && SET(CURLOPT_OPENSOCKETFUNCTION, on_socket) &&
            SET(CURLOPT_OPENSOCKETDATA, s) && (!r->ca || SET(CURLOPT_CAINFO, r->ca)) &&
            /* A check resolves anew; the multi keeps names for a minute. */
-           (!for_check(s) || SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L)) && set_login(e, r, &code));
+           (!for_check(s) || SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L)) &&
+           /* … and shakes hands in full. For others a session that TLS resumes saves the relay's
+            * signature and a round trip; libcurl resumes for the same host, port and settings, and
+            * looks at the certificate's name again (not behind STARTTLS with TLS 1.3: 7.88 keeps
+            * the ticket for smtps and looks for smtp). */
+           (for_check(s) || SET(CURLOPT_SHARE, s->pool->loop->share)) &&
+           set_login(e, r, &code));
     return code;
 }
 

@@ -51,6 +51,14 @@ def drop(session, argument=None):
     raise SessionOver("dropped by the script")
 
 
+def leave(session, argument=None):
+    """Closes it as TLS would have it: with close_notify."""
+    with contextlib.suppress(OSError, ssl.SSLError):
+        session.socket.settimeout(0.2)  # for an answer that need not come
+        session.socket.unwrap()
+    raise SessionOver("left by the script")
+
+
 def reset(session, argument=None):
     """Closes it with RST."""
     session.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -134,6 +142,7 @@ class Session:
         self.socket = connection
         self.commands = []
         self.tls = None          # the TLS version once there is one
+        self.resumed = False     # by TLS, from an earlier session
         self.login = None        # (mechanism, user) once AUTH succeeded
         self.ended = None        # why, once it has
         self._input = bytearray()
@@ -178,6 +187,7 @@ class Session:
         except (OSError, ssl.SSLError) as error:
             raise SessionOver(f"handshake: {error}") from error
         self.tls = self.socket.version()
+        self.resumed = self.socket.session_reused
 
     # The dialogue.
 

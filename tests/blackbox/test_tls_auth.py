@@ -5,7 +5,8 @@ import ssl
 import pytest
 
 from .postern import Postern, mail
-from .scripted import (EXTENSIONS, PASSWORD, USER, ScriptedServer, drop, nth, raw, say, then)
+from .process import wait_until
+from .scripted import (EXTENSIONS, PASSWORD, USER, ScriptedServer, drop, leave, nth, raw, say, then)
 
 USERS = {USER: PASSWORD}
 
@@ -30,6 +31,28 @@ def test_a_certificate_that_is_not_right(authority, stranger, which, implicit):
             assert_access_failed(answer, {"tls"}, {"tls", "starttls", "connect"}, relay)
             assert "AUTH" not in relay.verbs()
             assert answer.json["detail"] and answer.json["retryable"] is False
+
+
+@pytest.mark.parametrize("implicit, version", [
+    (True, ssl.TLSVersion.TLSv1_3), (True, ssl.TLSVersion.TLSv1_2), (False, ssl.TLSVersion.TLSv1_2),
+    # Not STARTTLS with 1.3: libcurl 7.88 keeps what comes behind the handshake for "smtps", and
+    # looks for "smtp" the next time.
+], ids=["implicit 1.3", "implicit 1.2", "STARTTLS 1.2"])
+def test_a_session_resumes_tls_and_trusts_nobody_the_more_for_it(authority, stranger, implicit,
+                                                                 version):
+    with ScriptedServer(authority.good(), implicit, USERS, ca=authority.ca, idle=leave) as relay:
+        relay.tls_context.minimum_version = relay.tls_context.maximum_version = version
+        with Postern(relay=relay.url(), http_threads=1) as postern:
+            for _ in range(3):
+                assert postern.send(mail()).status == 200
+                wait_until(lambda: not relay.open_sessions(), what="the relay to close")
+            assert postern.post("/v1/check", {}).status == 200  # walks the whole handshake
+            assert [s.resumed for s in relay.sessions] == [False, True, True, False]
+            assert all(s.login for s in relay.sessions)
+            relay.tls_context = stranger.good().context()
+            answer = postern.send(mail())
+            assert answer.status == 502 and answer.json["category"] == "tls", answer
+        assert len(relay.complete) == 3
 
 
 def test_the_systems_cas_do_not_know_ours(authority):
