@@ -1416,11 +1416,9 @@ static bool run_once(pg *p, queue_op *const *ops, size_t count)
         prepare_step(p, &b.steps[i]);
     }
     if (p->trouble == PG_FINE) {
-        p->warned = false;
         pg_pipeline_begin(p);
         transact(&b);
-        (void)pg_pipeline_end(p, p->trouble == PG_FINE && true);
-        if (b.writes && p->warned)
+        if (pg_pipeline_end(p) && b.writes && p->warned)
             pg_fail(p, PG_BROKEN, "the database did not wait for its standby");
     }
     for (size_t i = 0; b.steps && i < count && p->trouble == PG_FINE; i++) {

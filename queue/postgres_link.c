@@ -120,8 +120,8 @@ static int type_oids(const char *types, Oid out[PG_ARGS])
 
 /* ---- errors ---- */
 
-/* libpq's texts don't hold the password, but some hold the URL: whatever comes, it is not given
- * out. Takes the text's first line. */
+/* The text's first line. libpq's and the server's texts don't hold the password; were one to, it is
+ * not given out. */
 static char *scrub(const pg_shared *s, const char *text)
 {
     buf out = BUF_INIT;
@@ -276,7 +276,10 @@ static bool is_good(const PGresult *r)
 
 void pg_pipeline_begin(pg *p)
 {
-    if (p->trouble == PG_FINE && !PQenterPipelineMode(p->conn))
+    if (p->trouble != PG_FINE)
+        return;
+    p->synced = p->warned = false;
+    if (!PQenterPipelineMode(p->conn))
         fail_result(p, NULL);
 }
 
@@ -302,7 +305,10 @@ void pg_pipeline_flush(pg *p)
 
 void pg_pipeline_sync(pg *p)
 {
-    if (p->trouble == PG_FINE && !PQpipelineSync(p->conn))
+    if (p->trouble != PG_FINE)
+        return;
+    p->synced = PQpipelineSync(p->conn);
+    if (!p->synced)
         fail_result(p, NULL);
     pg_flush(p);
 }
@@ -336,11 +342,11 @@ static void drain(pg *p)
     }
 }
 
-bool pg_pipeline_end(pg *p, bool synced)
+bool pg_pipeline_end(pg *p)
 {
     if (p->trouble == PG_BROKEN)
         return false;
-    if (!synced && (!PQpipelineSync(p->conn) || PQflush(p->conn) < 0))
+    if (!p->synced && !PQpipelineSync(p->conn))
         pg_fail(p, PG_BROKEN, PQerrorMessage(p->conn));
     drain(p);
     if (p->trouble != PG_BROKEN && !PQexitPipelineMode(p->conn)) {
@@ -411,7 +417,6 @@ bool pg_recover(pg *p)
     p->error = NULL;
     p->trouble = PG_FINE;
     p->code[0] = '\0';
-    p->warned = false;
     if (PQtransactionStatus(p->conn) != PQTRANS_IDLE)
         (void)pg_command(p, "ROLLBACK");
     return p->trouble == PG_FINE;

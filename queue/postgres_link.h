@@ -44,7 +44,8 @@ typedef struct pg {
     pg_trouble trouble;
     char code[6]; /* its SQLSTATE; "": none */
     char *error;  /* the sentence; NULL without memory */
-    bool warned;  /* by the server, since the last pg_recover() */
+    bool synced;  /* the pipeline's end was sent */
+    bool warned;  /* by the server, since the pipeline began */
     bool listens;
     int days[PG_DAYS]; /* whose tables are there and whose statements are prepared; 0: none */
     unsigned oldest;   /* of them: the next to go */
@@ -96,7 +97,7 @@ void pg_pipeline_sync(pg *p);  /* … and ends what was begun */
 /* The next result in the order of sending; NULL: an error. */
 PGresult *pg_next(pg *p);
 /* Leaves the pipeline: true if all since pg_recover() went well. What is open is rolled back. */
-bool pg_pipeline_end(pg *p, bool synced);
+bool pg_pipeline_end(pg *p);
 
 /* Outside of a pipeline: one statement; frees the arguments. NULL: an error. */
 PGresult *pg_query(pg *p, const char *types, const char *text, pg_args *args);
