@@ -159,10 +159,12 @@ void db_reset_error(db *d)
     d->failed = false;
 }
 
-/* In a person's words, whatever SQLite's last call said. */
+/* In a person's words, whatever SQLite's last call said. Where a commit fails SQLite doesn't keep
+ * the system's error, but errno still has it. */
 static void fail_sqlite(db *d, int code)
 {
-    int no = sqlite3_system_errno(d->handle);
+    int no = errno, kept = sqlite3_system_errno(d->handle);
+    no = kept ? kept : no;
     const char *said = sqlite3_errmsg(d->handle);
     bool full = no == ENOSPC || no == EDQUOT || no == EFBIG;
     switch (code & 0xFF) {
@@ -207,6 +209,7 @@ bool db_exec(db *d, const char *sql)
 {
     if (d->failed)
         return false;
+    errno = 0;
     int code = sqlite3_exec(d->handle, sql, NULL, NULL, NULL);
     if (code != SQLITE_OK)
         fail_sqlite(d, code);
@@ -309,6 +312,7 @@ bool db_row(db *d, sqlite3_stmt *s)
 {
     if (!s)
         return false;
+    errno = 0;
     int code = d->failed ? SQLITE_DONE : sqlite3_step(s);
     if (code == SQLITE_ROW)
         return true;

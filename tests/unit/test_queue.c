@@ -218,11 +218,17 @@ static int set_up_folder(void **state)
     return 0;
 }
 
+/* Whatever a test left half done. */
 static int tear_down(void **state)
 {
     fixture *f = *state;
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     if (f->q)
         queue_close(f->q, SECOND);
+    (void)umount(f->folder);
     remove_folder(f->folder);
     free(f);
     return 0;
@@ -1363,9 +1369,6 @@ static void a_full_disk_loses_nothing(void **state)
     }
     f->q = open_queue(f->url);
     check_full(f, remount_larger);
-    queue_close(f->q, SECOND);
-    f->q = NULL;
-    (void)umount(f->folder);
 }
 
 static void a_limit_of_files_loses_nothing(void **state)
@@ -1403,9 +1406,6 @@ static void a_folder_that_cannot_be_written_is_told(void **state)
     assert_int_equal(mount("none", f->folder, "tmpfs", MS_REMOUNT, NULL), 0);
     f->q = open_queue(f->url);
     assert_int_equal(claimed(f->q, "a"), 1);
-    queue_close(f->q, SECOND);
-    f->q = NULL;
-    (void)umount(f->folder);
 }
 
 /* ---- SQLite's own: killed in the middle ---- */
