@@ -8,7 +8,7 @@ PREFIX  ?= /usr/local
 BUILD   ?= build
 VERSION := $(shell cat VERSION)
 
-PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl
+PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3
 # Looked up when a recipe runs, because `make deps` may only just have installed them.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
@@ -30,7 +30,7 @@ CFLAGS   += -std=c11 -g $(OPTIMISE) $(WARNINGS) $(HARDEN)
 LDFLAGS  += $(HARDLINK)
 COMPILE   = $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 
-LAYERS  := base mime smtp service
+LAYERS  := base mime smtp queue service
 SOURCES := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c))
 HEADERS := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.h))
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))

@@ -228,6 +228,7 @@ struct queue_op {
 
     /* ---- the queue's own ---- */
     queue_op *next_op;
+    int64_t submitted_at; /* by clock_us() */
 };
 
 void queue_op_clear(queue_op *op); /* frees the outputs */
@@ -249,7 +250,9 @@ queue *queue_open(const queue_options *options, char **error);
 /* "sqlite", "postgresql". */
 const char *queue_backend_name(const queue *q);
 
-/* True: `done` will be called, once. False: too many wait, or the queue is closing. */
+/* True: `done` will be called, once. False: too many wait, or the queue is closing. What ends
+ * something that was begun (SETTLE, EVENT_SETTLE, KEY_END) is never one too many: without it a mail
+ * could be sent twice, and there are not more of them than was claimed. */
 bool queue_submit(queue *q, queue_op *op);
 
 /* Submits and waits; for commands and tests, never on a thread that serves. */

@@ -10,8 +10,9 @@ all=$(git ls-files '*.[ch]')
 echo "clang-format"
 clang-format --dry-run --Werror $all
 
-echo "layers: base < mime, smtp < service"
-# A layer may include itself and those below it; mime and smtp don't know each other.
+echo "layers: base < mime, smtp < queue < service"
+# A layer may include itself and those below it; mime and smtp don't know each other, and the queue doesn't
+# know mime: what it keeps was composed before.
 check_layer() {
     layer=$1 allowed=$2
     if grep -nE '^#include "[a-z]+/' "$layer"/*.[ch] | grep -vE "#include \"($allowed)/"; then
@@ -22,6 +23,7 @@ check_layer() {
 check_layer base 'base'
 check_layer mime 'base|mime'
 check_layer smtp 'base|smtp'
+check_layer queue 'base|smtp|queue'
 
 echo "gcc"
 make --no-print-directory -s BUILD=build-gcc CC=gcc all unit-programs
@@ -29,7 +31,7 @@ echo "clang"
 make --no-print-directory -s BUILD=build-clang CC=clang all unit-programs
 
 echo "clang-tidy"
-flags="-std=c11 -I. -D_GNU_SOURCE -DPOSTERN_VERSION='\"0\"' $(pkg-config --cflags libmicrohttpd jansson libcurl libidn2)"
+flags="-std=c11 -I. -D_GNU_SOURCE -DPOSTERN_VERSION='\"0\"' $(pkg-config --cflags libmicrohttpd jansson libcurl libidn2 sqlite3)"
 # One file each: given several, clang-tidy 14 takes a va_list of the second for uninitialized.
 echo $sources | xargs -n 1 -P "$(nproc)" sh -c 'clang-tidy --quiet "$@" -- '"$flags"' 2>/dev/null' tidy
 
