@@ -47,8 +47,9 @@
 /* Each priority has a range of the index: what is due is at its front, whatever waits behind. Of
  * the branches only as many rows are pulled, and locked, as the LIMIT around them wants. */
 #define DUE(priority)                                                                              \
-    "(SELECT id, priority, due_at, size FROM postern_message WHERE priority = " priority           \
-    " AND due_at <= " NOW " ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+    "SELECT * FROM (SELECT id, priority, due_at, size FROM postern_message WHERE priority "        \
+    "= " priority " AND due_at <= " NOW                                                            \
+    " ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS p" priority
 #define NEXT(priority)                                                                             \
     "(SELECT due_at FROM postern_message WHERE priority = " priority " ORDER BY due_at LIMIT 1)"
 
@@ -101,7 +102,8 @@ static const pg_sql statements[NAMES] = {
     [NOTIFY] = {"", "NOTIFY postern_queue"},
     [TOUCH] = {"", "UPDATE postern_version SET version = version WHERE id = 1"},
     /* A message that is there already was put by a former run. */
-    [PUT] = {"tiiiiitittt" "b",
+    [PUT] = {"tiiiiitittt"
+             "b",
              "WITH m AS (INSERT INTO postern_message (id, state, due_at, expires_at, priority,"
              " attempts, owner, size, head, recipients, log) VALUES ($1, $2,"
              " CASE WHEN $2 = 1 THEN " NOW " + $3 ELSE $3 END, $4, $5, $6, $7, $8, $9, $10, $11)"
@@ -110,22 +112,71 @@ static const pg_sql statements[NAMES] = {
              " WHERE $12 IS NOT NULL ON CONFLICT DO NOTHING"},
     [PUT_CHUNK] = {"tib", "INSERT INTO postern_body (id, part, data) VALUES ($1, $2, $3)"
                           " ON CONFLICT DO NOTHING"},
-    [CLAIM] = {"tiii",
-               "WITH locked AS (SELECT * FROM (" DUE("9") " UNION ALL " DUE("8") " UNION ALL "
-               DUE("7") " UNION ALL " DUE("6") " UNION ALL " DUE("5") " UNION ALL " DUE("4")
-               " UNION ALL " DUE("3") " UNION ALL " DUE("2") " UNION ALL " DUE("1")
-               " UNION ALL " DUE("0") ") AS due LIMIT $2),"
-               " fit AS (SELECT id, due_at, size,"
-               " sum(size) OVER (ORDER BY priority DESC, due_at, id) AS upto FROM locked)"
-               " UPDATE postern_message AS m SET state = 1, owner = $1, due_at = " NOW " + $4"
-               " FROM fit LEFT JOIN postern_body AS b ON b.id = fit.id AND b.part = 0"
-               " AND fit.size <= " CHUNK_SQL
-               " WHERE m.id = fit.id AND (fit.upto <= $3 OR fit.upto = fit.size)"
-               " RETURNING m.id, m.state, m.due_at, m.expires_at, m.priority, m.attempts, m.head,"
-               " m.recipients, m.log, m.size, fit.due_at, b.data"},
-    [CLAIM_NEXT] = {"", "SELECT least(" NEXT("9") "," NEXT("8") "," NEXT("7") "," NEXT("6") ","
-                        NEXT("5") "," NEXT("4") "," NEXT("3") "," NEXT("2") "," NEXT("1") ","
-                        NEXT("0") ")"},
+    [CLAIM] =
+        {"tiii",
+         "WITH locked AS (SELECT * FROM (" DUE("9") " UNION ALL " DUE("8") " UNION ALL " DUE("7") " UNION ALL " DUE("6") " UNION ALL " DUE("5") " UNION ALL " DUE("4") " UNION ALL " DUE(
+             "3") " UNION ALL " DUE("2") " UNION ALL " DUE("1") " UNION ALL " DUE("0") ") AS due "
+                                                                                       "LIMIT $2),"
+                                                                                       " fit AS "
+                                                                                       "(SELECT "
+                                                                                       "id, "
+                                                                                       "due_at, "
+                                                                                       "size,"
+                                                                                       " sum(size) "
+                                                                                       "OVER "
+                                                                                       "(ORDER BY "
+                                                                                       "priority "
+                                                                                       "DESC, "
+                                                                                       "due_at, "
+                                                                                       "id) AS "
+                                                                                       "upto FROM "
+                                                                                       "locked)"
+                                                                                       " UPDATE "
+                                                                                       "postern_"
+                                                                                       "message AS "
+                                                                                       "m SET "
+                                                                                       "state = 1, "
+                                                                                       "owner = "
+                                                                                       "$1, due_at "
+                                                                                       "= " NOW
+                                                                                       " + $4"
+                                                                                       " FROM fit "
+                                                                                       "LEFT JOIN "
+                                                                                       "postern_"
+                                                                                       "body AS b "
+                                                                                       "ON b.id = "
+                                                                                       "fit.id AND "
+                                                                                       "b.part = 0"
+                                                                                       " AND "
+                                                                                       "fit.size "
+                                                                                       "<="
+                                                                                       " " CHUNK_SQL
+                                                                                       " WHERE "
+                                                                                       "m.id = "
+                                                                                       "fit.id AND "
+                                                                                       "(fit.upto "
+                                                                                       "<= $3 OR "
+                                                                                       "fit.upto = "
+                                                                                       "fit.size)"
+                                                                                       " RETURNING "
+                                                                                       "m.id, "
+                                                                                       "m.state, "
+                                                                                       "m.due_at, "
+                                                                                       "m.expires_"
+                                                                                       "at, "
+                                                                                       "m.priority,"
+                                                                                       " m."
+                                                                                       "attempts, "
+                                                                                       "m.head,"
+                                                                                       " m."
+                                                                                       "recipients,"
+                                                                                       " m.log, "
+                                                                                       "m.size, "
+                                                                                       "fit.due_at,"
+                                                                                       " b.data"},
+    [CLAIM_NEXT] =
+        {"", "SELECT least(" NEXT("9") "," NEXT("8") "," NEXT("7") "," NEXT("6") "," NEXT(
+                 "5") "," NEXT("4") "," NEXT("3") "," NEXT("2") "," NEXT("1") "," NEXT("0") ")"},
     [REQUEUE] = {"ttiittTIITTTTIi",
                  "WITH gone AS (UPDATE postern_message SET state = $4, due_at = $15,"
                  " attempts = $3, recipients = coalesce($5, recipients), log = coalesce($6, log)"
@@ -143,24 +194,22 @@ static const pg_sql statements[NAMES] = {
                  " SET fingerprint = excluded.fingerprint, keep_until = excluded.keep_until,"
                  " status = excluded.status, answer = excluded.answer"},
     [KEY_DROP] = {"t", "DELETE FROM postern_key WHERE key = $1"},
-    [SUPPRESS] = {"TTTI",
-                  "INSERT INTO postern_suppressed (address, list, reason, since)"
-                  " SELECT s.address, s.list, max(s.reason), max(s.since)"
-                  " FROM unnest($1, $2, $3, $4) AS s (address, list, reason, since)"
-                  " GROUP BY s.address, s.list ORDER BY s.address, s.list"
-                  " ON CONFLICT (address, list)"
-                  " DO UPDATE SET reason = excluded.reason, since = excluded.since"},
+    [SUPPRESS] = {"TTTI", "INSERT INTO postern_suppressed (address, list, reason, since)"
+                          " SELECT s.address, s.list, max(s.reason), max(s.since)"
+                          " FROM unnest($1, $2, $3, $4) AS s (address, list, reason, since)"
+                          " GROUP BY s.address, s.list ORDER BY s.address, s.list"
+                          " ON CONFLICT (address, list)"
+                          " DO UPDATE SET reason = excluded.reason, since = excluded.since"},
     [UNSUPPRESS] = {"tt", "DELETE FROM postern_suppressed"
                           " WHERE address = $1 AND list = coalesce($2, list) RETURNING 1"},
     [LOOK_UP] = {"Tt", "SELECT address, list, reason, since FROM postern_suppressed"
                        " WHERE address = ANY ($1) AND (list = '' OR list = coalesce($2, list))"
                        " ORDER BY address, list"},
-    [EVENT_CLAIM] = {"tii",
-                     "WITH due AS (SELECT id, due_at FROM postern_event WHERE due_at <= " NOW
-                     " ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
-                     " UPDATE postern_event AS e SET owner = $1, due_at = " NOW " + $3"
-                     " FROM due WHERE e.id = due.id"
-                     " RETURNING e.id, due.due_at, e.attempts, e.payload"},
+    [EVENT_CLAIM] = {"tii", "WITH due AS (SELECT id, due_at FROM postern_event WHERE due_at <= " NOW
+                            " ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+                            " UPDATE postern_event AS e SET owner = $1, due_at = " NOW " + $3"
+                            " FROM due WHERE e.id = due.id"
+                            " RETURNING e.id, due.due_at, e.attempts, e.payload"},
     [EVENT_NEXT] = {"", "SELECT due_at FROM postern_event ORDER BY due_at LIMIT 1"},
     [EVENT_DROP] = {"tt", "DELETE FROM postern_event WHERE id = $1 AND owner = $2 RETURNING 1"},
     [EVENT_AGAIN] = {"tti", "UPDATE postern_event SET due_at = $3, attempts = attempts + 1,"
@@ -174,14 +223,7 @@ static const pg_sql statements[NAMES] = {
 };
 
 /* Of a day. */
-typedef enum day_name {
-    DAY_UNPUT,
-    DAY_TAG,
-    DAY_DONE,
-    DAY_CANCEL,
-    DAY_GET,
-    DAY_NAMES
-} day_name;
+typedef enum day_name { DAY_UNPUT, DAY_TAG, DAY_DONE, DAY_CANCEL, DAY_GET, DAY_NAMES } day_name;
 
 #define DONE_INSERT                                                                                \
     "INSERT INTO postern_done_" PG_DAY_MARK                                                        \
@@ -190,17 +232,16 @@ typedef enum day_name {
     " ON CONFLICT (id) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at,"  \
     " attempts = excluded.attempts, recipients = excluded.recipients, log = excluded.log"          \
     " RETURNING id"
-#define BODY_GONE                                                                                  \
-    "b AS (DELETE FROM postern_body WHERE id = (SELECT id FROM gone) RETURNING 1)"
+#define BODY_GONE "b AS (DELETE FROM postern_body WHERE id = (SELECT id FROM gone) RETURNING 1)"
 
 static const pg_sql day_statements[DAY_NAMES] = {
     /* Put by a former run and done since: it must not be sent again. This is a statement behind the
      * insert, because that waits for whoever is just moving the message. */
-    [DAY_UNPUT] = {"T", "WITH gone AS (SELECT id FROM postern_done_" PG_DAY_MARK
-                        " WHERE id = ANY ($1)),"
-                        " b AS (DELETE FROM postern_body WHERE id IN (SELECT id FROM gone)"
-                        " RETURNING 1)"
-                        " DELETE FROM postern_message WHERE id IN (SELECT id FROM gone)"},
+    [DAY_UNPUT] = {"T",
+                   "WITH gone AS (SELECT id FROM postern_done_" PG_DAY_MARK " WHERE id = ANY ($1)),"
+                   " b AS (DELETE FROM postern_body WHERE id IN (SELECT id FROM gone)"
+                   " RETURNING 1)"
+                   " DELETE FROM postern_message WHERE id IN (SELECT id FROM gone)"},
     [DAY_TAG] = {"tT", "INSERT INTO postern_tag_" PG_DAY_MARK " (tag, id)"
                        " SELECT DISTINCT u.tag, $1 FROM unnest($2) AS u (tag)"
                        " ON CONFLICT DO NOTHING"},
@@ -209,10 +250,10 @@ static const pg_sql day_statements[DAY_NAMES] = {
                   " RETURNING id, head, recipients, log), " BODY_GONE ", " BESIDE " " DONE_INSERT
                   "SELECT id, $4, " NOW ", $3, head, coalesce($5, recipients), coalesce($6, log)"
                   " FROM gone" DONE_AGAIN},
-    [DAY_CANCEL] = {"t", "WITH gone AS (DELETE FROM postern_message WHERE id = $1 AND state = 0"
-                         " RETURNING id, attempts, head, recipients, log), " BODY_GONE
-                         " " DONE_INSERT "SELECT id, 6, " NOW
-                         ", attempts, head, recipients, log FROM gone" DONE_AGAIN},
+    [DAY_CANCEL] = {"t",
+                    "WITH gone AS (DELETE FROM postern_message WHERE id = $1 AND state = 0"
+                    " RETURNING id, attempts, head, recipients, log), " BODY_GONE " " DONE_INSERT
+                    "SELECT id, 6, " NOW ", attempts, head, recipients, log FROM gone" DONE_AGAIN},
     [DAY_GET] = {"t", GET_LIVE " UNION ALL SELECT id, state, finished_at, 0::int8, 0, attempts,"
                                " head, recipients, log, 0::int8 FROM postern_done_" PG_DAY_MARK
                                " WHERE id = $1"},
@@ -226,11 +267,11 @@ _Static_assert(QUEUE_SMALL == 262144, "as in CHUNK_SQL");
 
 typedef struct step {
     queue_op *op;
-    int day;         /* whose tables it needs and has; 0: none */
-    unsigned sent;   /* statements whose results are still to be read */
-    bool later;      /* there is something to do after the commit */
-    bool second;     /* there is a second half before it */
-    bool over;       /* refused, or answered: nothing more */
+    int day;       /* whose tables it needs and has; 0: none */
+    unsigned sent; /* statements whose results are still to be read */
+    bool later;    /* there is something to do after the commit */
+    bool second;   /* there is a second half before it */
+    bool over;     /* refused, or answered: nothing more */
 } step;
 
 typedef struct batch {
@@ -365,9 +406,8 @@ static void prepare_step(pg *p, step *s)
     case QUEUE_SETTLE:
     case QUEUE_CANCEL:
         s->day = queue_day_of(op->id);
-        if (!use_day(p, s->day, false) &&
-            (op->kind == QUEUE_GET || p->trouble != PG_FINE || !is_live(p, op->id) ||
-             !use_day(p, s->day, true)))
+        if (!use_day(p, s->day, false) && (op->kind == QUEUE_GET || p->trouble != PG_FINE ||
+                                           !is_live(p, op->id) || !use_day(p, s->day, true)))
             s->day = 0;
         break;
     default: break;
@@ -812,8 +852,8 @@ static bool fetch_body(pg *p, queue_message *m)
         pg_args args = {0};
         pg_text(&args, m->id);
         pg_int(&args, part);
-        PGresult *r = pg_query(
-            p, "ti", "SELECT data FROM postern_body WHERE id = $1 AND part = $2", &args);
+        PGresult *r =
+            pg_query(p, "ti", "SELECT data FROM postern_body WHERE id = $1 AND part = $2", &args);
         size_t len = r && PQntuples(r) > 0 ? (size_t)PQgetlength(r, 0, 0) : 0;
         ok = r && (len == 0 || write_all(fd, PQgetvalue(r, 0, 0), len));
         PQclear(r);
@@ -998,8 +1038,7 @@ static void get_read(batch *b, step *s)
     queue_op *op = s->op;
     PGresult *r = next_result(b->p, s);
     op->outcome = QUEUE_NOT_FOUND;
-    if (r && PQntuples(r) > 0 &&
-        (op->messages = new_items(b->p, 1, sizeof *op->messages))) {
+    if (r && PQntuples(r) > 0 && (op->messages = new_items(b->p, 1, sizeof *op->messages))) {
         read_message(b->p, r, 0, &op->messages[0]);
         op->message_count = 1;
         op->outcome = QUEUE_OK;
@@ -1011,9 +1050,10 @@ static void get_read(batch *b, step *s)
 
 /* Of a day and of the live ones from its first id on: days don't overlap. */
 #define LIST_COLUMNS(x, at, until, priority, table)                                                \
-    "SELECT " x "id, " x "state, " at ", " until ", " priority ", " x "attempts, " x               \
-    "head, " x "recipients, NULL::text, 0::int8 FROM " table
-#define LIST_LIVE  LIST_COLUMNS("m.", "m.due_at", "m.expires_at", "m.priority", "postern_message AS m")
+    "SELECT " x "id, " x "state, " at ", " until ", " priority ", " x "attempts, " x "head, " x    \
+    "recipients, NULL::text, 0::int8 FROM " table
+#define LIST_LIVE                                                                                  \
+    LIST_COLUMNS("m.", "m.due_at", "m.expires_at", "m.priority", "postern_message AS m")
 #define LIST_DONE                                                                                  \
     LIST_COLUMNS("d.", "d.finished_at", "0::int8", "0", "postern_done_" PG_DAY_MARK " AS d")
 #define TAGGED(x)                                                                                  \
@@ -1044,14 +1084,16 @@ static char *list_text(const queue_op *op, int day)
     } else {
         if (wanted >= 0)
             (void)snprintf(state, sizeof state, " AND state = %d", wanted);
-        buf_addf(&b, "(" LIST_LIVE " WHERE m.id < $1 AND m.id >= $2%s ORDER BY m.id DESC LIMIT $3)",
+        buf_addf(&b,
+                 "SELECT * FROM ((" LIST_LIVE
+                 " WHERE m.id < $1 AND m.id >= $2%s ORDER BY m.id DESC LIMIT $3)",
                  state);
         if (day)
             buf_addf(&b,
                      " UNION ALL (" LIST_DONE
                      " WHERE d.id < $1 AND d.id >= $2%s ORDER BY d.id DESC LIMIT $3)",
                      state);
-        buf_adds(&b, " ORDER BY 1 DESC LIMIT $3");
+        buf_adds(&b, ") AS page ORDER BY 1 DESC LIMIT $3");
     }
     text = buf_take(&b);
     out = text ? pg_schema_with_day(text, day) : NULL;
@@ -1206,9 +1248,9 @@ static void suppressions_later(batch *b, step *s)
     pg_text(&args, op->in.suppress.after ? op->in.suppress.after : "");
     pg_text(&args, op->in.suppress.list);
     pg_int(&args, (int64_t)op->in.suppress.most);
-    append_suppressed(b->p, op,
-                      pg_query(b->p, "tti",
-                               SUPPRESSIONS "address > $1 ORDER BY address, list LIMIT $3", &args));
+    append_suppressed(
+        b->p, op,
+        pg_query(b->p, "tti", SUPPRESSIONS "address > $1 ORDER BY address, list LIMIT $3", &args));
     if (b->p->trouble != PG_FINE || op->suppressed_count < op->in.suppress.most ||
         op->suppressed_count == 0)
         return;
@@ -1216,9 +1258,9 @@ static void suppressions_later(batch *b, step *s)
     pg_text(&rest, last->address);
     pg_text(&rest, op->in.suppress.list);
     pg_text(&rest, last->list);
-    append_suppressed(b->p, op,
-                      pg_query(b->p, "ttt",
-                               SUPPRESSIONS "address = $1 AND list > $3 ORDER BY list", &rest));
+    append_suppressed(
+        b->p, op,
+        pg_query(b->p, "ttt", SUPPRESSIONS "address = $1 AND list > $3 ORDER BY list", &rest));
 }
 
 /* ---- events ---- */
@@ -1315,7 +1357,8 @@ static void clean_later(batch *b, step *s)
     pg_args before = {0}, keys = {0};
     pg_int(&before, day_at(s->op->in.clean.before));
     pg_int(&keys, CLEAN_KEYS);
-    PGresult *r = pg_query(p, "i", "SELECT day FROM postern_day WHERE day < $1 ORDER BY day", &before);
+    PGresult *r =
+        pg_query(p, "i", "SELECT day FROM postern_day WHERE day < $1 ORDER BY day", &before);
     for (int i = 0; r && i < PQntuples(r) && p->trouble == PG_FINE; i++) {
         int day = (int)pg_get_int(r, i, 0);
         for (size_t k = 0; k < PG_DAYS; k++) {

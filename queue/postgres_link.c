@@ -175,7 +175,8 @@ static const struct {
     {"55P03", PG_BROKEN, "the database waited too long for a lock"},
     {"53300", PG_BROKEN, "the database has too many connections"},
     {"42P01", PG_BROKEN, NULL}, /* a day's tables were dropped: a new connection looks anew */
-    {"26000", PG_BROKEN, NULL}, /* a prepared statement is gone: so is what we know of the session */
+    {"26000", PG_BROKEN,
+     NULL}, /* a prepared statement is gone: so is what we know of the session */
     {"0A000", PG_BROKEN, NULL}, /* a cached plan's tables were changed */
     {"53100", PG_REFUSED, "the database's disk is full"},
     {"53200", PG_REFUSED, "the database has not enough memory"},
@@ -289,8 +290,8 @@ void pg_send(pg *p, const char *name, pg_args *args)
     pg_args *a = args ? args : &none;
     if (p->trouble == PG_FINE && !settle_args(a))
         pg_fail_memory(p);
-    else if (p->trouble == PG_FINE && !PQsendQueryPrepared(p->conn, name, a->count, a->value,
-                                                           a->length, a->format, BINARY))
+    else if (p->trouble == PG_FINE &&
+             !PQsendQueryPrepared(p->conn, name, a->count, a->value, a->length, a->format, BINARY))
         fail_result(p, NULL);
     if (args)
         pg_args_free(args);
@@ -499,10 +500,16 @@ static void notice(void *ctx, const PGresult *r)
  * because the last one holds. */
 static PGconn *connect_url(const char *url)
 {
-    static const char *const keys[] = {
-        "connect_timeout",     "tcp_user_timeout", "keepalives",      "keepalives_idle",
-        "keepalives_interval", "keepalives_count", "fallback_application_name", "dbname",
-        "client_encoding",     NULL};
+    static const char *const keys[] = {"connect_timeout",
+                                       "tcp_user_timeout",
+                                       "keepalives",
+                                       "keepalives_idle",
+                                       "keepalives_interval",
+                                       "keepalives_count",
+                                       "fallback_application_name",
+                                       "dbname",
+                                       "client_encoding",
+                                       NULL};
     const char *values[] = {"3", "5000", "1", "5", "2", "3", "postern", url, "UTF8", NULL};
     return PQconnectdbParams(keys, values, 1);
 }

@@ -112,7 +112,7 @@ void pg_fail_memory(pg *p);
 char *pg_take_error(pg *p);
 
 /* Columns of a result in binary. */
-int64_t pg_get_int(const PGresult *r, int row, int column); /* null: 0 */
+int64_t pg_get_int(const PGresult *r, int row, int column);       /* null: 0 */
 char *pg_get_text(pg *p, const PGresult *r, int row, int column); /* null: NULL; the caller's own */
 void pg_get_id(const PGresult *r, int row, int column, char *out, size_t size);
 

@@ -97,8 +97,8 @@ void pg_schema_first_id(int day, char out[16])
  * them is told that it is there, or that a catalog's row is. */
 static bool is_race(const pg *p)
 {
-    static const char *const codes[] = {"23505", "42P07", "42710", "XX000", "42P01", "40001",
-                                        "40P01"};
+    static const char *const codes[] = {"23505", "42P07", "42710", "XX000",
+                                        "42P01", "40001", "40P01"};
     for (size_t i = 0; i < COUNT(codes); i++) {
         if (strcmp(p->code, codes[i]) == 0)
             return PQstatus(p->conn) == CONNECTION_OK;

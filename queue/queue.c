@@ -55,7 +55,7 @@ struct queue {
     size_t worker_count, started;
 };
 
-static const queue_backend *const backends[] = {&queue_sqlite};
+static const queue_backend *const backends[] = {&queue_sqlite, &queue_postgres};
 
 /* ---- one operation's end ---- */
 
