@@ -142,11 +142,16 @@ bench: deps-build deps-bench ## measure against the peers (tests/bench/README.md
 bench-micro: $(BUILD)/tests/bench/micro ## measure the primitives, each of the ways the processor has
 	@$<
 
-$(BUILD)/tests/bench/micro: tests/bench/micro.c $(LIBRARY)
+.PHONY: bench-queue
+bench-queue: $(BUILD)/tests/bench/queue ## measure the queue on a disk (QUEUE_FOLDER, default build/; QUEUE_BACKLOGS)
+	@folder=$$(mktemp -d "$${QUEUE_FOLDER:-$(BUILD)}/queue-XXXXXX") && trap 'rm -rf "$$folder"' EXIT && \
+	  $< "$$folder" "$${QUEUE_BACKLOGS:-10000,1000000}" $$QUEUE_URL
+
+$(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
 
--include $(BUILD)/tests/bench/micro.d
+-include $(wildcard $(BUILD)/tests/bench/*.d)
 
 image: ## the container image, with docker or podman or buildah, whichever there is
 	tests/image/build.sh
