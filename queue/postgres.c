@@ -525,19 +525,15 @@ static bool read_key_begin(pg *p, step *s, const queue_key *k)
     bool made = next_found(p, s);
     PGresult *r = next_result(p, s);
     if (!made && r) {
-        bool there = PQntuples(r) > 0;
-        op->status = there ? (int)pg_get_int(r, 0, 1) : 0;
-        if (!there) { /* dropped meanwhile */
-            op->outcome = QUEUE_KEY_RUNNING;
-        } else if (strcmp(PQgetvalue(r, 0, 0), k->fingerprint ? k->fingerprint : "") != 0) {
-            op->outcome = QUEUE_KEY_DIFFERENT;
-            op->status = 0;
-        } else if (op->status == 0) {
-            op->outcome = QUEUE_KEY_RUNNING;
-        } else {
-            op->outcome = QUEUE_KEY_ANSWERED;
+        bool there = PQntuples(r) > 0; /* else it was dropped meanwhile */
+        bool same =
+            !there || strcmp(PQgetvalue(r, 0, 0), k->fingerprint ? k->fingerprint : "") == 0;
+        op->status = there && same ? (int)pg_get_int(r, 0, 1) : 0;
+        op->outcome = !same             ? QUEUE_KEY_DIFFERENT
+                      : op->status == 0 ? QUEUE_KEY_RUNNING
+                                        : QUEUE_KEY_ANSWERED;
+        if (op->outcome == QUEUE_KEY_ANSWERED)
             op->answer = pg_get_text(p, r, 0, 2);
-        }
     }
     PQclear(r);
     return made;
@@ -1298,7 +1294,7 @@ static void event_claim_read(batch *b, step *s)
         e->attempts = (unsigned)pg_get_int(r, i, 2);
         e->payload = pg_get_text(b->p, r, i, 3);
     }
-    if (op->event_count > 0)
+    if (op->events)
         qsort(op->events, op->event_count, sizeof *op->events, by_due);
     PQclear(r);
     op->next_due = next_due(b->p, s);

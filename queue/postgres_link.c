@@ -241,9 +241,7 @@ void pg_flush(pg *p)
 {
     int left;
     while (p->trouble == PG_FINE && (left = PQflush(p->conn)) != 0) {
-        if (left < 0)
-            fail_result(p, NULL);
-        else if (wait_socket(p, true) && !PQconsumeInput(p->conn))
+        if (left < 0 || (wait_socket(p, true) && !PQconsumeInput(p->conn)))
             fail_result(p, NULL);
     }
 }

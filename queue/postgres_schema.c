@@ -43,8 +43,8 @@ static const char *const versions[][STATEMENTS] = {
 /* What makes PostgreSQL faster and other servers don't know: a body of some KB stays in its row,
  * and rows that come and go are cleaned up soon. */
 static const char *const tuning[] = {
-    "ALTER TABLE postern_body SET (toast_tuple_target = 8160,"
-    " autovacuum_vacuum_scale_factor = 0.05)",
+    "ALTER TABLE postern_body SET (toast_tuple_target = 8160)",
+    "ALTER TABLE postern_body SET (autovacuum_vacuum_scale_factor = 0.05)",
     "ALTER TABLE postern_body ALTER COLUMN data SET STORAGE EXTERNAL",
     "ALTER TABLE postern_message SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)",
 };

@@ -27,7 +27,7 @@
 
 static const char *url(void)
 {
-    return getenv("POSTERN_TEST_POSTGRESQL");
+    return getenv("POSTERN_TEST_POSTGRESQL"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
 }
 
 /* A connection beside the queue's. */
