@@ -176,6 +176,27 @@ static void remove_folder(const char *folder)
     (void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* These tests have one thread where they use what isn't safe with several.
+ * NOLINTBEGIN(concurrency-mt-unsafe) */
+
+static const char *postgresql_url(void)
+{
+    return getenv("POSTERN_TEST_POSTGRESQL");
+}
+
+static size_t files_in(const char *folder, const char *sub)
+{
+    char name[128];
+    size_t n = 0;
+    (void)snprintf(name, sizeof name, "%s/%s", folder, sub);
+    DIR *d = opendir(name);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    (void)closedir(d);
+    return n;
+}
+
 static fixture *fixture_new(const char *postgresql)
 {
     fixture *f = calloc(1, sizeof *f);
@@ -196,6 +217,8 @@ static fixture *fixture_new(const char *postgresql)
     return f;
 }
 
+/* NOLINTEND(concurrency-mt-unsafe) */
+
 static int set_up(void **state)
 {
     fixture *f = fixture_new(NULL);
@@ -206,7 +229,7 @@ static int set_up(void **state)
 
 static int set_up_postgresql(void **state)
 {
-    fixture *f = fixture_new(getenv("POSTERN_TEST_POSTGRESQL"));
+    fixture *f = fixture_new(postgresql_url());
     f->q = open_queue(f->url);
     *state = f;
     return 0;
@@ -794,7 +817,7 @@ static void events_wait_for_their_receiver(void **state)
 /* ---- lists ---- */
 
 #define LIST_DAYS 4
-#define LIST_EACH 30
+#define LIST_EACH ((unsigned)30)
 
 /* Walks a list in pages, and checks that it is those numbers, the newest first. */
 static void assert_list(queue *q, const char *tag, int state, size_t page,
@@ -873,7 +896,7 @@ static void lists_go_back_over_days_in_pages(void **state)
     op = get(f->q, ids[LIST_EACH], QUEUE_NOT_FOUND);
     queue_op_clear(&op);
     assert_state(f->q, ids[1], QUEUE_QUEUED, 0);
-    assert_state(f->q, ids[2 * LIST_EACH], QUEUE_SENT, 1);
+    assert_state(f->q, ids[(size_t)2 * LIST_EACH], QUEUE_SENT, 1);
     size_t gone = 0;
     while (sent[gone] < 2 * LIST_EACH)
         gone++;
@@ -1049,7 +1072,7 @@ static void closing_runs_what_waits(void **state)
     assert_int_equal(c.outcomes[QUEUE_OK], MANY);
     clear_many(ops);
     f->q = open_queue(f->url);
-    queue_op op = claim(f->q, "a", 2 * MANY, HOUR);
+    queue_op op = claim(f->q, "a", (size_t)2 * MANY, HOUR);
     assert_int_equal(op.message_count, MANY);
     queue_op_clear(&op);
 }
@@ -1127,19 +1150,6 @@ static void bodies_of_any_size_come_back(void **state)
 }
 
 /* ---- SQLite's own: its folder ---- */
-
-static size_t files_in(const char *folder, const char *sub)
-{
-    char name[128];
-    size_t n = 0;
-    (void)snprintf(name, sizeof name, "%s/%s", folder, sub);
-    DIR *d = opendir(name);
-    assert_non_null(d);
-    for (struct dirent *e; (e = readdir(d));)
-        n += e->d_name[0] != '.';
-    (void)closedir(d);
-    return n;
-}
 
 static queue_message big_message(unsigned n, char *data)
 {
@@ -1265,7 +1275,7 @@ static void damage_within_a_file_fails_what_meets_it(void **state)
         put(f->q, &m);
     }
     queue_close(f->q, SECOND);
-    write_file(f->folder, "queue.db", junk, 400000, 4096 * 30);
+    write_file(f->folder, "queue.db", junk, 400000, (off_t)4096 * 30);
     char *error = NULL;
     f->q = queue_open(&(queue_options){.url = f->url}, &error);
     if (f->q) {
@@ -1557,7 +1567,7 @@ int main(void)
     };
     const struct CMUnitTest postgresql[] = {EVERY_BACKEND(set_up_postgresql)};
     int failed = cmocka_run_group_tests_name("sqlite", sqlite, NULL, NULL);
-    if (getenv("POSTERN_TEST_POSTGRESQL"))
+    if (postgresql_url())
         failed += cmocka_run_group_tests_name("postgresql", postgresql, NULL, NULL);
     return failed != 0;
 }
