@@ -173,6 +173,7 @@ static int remove_one(const char *name, const struct stat *st, int type, struct 
 
 static void remove_folder(const char *folder)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     (void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
