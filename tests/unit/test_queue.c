@@ -1394,6 +1394,42 @@ static void a_limit_of_files_loses_nothing(void **state)
     check_full(f, raise_limit);
 }
 
+static void what_finds_no_room_fails_alone(void **state)
+{
+    fixture *f = *state;
+    queue_options options = {.url = f->url};
+    void *shared = NULL, *connection;
+    char *error = NULL, *body = pattern(200000);
+    queue_message m[3];
+    queue_op ops[COUNT(m)], *batch[COUNT(m)];
+    struct rlimit limit;
+    assert_true(queue_sqlite.open(&options, &shared, &error));
+    assert_non_null(connection = queue_sqlite.connect(shared, true, &error));
+    for (unsigned i = 0; i < COUNT(m); i++) {
+        m[i] = message(i, "x");
+        ops[i] = (queue_op){.kind = QUEUE_PUT, .in.put = {.messages = &m[i], .count = 1}};
+        batch[i] = &ops[i];
+    }
+    m[1].body.data = body;
+    m[1].body.size = 200000;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = 190000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(queue_sqlite.run(connection, batch, COUNT(m), &error), QUEUE_RUN_DONE);
+    raise_limit(f);
+    for (unsigned i = 0; i < COUNT(m); i++) {
+        assert_int_equal(ops[i].outcome, i == 1 ? QUEUE_FAILED : QUEUE_OK);
+        assert_true((i == 1) == (ops[i].error && strstr(ops[i].error, "full")));
+        queue_op_clear(&ops[i]);
+    }
+    queue_sqlite.disconnect(connection);
+    queue_sqlite.close(shared);
+    f->q = open_queue(f->url);
+    assert_int_equal(claimed(f->q, "a"), 2);
+    free(body);
+}
+
 static void a_folder_that_cannot_be_written_is_told(void **state)
 {
     fixture *f = *state;
@@ -1563,6 +1599,7 @@ int main(void)
         TEST(a_newer_file_is_left_alone, set_up),
         TEST(a_full_disk_loses_nothing, set_up_folder),
         TEST(a_limit_of_files_loses_nothing, set_up_folder),
+        TEST(what_finds_no_room_fails_alone, set_up_folder),
         TEST(a_folder_that_cannot_be_written_is_told, set_up_folder),
         TEST(what_was_kept_survives_a_kill, set_up_folder),
     };
