@@ -203,10 +203,11 @@ static fixture *fixture_new(const char *postgresql)
     fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     f->postgresql = postgresql;
-    (void)snprintf(f->folder, sizeof f->folder, "/var/tmp/postern-queue-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    (void)snprintf(f->url, sizeof f->url, "sqlite:%s", f->folder);
-    if (postgresql) {
+    if (!postgresql) {
+        (void)snprintf(f->folder, sizeof f->folder, "/var/tmp/postern-queue-XXXXXX");
+        assert_non_null(mkdtemp(f->folder));
+        (void)snprintf(f->url, sizeof f->url, "sqlite:%s", f->folder);
+    } else {
         char command[600];
         (void)snprintf(f->url, sizeof f->url, "%s", postgresql);
         (void)snprintf(command, sizeof command,
@@ -252,8 +253,10 @@ static int tear_down(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     if (f->q)
         queue_close(f->q, SECOND);
-    (void)umount(f->folder);
-    remove_folder(f->folder);
+    if (f->folder[0]) {
+        (void)umount(f->folder);
+        remove_folder(f->folder);
+    }
     free(f);
     return 0;
 }
