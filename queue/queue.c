@@ -16,6 +16,7 @@
 #define PAUSE_FIRST      20000 /* between attempts to connect again; doubled each time … */
 #define PAUSE_MOST       1000000
 #define LISTEN_MS        200 /* how soon the listener sees that the queue is closed */
+#define LISTEN_US        ((int64_t)LISTEN_MS * 1000)
 
 /* Operations that wait for the same kind of connection, the first first. */
 typedef struct line {
@@ -55,7 +56,9 @@ struct queue {
     size_t worker_count, started;
 };
 
-static const queue_backend *const backends[] = {&queue_sqlite, &queue_postgres};
+#define BACKENDS 2
+
+static const queue_backend *const backends[BACKENDS] = {&queue_sqlite, &queue_postgres};
 
 /* ---- one operation's end ---- */
 
@@ -266,10 +269,10 @@ static void *hear(void *arg)
     while (!is_closing(q)) {
         int64_t start = clock_us();
         bool word = w->connection && q->backend->listen(w->connection, LISTEN_MS);
-        if (!word && clock_us() - start < LISTEN_MS * 1000 / 2) {
+        if (!word && clock_us() - start < LISTEN_US / 2) {
             char *error = NULL;
             disconnect(w);
-            (void)pause_for(q, LISTEN_MS * 1000);
+            (void)pause_for(q, LISTEN_US);
             w->connection = q->backend->connect(q->shared, false, &error);
             free(error);
             word = w->connection != NULL;
@@ -284,7 +287,7 @@ static void *hear(void *arg)
 
 static const queue_backend *backend_of(const char *url)
 {
-    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
+    for (size_t i = 0; i < BACKENDS; i++) {
         if (strncmp(url, backends[i]->scheme, strlen(backends[i]->scheme)) == 0)
             return backends[i];
     }

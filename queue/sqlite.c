@@ -161,10 +161,8 @@ static void run_all(sqlite_connection *c, queue_op *const *ops, size_t count)
     (void)db_run(d, db_start(d, DB_COMMIT, ""));
 }
 
-static queue_run_result sqlite_run(void *connection, queue_op *const *ops, size_t count,
-                                   char **error)
+static bool run_together(sqlite_connection *c, queue_op *const *ops, size_t count, char **error)
 {
-    sqlite_connection *c = connection;
     run_all(c, ops, count);
     bool ok = !c->db.failed;
     if (!ok) {
@@ -175,7 +173,30 @@ static queue_run_result sqlite_run(void *connection, queue_op *const *ops, size_
         db_reset_error(&c->db);
     }
     sqlite_body_finish(c, ok);
-    return ok ? QUEUE_RUN_DONE : QUEUE_RUN_FAILED;
+    return ok;
+}
+
+/* Where not all can be done together, each is tried alone: what finds no room on a full disk must
+ * not take a SETTLE with it that would. */
+static queue_run_result sqlite_run(void *connection, queue_op *const *ops, size_t count,
+                                   char **error)
+{
+    sqlite_connection *c = connection;
+    if (run_together(c, ops, count, error))
+        return QUEUE_RUN_DONE;
+    if (count == 1)
+        return QUEUE_RUN_FAILED;
+    free(*error);
+    *error = NULL;
+    for (size_t i = 0; i < count; i++) {
+        char *why = NULL;
+        if (!run_together(c, &ops[i], 1, &why)) {
+            queue_op_clear(ops[i]);
+            ops[i]->outcome = QUEUE_FAILED;
+            ops[i]->error = why;
+        }
+    }
+    return QUEUE_RUN_DONE;
 }
 
 const queue_backend queue_sqlite = {

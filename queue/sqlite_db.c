@@ -129,8 +129,8 @@ static const char *const day_texts[DB_DAY_NAMES] = {
     [DB_DONE_LIST] = DONE(DONE_COLUMNS) "id < ?1 ORDER BY id DESC",
     [DB_DONE_LIST_STATE] = DONE(DONE_COLUMNS) "id < ?1 AND state = ?2 ORDER BY id DESC",
     [DB_TAG_INSERT] = "INSERT OR IGNORE INTO postern_tag_########(tag, id) VALUES(?1, ?2)",
-    [DB_TAG_LIST] = "SELECT id FROM postern_tag_######## WHERE id < ?1 AND tag = ?2"
-                    " ORDER BY id DESC",
+    [DB_TAG_LIST] = ("SELECT id FROM postern_tag_######## WHERE id < ?1 AND tag = ?2"
+                     " ORDER BY id DESC"),
 };
 
 /* ---- errors ---- */
