@@ -17,6 +17,8 @@
 #define STEP ((size_t)16 * 1024)
 /* A lifted string gets room for what came of it, up to this. */
 #define FIRST_ROOM ((size_t)8192)
+/* The rest gets room for what came, up to this: more than a string is before it is lifted. */
+#define FIRST_REST (SCAN_LIFT_AT + SCAN_LIFT_AT / 2)
 /* NUL, and a document that is no object, are let through to be told with a pointer later. */
 #define FLAGS (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY)
 
@@ -315,6 +317,8 @@ void document_add(document *d, const char *text, size_t len)
     d->size += len;
     if (d->refused != DOCUMENT_OK || d->scan.state >= SCAN_FAULT)
         return;
+    if (!before) /* a failure is told by what is added */
+        (void)buf_reserve(&d->rest, len < FIRST_REST ? len : FIRST_REST);
     if (!scan_feed(&d->scan, text, len) && d->scan.state == SCAN_STOPPED)
         (void)refuse(d, DOCUMENT_NOMEM); /* unless the sink has said better */
     if (d->rest.len > d->options.rest && d->options.rest)
