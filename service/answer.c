@@ -3,6 +3,7 @@
 #include "service/jsonw.h"
 #include "service/problem.h"
 
+#define ANSWER_BYTES 1024 /* what most answers fit in: one allocation */
 #define JSON_TYPE    "application/json"
 #define PROBLEM_TYPE "application/problem+json"
 
@@ -81,20 +82,18 @@ static void write_tls(jsonw *w, const smtp_result *result)
 
 static void write_timing(jsonw *w, const smtp_result *result)
 {
-    const struct {
-        const char *key;
-        int64_t us;
-    } parts[] = {
-        {"queued_ms", result->timing.queued},     {"session_ms", result->timing.session},
-        {"envelope_ms", result->timing.envelope}, {"body_ms", result->timing.body},
-        {"total_ms", result->timing.total},
-    };
     jsonw_key(w, "timing");
     jsonw_object(w);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        jsonw_key(w, parts[i].key);
-        jsonw_ms(w, parts[i].us);
-    }
+    jsonw_key(w, "queued_ms");
+    jsonw_ms(w, result->timing.queued);
+    jsonw_key(w, "session_ms");
+    jsonw_ms(w, result->timing.session);
+    jsonw_key(w, "envelope_ms");
+    jsonw_ms(w, result->timing.envelope);
+    jsonw_key(w, "body_ms");
+    jsonw_ms(w, result->timing.body);
+    jsonw_key(w, "total_ms");
+    jsonw_ms(w, result->timing.total);
     jsonw_key(w, "session_reused");
     jsonw_bool(w, result->reused);
     jsonw_object_end(w);
@@ -160,6 +159,7 @@ answer answer_send(const request *r, const smtp_result *result, buf *out)
     answer a = {result->outcome == SMTP_SENT ? 200 : 207, JSON_TYPE, 0};
     jsonw w;
 
+    (void)buf_reserve(out, ANSWER_BYTES); /* a failure is told by what is added */
     jsonw_init(&w, out);
     if (sent) {
         jsonw_object(&w);

@@ -1,10 +1,11 @@
 #include "service/document.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "service/arena.h"
+#include "service/plain.h"
 #include "service/scan.h"
 
 #define SHARE     ((size_t)256 * 1024)
@@ -16,6 +17,8 @@
 #define STEP ((size_t)16 * 1024)
 /* A lifted string gets room for what came of it, up to this. */
 #define FIRST_ROOM ((size_t)8192)
+/* The rest gets room for what came, up to this: more than a string is before it is lifted. */
+#define FIRST_REST (SCAN_LIFT_AT + SCAN_LIFT_AT / 2)
 /* NUL, and a document that is no object, are let through to be told with a pointer later. */
 #define FLAGS (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY)
 
@@ -44,7 +47,9 @@ struct document {
     uint64_t file_end;
     uint64_t size;
     document_result refused; /* of what came so far */
-    scan scan;               /* at the end: it is large, and clears itself */
+    bool is_plain;           /* the tree: plain.h has made it */
+    scan scan;               /* at the end, as the arena: they are large, and clear themselves */
+    arena arena;             /* of the tree */
 };
 
 /* ---- memory and the file ---- */
@@ -257,6 +262,7 @@ document *document_create(const document_options *options)
     const scan_sink sink = {begin, add, end, d};
     d->options = *options;
     d->fd = -1;
+    arena_init(&d->arena);
     scan_init(&d->scan, &d->rest, &sink, options->lift_at);
     return d;
 }
@@ -265,11 +271,23 @@ document *document_wrap(json_t *root)
 {
     const document_options none = {.lift_at = SIZE_MAX};
     document *d = document_create(&none);
-    if (d)
-        d->root = root;
-    else
+    if (!d) {
         json_decref(root);
+        return NULL;
+    }
+    d->root = root;
+    d->arena.spilled = true; /* it is malloc's */
     return d;
+}
+
+/* A tree that the arena holds as a whole goes with it. */
+static void free_tree(document *d)
+{
+    if (!d->arena.spilled)
+        return;
+    arena_use(&d->arena);
+    json_decref(d->root);
+    arena_use(NULL);
 }
 
 static void free_lifted(lifted *l)
@@ -282,7 +300,7 @@ void document_free(document *d)
 {
     if (!d)
         return;
-    json_decref(d->root);
+    free_tree(d);
     for (size_t i = 0; i < d->count; i++)
         free_lifted(d->list[i]);
     free(d->list);
@@ -299,6 +317,8 @@ void document_add(document *d, const char *text, size_t len)
     d->size += len;
     if (d->refused != DOCUMENT_OK || d->scan.state >= SCAN_FAULT)
         return;
+    if (!before) /* a failure is told by what is added */
+        (void)buf_reserve(&d->rest, len < FIRST_REST ? len : FIRST_REST);
     if (!scan_feed(&d->scan, text, len) && d->scan.state == SCAN_STOPPED)
         (void)refuse(d, DOCUMENT_NOMEM); /* unless the sink has said better */
     if (d->rest.len > d->options.rest && d->options.rest)
@@ -311,6 +331,8 @@ void document_add(document *d, const char *text, size_t len)
 }
 
 /* ---- parsing ---- */
+
+_Static_assert(PLAIN_DEPTH <= DOCUMENT_DEPTH, "a plain tree is not too deep");
 
 /* True if no array or object is nested deeper than `levels`. The parser's own bound (2048) keeps
  * this recursion's depth. */
@@ -369,31 +391,18 @@ static void tell_fault(const document *d, const json_error_t *error, buf *detail
                  (unsigned long long)place_in_text(d, at), error->text);
 }
 
-/* jansson's lexer goes on where it has no memory for a token's next byte: the byte is left out, and
- * an address has become another one. So its allocations are watched: no tree is trusted, and no
- * fault told, of a text during whose parsing one of them failed. */
-static _Thread_local bool allocation_failed;
-
-static void *allocate(size_t size)
-{
-    void *p = malloc(size);
-    allocation_failed = allocation_failed || !p;
-    return p;
-}
-
-static void watch_allocations(void)
-{
-    json_set_alloc_funcs(allocate, free);
-}
-
 /* The tree, or none and *error; false: no memory. */
 static bool load(document *d, json_error_t *error)
 {
-    static pthread_once_t watched = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&watched, watch_allocations);
-    allocation_failed = false;
-    d->root = json_loadb(d->rest.data, d->rest.len, FLAGS, error);
-    return !allocation_failed;
+    arena_use(&d->arena);
+    d->root = plain_load(d->rest.data, d->rest.len);
+    d->is_plain = d->root != NULL;
+    if (!d->root && !d->arena.failed) {
+        arena_init(&d->arena); /* what was begun is freed */
+        d->root = json_loadb(d->rest.data, d->rest.len, FLAGS, error);
+    }
+    arena_use(NULL);
+    return !d->arena.failed;
 }
 
 static document_result parse(document *d, buf *detail)
@@ -416,7 +425,7 @@ static document_result parse(document *d, buf *detail)
         tell_fault(d, &error, detail);
         return DOCUMENT_BAD;
     }
-    if (depth_fits(d->root, DOCUMENT_DEPTH))
+    if (d->is_plain || depth_fits(d->root, DOCUMENT_DEPTH))
         return DOCUMENT_OK;
     buf_addf(detail, "Arrays and objects are nested more than %d deep.", DOCUMENT_DEPTH);
     return DOCUMENT_BAD;

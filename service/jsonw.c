@@ -4,6 +4,8 @@
 
 #include "base/utf8.h"
 
+#define NUMBER_MAX 24 /* characters: a sign, 19 digits, a point */
+
 void jsonw_init(jsonw *w, buf *out)
 {
     *w = (jsonw){.out = out, .comma = false};
@@ -49,13 +51,20 @@ void jsonw_array_end(jsonw *w)
     close_with(w, ']');
 }
 
-void jsonw_key(jsonw *w, const char *key)
+void jsonw_keyn(jsonw *w, const char *key, size_t len)
 {
-    before_value(w);
+    if (!buf_reserve(w->out, len + 4))
+        return;
+    char *p = w->out->data + w->out->len;
+    *p = ',';
+    p += w->comma;
+    *p++ = '"';
+    memcpy(p, key, len);
+    p += len;
+    *p++ = '"';
+    *p++ = ':';
+    w->out->len = (size_t)(p - w->out->data);
     w->comma = false;
-    buf_addc(w->out, '"');
-    buf_adds(w->out, key);
-    buf_add(w->out, "\":", 2);
 }
 
 /* What a byte of a string needs: nothing (0), a short escape (its letter), \u00XX ('u'), or a look
@@ -115,13 +124,24 @@ static void add_escaped(buf *out, const char *s, size_t len)
     buf_add(out, s + run, len - run);
 }
 
+/* Nearly all strings need no escape: up to the first escape there is nothing to add piece by piece.
+ */
 void jsonw_strn(jsonw *w, const char *s, size_t len)
 {
-    before_value(w);
-    if (!buf_reserve(w->out, len + 2))
+    if (!buf_reserve(w->out, len + 3))
         return;
-    buf_addc(w->out, '"');
-    add_escaped(w->out, s, len);
+    char *p = w->out->data + w->out->len;
+    size_t plain = 0;
+    *p = ',';
+    p += w->comma;
+    *p++ = '"';
+    while (plain < len && !NEEDS[(unsigned char)s[plain]])
+        plain++;
+    memcpy(p, s, plain);
+    w->out->len = (size_t)(p - w->out->data) + plain;
+    w->comma = true;
+    if (plain < len)
+        add_escaped(w->out, s + plain, len - plain);
     buf_addc(w->out, '"');
 }
 
@@ -133,12 +153,29 @@ void jsonw_str(jsonw *w, const char *s)
         jsonw_null(w);
 }
 
+/* Writes digits and sign before `end`; where they begin. */
+static char *digits_before(char *end, uint64_t n, bool negative)
+{
+    do {
+        *--end = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    if (negative)
+        *--end = '-';
+    return end;
+}
+
+static uint64_t magnitude(int64_t n)
+{
+    return n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+}
+
 void jsonw_int(jsonw *w, int64_t n)
 {
+    char text[NUMBER_MAX], *end = text + sizeof text;
+    const char *from = digits_before(end, magnitude(n), n < 0);
     before_value(w);
-    if (n < 0)
-        buf_addc(w->out, '-');
-    buf_addu(w->out, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
+    buf_add(w->out, from, (size_t)(end - from));
 }
 
 void jsonw_bool(jsonw *w, bool b)
@@ -155,14 +192,14 @@ void jsonw_null(jsonw *w)
 
 void jsonw_ms(jsonw *w, int64_t us)
 {
-    uint64_t n = us < 0 ? 0 - (uint64_t)us : (uint64_t)us;
+    char text[NUMBER_MAX], *end = text + sizeof text;
+    uint64_t n = magnitude(us);
     unsigned part = (unsigned)(n % 1000);
-    const char decimals[4] = {'.', (char)('0' + part / 100), (char)('0' + part / 10 % 10),
-                              (char)('0' + part % 10)};
-
+    end[-1] = (char)('0' + part % 10);
+    end[-2] = (char)('0' + part / 10 % 10);
+    end[-3] = (char)('0' + part / 100);
+    end[-4] = '.';
+    const char *from = digits_before(end - 4, n / 1000, us < 0);
     before_value(w);
-    if (us < 0)
-        buf_addc(w->out, '-');
-    buf_addu(w->out, n / 1000);
-    buf_add(w->out, decimals, sizeof decimals);
+    buf_add(w->out, from, (size_t)(end - from));
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buf.h"
 
@@ -24,12 +25,18 @@ void jsonw_object(jsonw *w); /* { */
 void jsonw_object_end(jsonw *w);
 void jsonw_array(jsonw *w);
 void jsonw_array_end(jsonw *w);
-void jsonw_key(jsonw *w, const char *key); /* a literal that needs no escapes */
-void jsonw_str(jsonw *w, const char *s);   /* NULL: null */
+void jsonw_keyn(jsonw *w, const char *key, size_t len); /* it needs no escapes */
+void jsonw_str(jsonw *w, const char *s);                /* NULL: null */
 void jsonw_strn(jsonw *w, const char *s, size_t len);
 void jsonw_int(jsonw *w, int64_t n);
 void jsonw_bool(jsonw *w, bool b);
 void jsonw_null(jsonw *w);
 void jsonw_ms(jsonw *w, int64_t us); /* microseconds as milliseconds with three decimals */
+
+/* A literal, so that its length is known to the compiler. */
+static inline void jsonw_key(jsonw *w, const char *key)
+{
+    jsonw_keyn(w, key, strlen(key));
+}
 
 #endif

@@ -162,10 +162,10 @@ void log_begin(log_line *line, logger *l, log_level level, const char *event)
     buf_adds(&line->text, event);
 }
 
-static void text_key(log_line *line, const char *key)
+static void text_key(log_line *line, const char *key, size_t len)
 {
     buf_addc(&line->text, ' ');
-    buf_adds(&line->text, key);
+    buf_add(&line->text, key, len);
     buf_addc(&line->text, '=');
 }
 
@@ -191,15 +191,16 @@ static size_t cut(const char *value, size_t len)
     return len;
 }
 
-static void add_value(log_line *line, const char *key, const char *value, size_t len)
+static void add_value(log_line *line, const char *key, size_t key_len, const char *value,
+                      size_t len)
 {
     if (line->log->json) {
         jsonw w = writer(line);
-        jsonw_key(&w, key);
+        jsonw_keyn(&w, key, key_len);
         jsonw_strn(&w, value, len);
         return;
     }
-    text_key(line, key);
+    text_key(line, key, key_len);
     if (is_bare(value, len)) {
         buf_add(&line->text, value, len);
         return;
@@ -209,49 +210,52 @@ static void add_value(log_line *line, const char *key, const char *value, size_t
     jsonw_strn(&w, value, len);
 }
 
-void log_str(log_line *line, const char *key, const char *value)
+void log_field_str(log_line *line, const char *key, size_t key_len, const char *value)
 {
     if (value)
-        add_value(line, key, value, cut(value, strlen(value)));
+        add_value(line, key, key_len, value, cut(value, strlen(value)));
 }
 
-static jsonw number(log_line *line, const char *key)
+static jsonw number(log_line *line, const char *key, size_t key_len)
 {
     jsonw w = writer(line);
     if (line->log->json) {
-        jsonw_key(&w, key);
+        jsonw_keyn(&w, key, key_len);
     } else {
-        text_key(line, key);
+        text_key(line, key, key_len);
         w.comma = false;
     }
     return w;
 }
 
-void log_int(log_line *line, const char *key, int64_t value)
+void log_field_int(log_line *line, const char *key, size_t key_len, int64_t value)
 {
-    jsonw w = number(line, key);
+    jsonw w = number(line, key, key_len);
     jsonw_int(&w, value);
 }
 
-void log_ms(log_line *line, const char *key, int64_t us)
+void log_field_ms(log_line *line, const char *key, size_t key_len, int64_t us)
 {
-    jsonw w = number(line, key);
+    jsonw w = number(line, key, key_len);
     jsonw_ms(&w, us);
 }
 
-void log_address(log_line *line, const char *key, const char *address)
+void log_field_address(log_line *line, const char *key, size_t key_len, const char *address)
 {
     if (!address || line->log->addresses || address[0] == '\0') {
-        log_str(line, key, address);
+        log_field_str(line, key, key_len, address);
         return;
     }
+    char masked[1 + LOG_VALUE_MAX];
+    size_t len = 1;
+    masked[0] = '*'; /* the rest is not cleared */
     const char *at = strrchr(address, '@');
-    buf masked = BUF_INIT;
-    buf_addc(&masked, '*');
-    if (at)
-        buf_add(&masked, at, strnlen(at, LOG_VALUE_MAX));
-    log_str(line, key, buf_cstr(&masked));
-    buf_free(&masked);
+    if (at) {
+        size_t n = strnlen(at, LOG_VALUE_MAX);
+        memcpy(masked + 1, at, n);
+        len += n;
+    }
+    add_value(line, key, key_len, masked, cut(masked, len));
 }
 
 /* One write; if a pipe took only a part, the rest follows. Returns how much was written: what the

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/buf.h"
@@ -57,12 +58,12 @@ typedef struct log_line {
 } log_line;
 
 void log_begin(log_line *line, logger *l, log_level level, const char *event);
-void log_str(log_line *line, const char *key,
-             const char *value); /* NULL value: the field is left out */
-void log_int(log_line *line, const char *key, int64_t value);
-void log_ms(log_line *line, const char *key,
-            int64_t us); /* microseconds, written as ms, 3 decimals */
-void log_address(log_line *line, const char *key, const char *address);
+/* NULL value: the field is left out. */
+static inline void log_str(log_line *line, const char *key, const char *value);
+static inline void log_int(log_line *line, const char *key, int64_t value);
+/* Microseconds, written as ms, 3 decimals. */
+static inline void log_ms(log_line *line, const char *key, int64_t us);
+static inline void log_address(log_line *line, const char *key, const char *address);
 void log_end(log_line *line);
 
 /* Writes a time of the years 1970 to 9999 as UTC with milliseconds and a NUL; returns its length.
@@ -72,5 +73,32 @@ size_t log_time(const struct timespec *at, char out[LOG_TIME_LENGTH + 1]);
 /* A line with one field "message", written at once. */
 void log_message(logger *l, log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* The same, where the key's length is known: as it is to the compiler where the key is a literal.
+ */
+void log_field_str(log_line *line, const char *key, size_t key_len, const char *value);
+void log_field_int(log_line *line, const char *key, size_t key_len, int64_t value);
+void log_field_ms(log_line *line, const char *key, size_t key_len, int64_t us);
+void log_field_address(log_line *line, const char *key, size_t key_len, const char *address);
+
+static inline void log_str(log_line *line, const char *key, const char *value)
+{
+    log_field_str(line, key, strlen(key), value);
+}
+
+static inline void log_int(log_line *line, const char *key, int64_t value)
+{
+    log_field_int(line, key, strlen(key), value);
+}
+
+static inline void log_ms(log_line *line, const char *key, int64_t us)
+{
+    log_field_ms(line, key, strlen(key), us);
+}
+
+static inline void log_address(log_line *line, const char *key, const char *address)
+{
+    log_field_address(line, key, strlen(key), address);
+}
 
 #endif

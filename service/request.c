@@ -719,21 +719,25 @@ static request_result build(reader *r, const json_t *root, time_t now)
     return make_envelope(r) && make_message(r, now) ? REQUEST_OK : REQUEST_NOMEM;
 }
 
+/* Both in one allocation. */
+typedef struct whole_request {
+    request request; /* first: it is what request_free() is given */
+    struct request_parts parts;
+} whole_request;
+
 request_result request_create(const config *cfg, document *d, const char id[27], time_t now,
                               request **out, faults *errors)
 {
-    request *q = calloc(1, sizeof *q);
-    struct request_parts *parts = calloc(1, sizeof *parts);
-    if (!q || !parts) {
-        free(q);
-        free(parts);
+    whole_request *whole = calloc(1, sizeof *whole);
+    if (!whole) {
         document_free(d);
         return REQUEST_NOMEM;
     }
+    request *q = &whole->request;
     q->document = d;
-    q->parts = parts;
+    q->parts = &whole->parts;
     memcpy(q->id, id, sizeof q->id);
-    reader r = {.config = cfg, .request = q, .parts = parts, .errors = errors};
+    reader r = {.config = cfg, .request = q, .parts = q->parts, .errors = errors};
     request_result result = build(&r, document_root(d), now);
     if (result == REQUEST_OK)
         *out = q;
@@ -763,7 +767,6 @@ void request_free(request *r)
     free_mailboxes(&p->reply_to);
     free(p->attachments);
     free(p->headers);
-    free(p);
     free(r->reverse_path);
     free(r->recipients);
     document_free(r->document);

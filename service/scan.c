@@ -59,12 +59,22 @@ static bool put(scan *s, const char *bytes, size_t len)
     return true;
 }
 
+/* By a hexadecimal digit: its value and one; 0: it is none. */
+static const unsigned char hex_plus_one[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
+/* By the letter behind a backslash: what it stands for; 0: no such escape, or \u. */
+static const char escaped_by[256] = {
+    ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
+};
+
 static int hex_digit(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return hex_plus_one[(unsigned char)c] - 1;
 }
 
 /* The four digits of the escape at `at` in the buffer. */
@@ -98,14 +108,13 @@ static bool put_point(scan *s, uint64_t at)
 /* Takes one byte of an escape. `at`: its place in the text. */
 static bool escape(scan *s, char c, uint64_t at)
 {
-    static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
     s->escape[s->escape_len++] = c;
     if (s->escape_len == 2 && c != 'u') {
-        const char *letter = c ? strchr(letters, c) : NULL;
-        if (!letter)
+        const char *meant = &escaped_by[(unsigned char)c];
+        if (!*meant)
             return fault(s, BAD_ESCAPE, at);
         s->escape_len = 0;
-        return put(s, &meant[letter - letters], 1);
+        return put(s, meant, 1);
     }
     /* What follows half a pair is looked at before it is waited for: a quote would end the string.
      */
@@ -114,6 +123,32 @@ static bool escape(scan *s, char c, uint64_t at)
     if (s->escape_len > 2 && s->escape_len != 7 && s->escape_len != 8 && hex_digit(c) < 0)
         return fault(s, BAD_ESCAPE, at);
     return (s->escape_len != 6 && s->escape_len != SCAN_ESCAPE) || put_point(s, at);
+}
+
+/* An escape that stands here as a whole and is one character, as nearly all are: its length. 0: it
+ * is for escape(), byte by byte. */
+static size_t whole_escape(scan *s, const char *text, size_t len)
+{
+    char bytes[4];
+    int unit = 0, bad = 0;
+    if (len < 2)
+        return 0;
+    const char *meant = &escaped_by[(unsigned char)text[1]];
+    if (*meant) {
+        (void)put(s, meant, 1);
+        return 2;
+    }
+    if (text[1] != 'u' || len < 6)
+        return 0;
+    for (size_t i = 2; i < 6; i++) {
+        int digit = hex_digit(text[i]);
+        bad |= digit; /* -1 stays negative */
+        unit = unit << 4 | (digit & 15);
+    }
+    if (bad < 0 || (unit >= 0xD800 && unit <= 0xDFFF))
+        return 0;
+    (void)put(s, bytes, utf8_encode((uint32_t)unit, bytes));
+    return 6;
 }
 
 static bool end_lifted(scan *s, uint64_t behind)
@@ -144,7 +179,7 @@ static size_t run(scan *s, const char *text, size_t len, uint64_t at)
  * `at`: the place of `text` in the document. */
 static size_t lifted(scan *s, const char *text, size_t len, uint64_t at)
 {
-    size_t i = 0;
+    size_t i = 0, n;
     while (i < len && s->state == SCAN_LIFTED) {
         if (s->escape_len > 0) {
             (void)escape(s, text[i], at + i);
@@ -158,10 +193,12 @@ static size_t lifted(scan *s, const char *text, size_t len, uint64_t at)
             (void)fault(s, BAD_UTF8, at + i);
         else if (text[i] == '"')
             (void)end_lifted(s, at + i + 1);
-        else if (text[i] == '\\')
-            s->escape[s->escape_len++] = '\\';
-        else
+        else if (text[i] != '\\')
             (void)fault(s, BAD_CONTROL, at + i);
+        else if ((n = whole_escape(s, text + i, len - i)) > 0)
+            i += n - 1;
+        else
+            s->escape[s->escape_len++] = '\\';
         i++;
     }
     return i;
@@ -212,6 +249,7 @@ static bool end_short(scan *s)
 /* Bytes up to the quote, which is not counted; `escaped` goes on over pieces. */
 static size_t find_quote(scan *s, const char *text, size_t len)
 {
+    bool beyond_ascii = false; /* not asked for here */
     size_t i = 0;
     while (i < len) {
         if (s->escaped) {
@@ -219,9 +257,10 @@ static size_t find_quote(scan *s, const char *text, size_t len)
             i++;
             continue;
         }
-        if (text[i] == '"')
+        i += utf8_plain_run(text + i, len - i, &beyond_ascii);
+        if (i == len || text[i] == '"')
             break;
-        s->escaped = text[i] == '\\';
+        s->escaped = text[i] == '\\'; /* a control is the parser's, or lift()'s */
         i++;
     }
     return i;

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "service/plain.h"
 #include "tests/json_twin.h"
 
 #define MIB ((size_t)1024 * 1024)
@@ -285,6 +286,50 @@ static void a_tree_can_be_a_document(void **state)
     document_free(d);
 }
 
+/* Without the parser: what is sure, as the parser has it; all else is left to it. */
+static void what_is_plain_needs_no_parser(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {
+        "{}",
+        " {\t\"a\" : \"b\" ,\r\n\"c\":[ ] } ",
+        "{\"from\":\"Shop <a@b.c>\",\"to\":[\"x@y.z\",{\"email\":\"q@r.s\"}]}",
+        "{\"html\":\"\\u000012\",\"a\":true,\"b\":false,\"c\":null,\"\":\"\x7F\"}",
+        "{\"a\":{\"a\":[[[[[[]]]]]]}}",
+    };
+    static const char *const others[] = {
+        "",
+        "[]",
+        "\"a\"",
+        "{",
+        "{\"a\":1}",
+        "{\"a\":\"\\n\"}",
+        "{\"a\":\"\xC3\xA4\"}",
+        "{\"a\":\"\x1F\"}",
+        "{\"a\":\"b\",\"a\":\"c\"}",
+        "{\"a\":\"b\",}",
+        "{\"a\":[\"b\",]}",
+        "{\"a\":trueish}",
+        "{\"a\":\"b\"}x",
+        "{\"a\":\"b\"",
+        "{\"a\":\"b",
+        "{\"a\":\"\\u0000x\"}",
+        "{\"a\":\"\\u00001",
+        "{\"a\" \"b\"}",
+        "{\"a\":[[[[[[[[]]]]]]]]}",
+    };
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        json_t *quick = plain_load(plain[i], strlen(plain[i]));
+        json_t *alone = json_loads(plain[i], TWIN_FLAGS, NULL);
+        assert_non_null(quick);
+        assert_true(json_equal(quick, alone));
+        json_decref(quick);
+        json_decref(alone);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_null(plain_load(others[i], strlen(others[i])));
+}
+
 static void a_folder_is_tried(void **state)
 {
     (void)state;
@@ -315,6 +360,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_is_told_as_such),
         cmocka_unit_test(structure_is_bounded),
         cmocka_unit_test(a_tree_can_be_a_document),
+        cmocka_unit_test(what_is_plain_needs_no_parser),
         cmocka_unit_test(a_folder_is_tried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,25 @@
+/*
+ * plain - a JSON object of the plainest kind becomes jansson's tree without jansson's parser.
+ *
+ * Of what scan.h leaves of a send request, nearly all is of this kind: objects and arrays, few
+ * levels deep, of strings in ASCII without escapes, references (scan.h), true, false and null. The
+ * parser, which looks at each byte through five functions and builds each string twice, takes ten
+ * times as long for it. Whatever else there is, and every fault, is left to the parser:
+ * plain_load() says no more than that it is not sure.
+ *
+ * Pure; allocates with jansson's functions.
+ */
+#ifndef POSTERN_SERVICE_PLAIN_H
+#define POSTERN_SERVICE_PLAIN_H
+
+#include <stddef.h>
+
+#include <jansson.h>
+
+#define PLAIN_DEPTH 8 /* of arrays and objects */
+
+/* The tree that jansson, told to refuse duplicate names, makes of the text; the caller's. NULL: it
+ * is not plain, or there is no memory. */
+json_t *plain_load(const char *text, size_t len);
+
+#endif
