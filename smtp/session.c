@@ -293,8 +293,7 @@ static CURLcode set_up(smtp_session *s, const char *url, long timeout_ms)
             * signature and a round trip; libcurl resumes for the same host, port and settings, and
             * looks at the certificate's name again (not behind STARTTLS with TLS 1.3: 7.88 keeps
             * the ticket for smtps and looks for smtp). */
-           (for_check(s) || SET(CURLOPT_SHARE, s->pool->loop->share)) &&
-           set_login(e, r, &code));
+           (for_check(s) || SET(CURLOPT_SHARE, s->pool->loop->share)) && set_login(e, r, &code));
     return code;
 }
 
