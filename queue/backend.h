@@ -43,7 +43,10 @@ extern const queue_backend queue_postgres;
 /* True for operations that a reading connection may run. */
 bool queue_kind_reads(queue_kind kind);
 
-/* The day of an id's time as YYYYMMDD (UTC); 0: it is no id. */
+/* A time's day as YYYYMMDD (UTC). */
+int queue_day_at(int64_t us);
+
+/* The day of an id's time; 0: it is no id. */
 int queue_day_of(const char *id);
 
 #endif

@@ -7,6 +7,7 @@
 #include "queue/backend.h"
 
 #define TIME_CHARACTERS 10 /* of an id, in front: milliseconds since 1970 */
+#define LAST_DAY        99991231
 
 static const char *const state_names[QUEUE_STATES] = {
     [QUEUE_QUEUED] = "queued",       [QUEUE_SENDING] = "sending",     [QUEUE_SENT] = "sent",
@@ -39,11 +40,19 @@ bool queue_kind_reads(queue_kind kind)
     return reads[kind];
 }
 
+int queue_day_at(int64_t us)
+{
+    struct tm t;
+    time_t seconds = (time_t)(us / 1000000);
+    if (!gmtime_r(&seconds, &t))
+        return 0;
+    return (t.tm_year + 1900) * 10000 + (t.tm_mon + 1) * 100 + t.tm_mday;
+}
+
 int queue_day_of(const char *id)
 {
     static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     uint64_t ms = 0;
-    struct tm t;
 
     for (size_t i = 0; i < QUEUE_ID; i++) {
         const char *found = id[i] ? strchr(alphabet, id[i]) : NULL;
@@ -52,10 +61,8 @@ int queue_day_of(const char *id)
         if (i < TIME_CHARACTERS)
             ms = ms << 5 | (uint64_t)(found - alphabet);
     }
-    time_t seconds = (time_t)(ms / 1000);
-    if (id[QUEUE_ID] != '\0' || !gmtime_r(&seconds, &t) || t.tm_year + 1900 > 9999)
-        return 0;
-    return (t.tm_year + 1900) * 10000 + (t.tm_mon + 1) * 100 + t.tm_mday;
+    int day = queue_day_at((int64_t)(ms * 1000));
+    return id[QUEUE_ID] == '\0' && day <= LAST_DAY ? day : 0;
 }
 
 void queue_message_clear(queue_message *m)

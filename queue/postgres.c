@@ -1338,20 +1338,11 @@ static void stats_read(batch *b, step *s)
     PQclear(r);
 }
 
-static int day_at(int64_t us)
-{
-    struct tm t;
-    time_t seconds = (time_t)(us / 1000000);
-    if (!gmtime_r(&seconds, &t))
-        return 0;
-    return (t.tm_year + 1900) * 10000 + (t.tm_mon + 1) * 100 + t.tm_mday;
-}
-
 static void clean_later(batch *b, step *s)
 {
     pg *p = b->p;
     pg_args before = {0}, keys = {0};
-    pg_int(&before, day_at(s->op->in.clean.before));
+    pg_int(&before, queue_day_at(s->op->in.clean.before));
     pg_int(&keys, CLEAN_KEYS);
     PGresult *r =
         pg_query(p, "i", "SELECT day FROM postern_day WHERE day < $1 ORDER BY day", &before);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "queue/backend.h"
 #include "queue/sqlite_run.h"
@@ -506,20 +505,10 @@ static void event_settle(sqlite_connection *c, queue_op *op)
 
 /* ---- CLEAN ---- */
 
-/* The day that began at or before the time, as YYYYMMDD. */
-static int day_at(int64_t us)
-{
-    struct tm t;
-    time_t seconds = (time_t)(us / 1000000);
-    if (!gmtime_r(&seconds, &t))
-        return 0;
-    return (t.tm_year + 1900) * 10000 + (t.tm_mon + 1) * 100 + t.tm_mday;
-}
-
 static void clean(sqlite_connection *c, queue_op *op)
 {
     db *d = &c->db;
-    int64_t before = day_at(op->in.clean.before);
+    int64_t before = queue_day_at(op->in.clean.before);
     int day;
     do {
         sqlite3_stmt *s = db_start(d, DB_DAY_BEFORE, "i", before);

@@ -68,30 +68,20 @@ static void fail_task(smtp_task *t, const smtp_fault *fault, const smtp_reply *r
     smtp_task_end(t);
 }
 
-static void push(smtp_pool *p, smtp_task *t)
+/* Into the queue before that one; NULL: behind all. */
+static void enqueue(smtp_pool *p, smtp_task *t, smtp_task *before)
 {
     t->queued = true;
-    t->next = NULL;
-    t->previous = p->last;
-    if (p->last)
-        p->last->next = t;
+    t->next = before;
+    t->previous = before ? before->previous : p->last;
+    if (t->previous)
+        t->previous->next = t;
     else
         p->first = t;
-    p->last = t;
-    p->waiting++;
-    atomic_store_explicit(&p->waiting_now, p->waiting, memory_order_relaxed);
-}
-
-static void push_front(smtp_pool *p, smtp_task *t)
-{
-    t->queued = true;
-    t->previous = NULL;
-    t->next = p->first;
-    if (p->first)
-        p->first->previous = t;
+    if (before)
+        before->previous = t;
     else
         p->last = t;
-    p->first = t;
     p->waiting++;
     atomic_store_explicit(&p->waiting_now, p->waiting, memory_order_relaxed);
 }
@@ -243,7 +233,7 @@ void smtp_pool_return(smtp_pool *p, smtp_task *t)
         return;
     }
     t->kept_back = true;
-    push_front(p, t);
+    enqueue(p, t, p->first);
     pump(p);
 }
 
@@ -515,7 +505,7 @@ static void accept_task(smtp_loop *l, smtp_task *t)
     t->deadline.fire = on_deadline;
     smtp_timer_set(&l->timers, &t->deadline, t->submitted + t->what.timeout_us);
     if (!t->is_check) {
-        push(t->pool, t);
+        enqueue(t->pool, t, NULL);
         return;
     }
     if (!smtp_session_open(t->pool, t)) {
