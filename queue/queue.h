@@ -73,7 +73,7 @@ typedef struct queue_message {
     int64_t next_at;    /* not before */
     int64_t expires_at; /* not after */
     int priority;
-    unsigned attempts; /* begun so far */
+    unsigned attempts; /* how often it was settled: a version, not what the relays have seen */
     char *head;        /* JSON texts; see above */
     char *recipients;
     char *log;
@@ -171,7 +171,8 @@ struct queue_op {
         } claim;
         struct { /* SETTLE: after an attempt. A state that is done moves it and drops its body */
             const char *owner;
-            unsigned attempt; /* its number, from 1: `attempts` of the message becomes this */
+            unsigned attempt; /* `attempts` as claimed and 1: the message's becomes this, so that
+                                 settling again is seen */
             queue_state state;
             int64_t next_at;
             const char *recipients, *log; /* in place of the old */
