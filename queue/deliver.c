@@ -547,17 +547,18 @@ static void claim_came_back(deliver *d)
     queue_op_clear(&d->claim);
 }
 
-/* Takes room for a claim; 0: there is too little. Not each message that ends makes a claim. */
+/* Takes room for a claim; 0: there is too little. Not each message that ends makes a claim, and a
+ * claim leaves room for what is handed over meanwhile. */
 static size_t take_claims_room(deliver *d, size_t most)
 {
     const deliver_options *o = &d->options;
     (void)pthread_mutex_lock(&d->lock);
     size_t free_slots = d->taken < o->most ? o->most - d->taken : 0;
     uint64_t free_bytes = d->taken_bytes < o->most_bytes ? o->most_bytes - d->taken_bytes : 0;
-    size_t enough = o->most / 4 < most ? o->most / 4 : most;
+    size_t enough = o->most / 4 < 2 * most ? o->most / 4 : 2 * most;
     bool ok = free_slots > 0 && free_slots >= enough && !d->stopping &&
               (free_bytes >= o->most_bytes / 4 || d->taken == 0);
-    size_t n = free_slots < most ? free_slots : most;
+    size_t half = (free_slots + 1) / 2, n = half < most ? half : most;
     if (ok) {
         d->claim_bytes = free_bytes / 2;
         d->claim_room = (unsigned)n;
@@ -756,6 +757,8 @@ bool deliver_stop(deliver *d, int64_t limit_us)
     (void)pthread_mutex_unlock(&d->lock);
     if (d->running)
         (void)pthread_join(d->thread, NULL);
+    else /* once more: what came back since */
+        (void)run(d);
     d->running = false;
     (void)pthread_mutex_lock(&d->lock);
     bool all = d->taken == 0;
@@ -778,16 +781,16 @@ void deliver_free(deliver *d)
     (void)deliver_stop(d, 0);
     if (callbacks_due(d)) /* against the contract: better a leak than a callback into nothing */
         return;
+    for (flight *f = d->arrived, *after; f; f = after) {
+        after = f->next;
+        if (f->phase == FLIGHT_NEW) /* in no bucket yet */
+            flight_free(f);
+    }
     for (size_t i = 0; i < BUCKETS; i++) {
         for (flight *f = d->buckets[i], *after; f; f = after) {
             after = f->same;
             flight_free(f);
         }
-    }
-    for (flight *f = d->arrived, *after; f; f = after) {
-        after = f->next;
-        if (f->phase == FLIGHT_NEW) /* in no bucket yet */
-            flight_free(f);
     }
     breakers_clear(&d->relays);
     queue_op_clear(&d->claim);

@@ -99,12 +99,13 @@ typedef struct deliver_stats {
 void deliver_stats_get(deliver *d, deliver_stats *out);
 
 /* Claims no more, gives back what was not begun, and waits up to limit_us for what is under way to
- * be settled; then joins the thread. False: not everything was, and its lease will run out. The
- * sender and the queue must still be running. */
+ * be settled; then joins the thread. False: not everything was, and its lease will run out, unless
+ * it is called again: after smtp_sender_stop(), which ends what the sender has, that settles all.
+ * The queue must be open, and the sender running where anything is to be waited for. */
 bool deliver_stop(deliver *d, int64_t limit_us);
 
-/* Stops at once if it was not stopped. If deliver_stop() said false, the sender must have been
- * stopped and the queue closed before. */
+/* Stops at once if it was not stopped. If the last deliver_stop() said false, the sender must have
+ * been stopped and the queue closed before. */
 void deliver_free(deliver *d);
 
 #endif

@@ -615,11 +615,18 @@ static void put(world *w, const letter *l, char id[QUEUE_ID + 1])
         deliver_wake(w->d);
 }
 
+/* A claim under way may have all the room there is. */
+static void reserve(world *w, uint64_t size)
+{
+    while (!deliver_reserve(w->d, size))
+        sleep_us(MS);
+}
+
 /* Puts it in as being sent, and hands it over. */
 static void hand_over(world *w, const letter *l, char id[QUEUE_ID + 1])
 {
     queue_message m = write_letter(w, l);
-    assert_true(deliver_reserve(w->d, m.body.size));
+    reserve(w, m.body.size);
     m.state = QUEUE_SENDING;
     keep(w, &m);
     memcpy(id, m.id, sizeof m.id);
@@ -1106,17 +1113,13 @@ static void room_has_bounds(void **state)
     w->options.most = 3;
     w->options.most_bytes = 1000;
     start(w);
-    while (!deliver_reserve(w->d, 5000)) /* alone, once the first claim is back */
-        sleep_us(MS);
+    reserve(w, 5000); /* alone, once the first claim is back */
     assert_false(deliver_reserve(w->d, 1));
     deliver_unreserve(w->d, 5000);
-    while (!deliver_reserve(w->d, 400))
-        sleep_us(MS);
-    while (!deliver_reserve(w->d, 400))
-        sleep_us(MS);
+    reserve(w, 400);
+    reserve(w, 400);
     assert_false(deliver_reserve(w->d, 400));
-    while (!deliver_reserve(w->d, 100))
-        sleep_us(MS);
+    reserve(w, 100);
     assert_false(deliver_reserve(w->d, 1));
     assert_int_equal(stats_of(w).under_way, 3);
     deliver_unreserve(w->d, 100);
@@ -1173,7 +1176,14 @@ static void many_are_drained_each_once(void **state)
 
 /* ---- stopping, and a queue that fails ---- */
 
-static void a_stop_waits_for_what_is_under_way(void **state)
+static void *stop_of(void *ctx)
+{
+    world *w = ctx;
+    assert_true(deliver_stop(w->d, 60 * SECOND));
+    return NULL;
+}
+
+static void a_stop_that_does_not_wait_can_go_on(void **state)
 {
     world *w = *state;
     char id[8][QUEUE_ID + 1];
@@ -1182,20 +1192,48 @@ static void a_stop_waits_for_what_is_under_way(void **state)
     for (size_t i = 0; i < COUNT(id); i++)
         put(w, &(letter){.from = "hold@x", .to = "ok"}, id[i]);
     await_seen(w->relays[0], 4);
-    assert_true(deliver_reserve(w->d, 1) == false);
     assert_false(deliver_stop(w->d, 10 * MS));
-    relay_go(w->relays[0]);
-    /* What was under way then is in nobody's hands; its lease runs out. */
-    smtp_sender_stop(w->sender, SECOND);
-    smtp_sender_free(w->sender);
+    assert_false(deliver_reserve(w->d, 1));
+    smtp_sender_stop(w->sender, 0); /* the relay has not answered */
+    assert_true(deliver_stop(w->d, 30 * SECOND));
+    for (size_t i = 0; i < COUNT(id); i++)
+        assert_int_equal(state_of(w, id[i]), i < 4 ? QUEUE_UNKNOWN : QUEUE_QUEUED);
+}
+
+static void what_a_stop_leaves_is_left_to_its_lease(void **state)
+{
+    world *w = *state;
+    char id[4][QUEUE_ID + 1];
+    start(w);
+    for (size_t i = 0; i < COUNT(id); i++)
+        put(w, &(letter){.from = "hold@x", .to = "ok"}, id[i]);
+    await_seen(w->relays[0], 4);
+    assert_false(deliver_stop(w->d, 0));
+    smtp_sender_stop(w->sender, 0);
+    for (size_t i = 0; i < COUNT(id); i++)
+        assert_int_equal(state_of(w, id[i]), QUEUE_SENDING);
     queue_close(w->q, SECOND);
     deliver_free(w->d);
     w->d = NULL;
-    open_queue(w);
-    open_sender(w);
-    w->options.sender = w->sender;
-    for (size_t i = 0; i < COUNT(id); i++)
-        assert_int_equal(state_of(w, id[i]), i < 4 ? QUEUE_SENDING : QUEUE_QUEUED);
+    w->q = NULL;
+}
+
+static void a_stop_waits_for_what_is_under_way(void **state)
+{
+    world *w = *state;
+    ID;
+    pthread_t thread;
+    start(w);
+    put(w, &(letter){.from = "hold@x", .to = "ok"}, id);
+    await_seen(w->relays[0], 1);
+    assert_int_equal(pthread_create(&thread, NULL, stop_of, w), 0);
+    while (deliver_reserve(w->d, 1)) { /* it is not stopping yet */
+        deliver_unreserve(w->d, 1);
+        sleep_us(MS);
+    }
+    relay_go(w->relays[0]);
+    (void)pthread_join(thread, NULL);
+    assert_int_equal(state_of(w, id), QUEUE_SENT);
 }
 
 static void nothing_is_lost_or_sent_twice_by_a_stop(void **state)
@@ -1231,16 +1269,14 @@ static void what_is_handed_over_at_a_stop_is_given_back(void **state)
     ID;
     start(w);
     queue_message m = write_letter(w, &(letter){.to = "ok"});
-    assert_true(deliver_reserve(w->d, m.body.size));
+    reserve(w, m.body.size);
     m.state = QUEUE_SENDING;
     keep(w, &m);
     memcpy(id, m.id, sizeof m.id);
     assert_false(deliver_stop(w->d, 0)); /* it was reserved for */
     deliver_take(w->d, &m);
-    assert_false(deliver_stop(w->d, 0));
-    deliver_free(w->d);
-    w->d = NULL;
-    assert_int_equal(state_of(w, id), QUEUE_SENDING);
+    assert_true(deliver_stop(w->d, 30 * SECOND));
+    assert_int_equal(state_of(w, id), QUEUE_QUEUED);
     assert_int_equal(seen(w->relays[0], NULL), 0);
 }
 
@@ -1297,7 +1333,7 @@ static void what_another_has_is_left_to_it(void **state)
     ID;
     queue_message m = write_letter(w, &(letter){.to = "ok"});
     start(w);
-    assert_true(deliver_reserve(w->d, m.body.size));
+    reserve(w, m.body.size);
     m.state = QUEUE_SENDING;
     queue_op op = {.kind = QUEUE_PUT,
                    .in.put = {.messages = &m, .count = 1, .owner = "other", .lease_us = HOUR}};
@@ -1339,6 +1375,9 @@ static void what_another_has_is_left_to_it(void **state)
                                         tear_down),                                                \
         cmocka_unit_test_setup_teardown(many_are_drained_each_once, setup, tear_down),             \
         cmocka_unit_test_setup_teardown(a_stop_waits_for_what_is_under_way, setup, tear_down),     \
+        cmocka_unit_test_setup_teardown(a_stop_that_does_not_wait_can_go_on, setup, tear_down),    \
+        cmocka_unit_test_setup_teardown(what_a_stop_leaves_is_left_to_its_lease, setup,            \
+                                        tear_down),                                                \
         cmocka_unit_test_setup_teardown(nothing_is_lost_or_sent_twice_by_a_stop, setup,            \
                                         tear_down),                                                \
         cmocka_unit_test_setup_teardown(what_is_handed_over_at_a_stop_is_given_back, setup,        \
