@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "queue/deliver_own.h"
 
-#define BATCH       64          /* messages in one claim at most */
+#define BATCH       128         /* messages in one claim at most */
 #define LOOK        8           /* … while every relay that was seen is left alone … */
 #define LOOK_US     SECONDS(1)  /* … and so often */
 #define SKIPPED_US  MS(20)      /* after a claim of none that could be tried */

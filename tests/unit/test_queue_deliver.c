@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -229,6 +230,7 @@ static void *meet(void *ctx)
             (void)close(fd);
             continue;
         }
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         r->sessions[i] = (session){.at = r, .fd = fd};
         assert_int_equal(pthread_create(&r->sessions[i].thread, NULL, serve, &r->sessions[i]), 0);
         atomic_store(&r->met, i + 1);
