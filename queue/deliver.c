@@ -292,7 +292,8 @@ deliver *deliver_create(const deliver_options *options, char **error)
         return NULL;
     d->options = *options;
     d->plan = (plan_options){.first_us = options->first_us > 0 ? options->first_us : 1,
-                             .most_us = options->most_us,
+                             .most_us = options->most_us > options->first_us ? options->most_us
+                                                                             : options->first_us,
                              .resend_unknown = options->resend_unknown,
                              .events = options->events,
                              .suppress = options->suppress};

@@ -934,7 +934,7 @@ static void what_is_never_taken_expires(void **state)
     world *w = *state;
     ID;
     start(w);
-    put(w, &(letter){.to = "busy,gone", .expires_at = now_us() + 300 * MS}, id);
+    put(w, &(letter){.to = "busy,gone", .expires_at = now_us() + SECOND}, id);
     await_state(w, id, QUEUE_EXPIRED);
     assert_recipients(w, id, "expired,refused");
     assert_true(tries(w, id) >= 1);
