@@ -291,9 +291,9 @@ deliver *deliver_create(const deliver_options *options, char **error)
     if (!d)
         return NULL;
     d->options = *options;
-    d->plan = (plan_options){.first_us = options->first_us > 0 ? options->first_us : 1,
-                             .most_us = options->most_us > options->first_us ? options->most_us
-                                                                             : options->first_us,
+    int64_t first = options->first_us > 0 ? options->first_us : SECONDS(1);
+    d->plan = (plan_options){.first_us = first,
+                             .most_us = options->most_us > first ? options->most_us : first,
                              .resend_unknown = options->resend_unknown,
                              .events = options->events,
                              .suppress = options->suppress};

@@ -141,7 +141,7 @@ static start submit_try(deliver *d, flight *f)
         breaker_told_nothing(b, f->probe);
     f->plan.hope = true;
     if (f->plan.tries == 0)
-        f->next_at = deliver_now() + d->options.first_us;
+        f->next_at = deliver_now() + d->plan.first_us;
     return NO_MORE;
 }
 
@@ -175,7 +175,7 @@ static start try_relay(deliver *d, flight *f, const char *name)
         return submit_try(d, f);
     if (b)
         breaker_told_nothing(b, probe);
-    f->next_at = deliver_now() + d->options.first_us;
+    f->next_at = deliver_now() + d->plan.first_us;
     f->plan.hope = true;
     return NO_MORE;
 }
@@ -212,7 +212,7 @@ void deliver_begin(deliver *d, flight *f)
     else if (plan_begin(&f->plan, &f->message, deliver_now()))
         go_on(d, f);
     else
-        give_back(d, f, deliver_now() + d->options.first_us);
+        give_back(d, f, deliver_now() + d->plan.first_us);
 }
 
 void deliver_answered(deliver *d, flight *f)
