@@ -16,7 +16,7 @@
 /* What headers and boundaries take, mostly. */
 #define HEADERS 1536
 /* Beyond a text and a quarter of it, for quoted-printable. */
-#define QUOTED_ROOM 64
+#define QUOTED_ROOM 448
 
 /* ---- segments: what a message is made of ---- */
 
