@@ -317,7 +317,13 @@ static void put_encoded(field *f, const char *s, size_t len)
 /* True if a word can't stand as it is: beyond ASCII, or it could be taken for an encoded-word. */
 static bool needs_encoding(const char *word, size_t len)
 {
-    return !utf8_is_ascii(word, len) || memmem(word, len, "=?", 2) != NULL;
+    unsigned char met = 0, before = 0;
+    for (size_t i = 0; i < len; before = (unsigned char)word[i++]) {
+        met |= (unsigned char)word[i];
+        if (word[i] == '?' && before == '=')
+            return true;
+    }
+    return met >= 0x80;
 }
 
 /* Words with their own blanks between them, folded. */

@@ -1,10 +1,10 @@
 #include "mime/message.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/civil.h"
 #include "mime/encode.h"
 #include "mime/header.h"
 #include "mime/text.h"
@@ -73,50 +73,48 @@ static void end_literal(mime_message *m)
 
 /* ---- the header ---- */
 
-/* Two digits and what follows them. */
-static void add_two(buf *out, int n, char then)
+static void put_digits(char *to, unsigned n, unsigned digits)
 {
-    const char digits[3] = {(char)('0' + n / 10 % 10), (char)('0' + n % 10), then};
-    buf_add(out, digits, sizeof digits);
+    for (; digits > 0; n /= 10)
+        to[--digits] = (char)('0' + n % 10);
 }
 
+/* One that the calendar doesn't have is its first. */
 static void add_date(buf *out, time_t date)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    struct tm tm;
-    if (!gmtime_r(&date, &tm))
-        (void)gmtime_r(&(time_t){0}, &tm);
-    buf_adds(out, "Date: ");
-    buf_add(out, days + (size_t)tm.tm_wday * 3, 3);
-    buf_adds(out, ", ");
-    add_two(out, tm.tm_mday, ' ');
-    buf_add(out, months + (size_t)tm.tm_mon * 3, 3);
-    buf_addc(out, ' ');
-    buf_addu(out, (unsigned)tm.tm_year + 1900);
-    buf_addc(out, ' ');
-    add_two(out, tm.tm_hour, ':');
-    add_two(out, tm.tm_min, ':');
-    add_two(out, tm.tm_sec, ' ');
-    buf_adds(out, "+0000\r\n");
+    char line[] = "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n";
+    bool known = date >= 0 && date / 86400 <= CIVIL_LAST;
+    civil_day day = civil_of(known ? (uint32_t)(date / 86400) : 0);
+    unsigned second = known ? (unsigned)(date % 86400) : 0;
+
+    memcpy(line + 6, days + (size_t)day.weekday * 3, 3);
+    put_digits(line + 11, day.day, 2);
+    memcpy(line + 14, months + (size_t)(day.month - 1) * 3, 3);
+    put_digits(line + 18, day.year, 4);
+    put_digits(line + 23, second / 3600, 2);
+    put_digits(line + 26, second / 60 % 60, 2);
+    put_digits(line + 29, second % 60, 2);
+    buf_add(out, line, sizeof line - 1);
 }
 
 static void add_message_id(mime_message *m, const mime_draft *d)
 {
     const char *domain = d->id_domain ? d->id_domain : d->from->domain;
-    buf id = BUF_INIT;
-    buf_addc(&id, '<');
-    buf_adds(&id, d->id);
-    buf_addc(&id, '@');
-    buf_adds(&id, domain);
-    buf_addc(&id, '>');
-    m->id = buf_take(&id);
+    size_t left = strlen(d->id), right = strlen(domain), len = left + right + 3;
+    m->id = malloc(len + 1);
     if (!m->id) {
         m->failed = true;
         return;
     }
+    m->id[0] = '<';
+    memcpy(m->id + 1, d->id, left);
+    m->id[1 + left] = '@';
+    memcpy(m->id + 1 + left + 1, domain, right);
+    memcpy(m->id + len - 1, ">", 2);
     buf_adds(&m->bytes, "Message-ID: ");
-    buf_adds(&m->bytes, m->id);
+    buf_add(&m->bytes, m->id, len);
     buf_adds(&m->bytes, "\r\n");
 }
 
@@ -174,6 +172,7 @@ typedef struct layout {
     const mime_draft *draft;
     mime_bytes text, html;
     size_t inlines, files; /* attachments of each kind */
+    size_t id_len;         /* of the draft's */
 } layout;
 
 typedef enum level { MIXED, RELATED, ALTERNATIVE } level;
@@ -188,10 +187,10 @@ static const char *const level_names[] = {
 static void add_boundary(const layout *l, level which)
 {
     buf *out = &l->message->bytes;
+    const char end[2] = {'_', (char)('1' + (int)which)};
     buf_adds(out, "=_");
-    buf_adds(out, l->draft->id);
-    buf_addc(out, '_');
-    buf_addc(out, (char)('1' + (int)which));
+    buf_add(out, l->draft->id, l->id_len);
+    buf_add(out, end, sizeof end);
 }
 
 static void open_multipart(const layout *l, level which, const char *root_type)
@@ -414,7 +413,7 @@ mime_message *mime_compose(const mime_draft *draft)
     mime_message *m = calloc(1, sizeof *m);
     if (!m)
         return NULL;
-    layout l = {.message = m, .draft = draft};
+    layout l = {.message = m, .draft = draft, .id_len = strlen(draft->id)};
     const mime_mailboxes from = {draft->from, 1};
     m->utf8 = any_utf8(&from) || any_utf8(&draft->to) || any_utf8(&draft->cc) ||
               any_utf8(&draft->reply_to);
