@@ -12,8 +12,8 @@
 /* The most that one character takes: a soft break and four octets. */
 #define CHARACTER    15
 #define LONGEST_CODE 12 /* of a character's octets */
-/* How much of a text is looked at to see which encoding suits it. */
-#define PROBE 256
+/* How much of a text is looked at to see which encoding suits it: a byte and whole vectors. */
+#define PROBE 257
 #define LINE  ((size_t)MIME_LINE_COLUMNS + 2)
 
 const char *mime_encoding_name(mime_encoding e)
@@ -188,7 +188,7 @@ static char *plain_quote(place *p, char *to, const char *end)
 #ifdef VECTOR_HAS_128
 
 /* How much is quoted at a time; what it comes to, a whole vector and a line behind it, at most. */
-#define WINDOW      ((size_t)63)
+#define WINDOW      63U
 #define WINDOW_ROOM 384
 
 #define ALWAYS static inline __attribute__((always_inline))
@@ -243,17 +243,14 @@ ALWAYS void end_line(quoter *q)
     begin_line(q);
 }
 
-/* A character, or where the line has room for any, its first octet. */
-ALWAYS void encode_octets(quoter *q)
+/* Where the line may have no room for it. */
+ALWAYS void encode_character(quoter *q)
 {
-    if (q->line - q->to < LONGEST_CODE) {
-        size_t octets = character_octets(q->s, q->end);
-        if ((size_t)(q->line - q->to) < 3 * octets)
-            break_line(q);
-        for (; octets > 1; octets--)
-            pass_octet(q);
-    }
-    pass_octet(q);
+    size_t octets = character_octets(q->s, q->end);
+    if ((size_t)(q->line - q->to) < 3 * octets)
+        break_line(q);
+    for (; octets > 0; octets--)
+        pass_octet(q);
 }
 
 /* What has been copied, `run` bytes that stand for themselves, if there is room for them, and the
@@ -273,8 +270,10 @@ ALWAYS void pass_run(quoter *q, size_t run)
         return;
     if (kind_of(*q->s) == END)
         end_line(q);
+    else if (room - run >= LONGEST_CODE)
+        pass_octet(q);
     else
-        encode_octets(q);
+        encode_character(q);
 }
 
 ALWAYS quoter begin_quoting(const place *p, char *to)

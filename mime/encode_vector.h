@@ -45,31 +45,36 @@ KERNEL(coded_bits)(const char *s)
     return bits;
 }
 
+/* The next `octets` bytes, WINDOW at most; that and VECTOR_BYTES can be read. */
+VECTOR_TARGET ALWAYS void KERNEL(quote_window)(quoter *q, size_t octets)
+{
+    q->stops = UINT64_C(1) << octets;
+    q->stops |= KERNEL(coded_bits)(q->s) & (q->stops - 1);
+    while (q->stops > 1) {
+        unsigned run = (unsigned)__builtin_ctzll(q->stops);
+        V(store)(q->to, V(load)(q->s));
+        for (size_t i = VECTOR_BYTES; i < run; i += VECTOR_BYTES)
+            V(store)(q->to + i, V(load)(q->s + i));
+        pass_run(q, run);
+    }
+}
+
 /* As far as there is room for what a window may come to, and then in the plain way. */
 VECTOR_TARGET static char *KERNEL(quote)(place *p, char *to, const char *end)
 {
-    char last[2 * WINDOW + 2 * VECTOR_BITS / 8] = {0}; /* a copy, where more can be read */
-    bool moved = false;
+    char last[2 * (WINDOW + VECTOR_BITS / 8)] = {0}; /* a copy, where more can be read */
     if (end - to < WINDOW_ROOM)
         return plain_quote(p, to, end);
     quoter q = begin_quoting(p, to);
-    while (q.s < q.end && end - q.to >= WINDOW_ROOM) {
-        size_t left = (size_t)(q.end - q.s), octets = smaller(left, WINDOW);
-        if (left < WINDOW + VECTOR_BYTES && !moved) {
-            memcpy(last, q.s, left);
-            q.s = last;
-            q.end = last + left;
-            moved = true;
-        }
-        q.stops = UINT64_C(1) << octets;
-        q.stops |= KERNEL(coded_bits)(q.s) & (q.stops - 1);
-        while (q.stops > 1) {
-            unsigned run = (unsigned)__builtin_ctzll(q.stops);
-            V(store)(q.to, V(load)(q.s));
-            for (size_t i = VECTOR_BYTES; i < run; i += VECTOR_BYTES)
-                V(store)(q.to + i, V(load)(q.s + i));
-            pass_run(&q, run);
-        }
+    while (q.end - q.s >= (ptrdiff_t)(WINDOW + VECTOR_BYTES) && end - q.to >= WINDOW_ROOM)
+        KERNEL(quote_window)(&q, WINDOW);
+    size_t left = (size_t)(q.end - q.s);
+    if (left < WINDOW + VECTOR_BYTES) {
+        memcpy(last, q.s, left);
+        q.s = last;
+        q.end = last + left;
+        for (; left > 0 && end - q.to >= WINDOW_ROOM; left = (size_t)(q.end - q.s))
+            KERNEL(quote_window)(&q, smaller(left, WINDOW));
     }
     return plain_quote(p, end_quoting(&q, p), end);
 }
