@@ -48,7 +48,6 @@ typedef struct writer {
 
     bool linked; /* an <a href> is open */
     buf href;
-    const mime_element_row *closed; /* the last one closed: another of its kind is likely */
     size_t link_start;              /* where its text begins; SIZE_MAX: none yet */
 
     char referred[OCTETS];      /* what the last reference stood for */
@@ -58,6 +57,7 @@ typedef struct writer {
     unsigned foreign;           /* how many, with <svg> or <math>; 0: neither is open */
     level stack[1 + DEPTH_MAX]; /* from 1 on; stack[0] is none */
     uint16_t open[128];         /* how many there are, by the low bits of their number */
+    uint8_t likely[128];        /* by an element's number, what was the last to begin in one */
     mime_html html;
 } writer;
 
@@ -954,7 +954,6 @@ static inline void end_innermost(writer *w, const mime_element_row *row)
     if (!close_block(w, row->element.act))
         close_element(w, &row->element);
     drop(w);
-    w->closed = row;
 }
 
 /* Most tags. False if another thing comes next. */
@@ -970,7 +969,8 @@ static inline bool take_tag(writer *w, mime_html_token *token)
             end_innermost(w, inner);
         return true;
     }
-    row = mime_html_take_tag(&w->html, token, w->closed, &closes);
+    uint8_t *likely = &w->likely[inner->element.id];
+    row = mime_html_take_tag(&w->html, token, &mime_elements[*likely], &closes);
     if (!row)
         return false;
     w->no_newline = false;
@@ -978,8 +978,10 @@ static inline bool take_tag(writer *w, mime_html_token *token)
         on_end(w, &row->element, token);
     else if (w->skip | w->foreign | (row->element.flags & EF_ODD))
         on_start(w, &row->element, token);
-    else
+    else {
+        *likely = (uint8_t)row->element.id;
         start_ordinary(w, row, inner, token);
+    }
     return true;
 }
 
@@ -1026,8 +1028,8 @@ bool mime_text_from_html(const char *html, size_t len, buf *out)
     memset(&w, 0, offsetof(writer, stack));
     memset(w.open, 0, sizeof w.open);
     w.out = *out;
-    w.closed = &mime_elements[EL_UNKNOWN];
-    w.stack[0] = (level){w.closed, EL_UNKNOWN};
+    memset(w.likely, 0, sizeof w.likely);
+    w.stack[0] = (level){&mime_elements[EL_UNKNOWN], EL_UNKNOWN};
     w.top = w.stack;
     w.start = out->len;
     w.prefix = 2 * len + 4096;
