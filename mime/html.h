@@ -120,15 +120,12 @@ static inline bool mime_html_take_end_tag(mime_html *h, const mime_element_row *
 
 /* A tag of a well-known element with ordinary content: NULL if that isn't what comes next. Of the
  * token only what is told of attributes is set: has, known and self_closing. `likely`: the element
- * to try first. */
+ * to try first. `at`: behind the "<", or the "</". */
 static inline const mime_element_row *mime_html_take_tag(mime_html *h, mime_html_token *token,
                                                          const mime_element_row *likely,
-                                                         bool *closes)
+                                                         const char *at)
 {
-    const char *at = h->at + 1;
     const mime_element_row *row = likely;
-    *closes = *at == '/';
-    at += *closes;
     if (!mime_element_is_at(row, at)) {
         octets o = octets_load(at);
         size_t len = octets_first((octets)((o <= ' ') | (o == '>')));

@@ -48,7 +48,7 @@ typedef struct writer {
 
     bool linked; /* an <a href> is open */
     buf href;
-    size_t link_start;              /* where its text begins; SIZE_MAX: none yet */
+    size_t link_start; /* where its text begins; SIZE_MAX: none yet */
 
     char referred[OCTETS];      /* what the last reference stood for */
     buf scratch;                /* attributes' values */
@@ -140,9 +140,9 @@ RARE static bool begin_line(writer *w)
     return buf_reserve(&w->out, PIECE_ROOM);
 }
 
-/* Pays what is owed before a visible character. There is room for BEGIN_ROOM and PIECE_ROOM, and
- * for PIECE_ROOM behind it; false if memory ran out. */
-static inline __attribute__((always_inline)) bool begin_piece(writer *w)
+/* Pays what is owed before a visible character, and a space if nothing else is. There is room for
+ * BEGIN_ROOM and PIECE_ROOM, and for PIECE_ROOM behind it; false if memory ran out. */
+static inline __attribute__((always_inline)) bool begin_piece(writer *w, bool space)
 {
     static const char separator[BEGIN_ROOM] = {' ', '|', ' '};
     char *to = w->out.data + w->out.len;
@@ -158,12 +158,11 @@ static inline __attribute__((always_inline)) bool begin_piece(writer *w)
         memcpy(to, separator, sizeof separator);
         w->out.len += sizeof separator;
         w->row_parted = true;
-    } else if (w->space) {
+    } else if (space) {
         *to = ' ';
         w->out.len++;
     }
     w->low_quotes = w->quotes;
-    w->space = false;
     w->cell_owed = false;
     w->row_has_text = true;
     if (w->linked && w->link_start == SIZE_MAX)
@@ -174,7 +173,8 @@ static inline __attribute__((always_inline)) bool begin_piece(writer *w)
 RARE static void begin_text(writer *w)
 {
     if (buf_reserve(&w->out, BEGIN_ROOM + PIECE_ROOM))
-        (void)begin_piece(w);
+        (void)begin_piece(w, w->space);
+    w->space = false;
 }
 
 /* ---- text ---- */
@@ -322,8 +322,7 @@ static inline bool begin_flow(writer *w, flow *f)
     if (!buf_reserve(&w->out, BEGIN_ROOM + PIECE_ROOM))
         return false;
     if (!f->to) {
-        w->space = f->space;
-        if (!begin_piece(w))
+        if (!begin_piece(w, f->space))
             return false;
         f->space = 0;
     }
@@ -956,32 +955,45 @@ static inline void end_innermost(writer *w, const mime_element_row *row)
     drop(w);
 }
 
-/* Most tags. False if another thing comes next. */
-static inline bool take_tag(writer *w, mime_html_token *token)
+/* An end tag that isn't the innermost element's, or has attributes. */
+RARE static bool take_other_end(writer *w, mime_html_token *token, const char *at)
 {
-    bool closes;
-    const mime_element_row *inner = w->top->row, *row = inner;
-    if (mime_html_take_end_tag(&w->html, inner)) {
-        w->no_newline = false;
-        if (w->skip | w->foreign | (inner->element.flags & EF_ODD))
-            on_end(w, &inner->element, token);
-        else
-            end_innermost(w, inner);
-        return true;
-    }
-    uint8_t *likely = &w->likely[inner->element.id];
-    row = mime_html_take_tag(&w->html, token, &mime_elements[*likely], &closes);
+    const mime_element_row *row = mime_html_take_tag(&w->html, token, w->top->row, at + 2);
     if (!row)
         return false;
     w->no_newline = false;
-    if (closes)
-        on_end(w, &row->element, token);
-    else if (w->skip | w->foreign | (row->element.flags & EF_ODD))
+    on_end(w, &row->element, token);
+    return true;
+}
+
+static inline bool take_end(writer *w, mime_html_token *token, const char *at)
+{
+    const mime_element_row *inner = w->top->row;
+    if (!mime_html_take_end_tag(&w->html, inner))
+        return take_other_end(w, token, at);
+    w->no_newline = false;
+    if (w->skip | w->foreign | (inner->element.flags & EF_ODD))
+        on_end(w, &inner->element, token);
+    else
+        end_innermost(w, inner);
+    return true;
+}
+
+static inline bool take_start(writer *w, mime_html_token *token, const char *at)
+{
+    const mime_element_row *inner = w->top->row;
+    uint8_t *likely = &w->likely[inner->element.id];
+    const mime_element_row *row =
+        mime_html_take_tag(&w->html, token, &mime_elements[*likely], at + 1);
+    if (!row)
+        return false;
+    w->no_newline = false;
+    if (w->skip | w->foreign | (row->element.flags & EF_ODD)) {
         on_start(w, &row->element, token);
-    else {
-        *likely = (uint8_t)row->element.id;
-        start_ordinary(w, row, inner, token);
+        return true;
     }
+    *likely = (uint8_t)row->element.id;
+    start_ordinary(w, row, inner, token);
     return true;
 }
 
@@ -992,7 +1004,7 @@ static inline bool take_usual(writer *w, mime_html_token *token)
     if (end - at < MIME_HTML_TAG_ROOM)
         return false;
     if (*at == '<')
-        return take_tag(w, token);
+        return at[1] == '/' ? take_end(w, token, at) : take_start(w, token, at);
     if (w->skip | w->pre | w->no_newline)
         return false;
     const char *to = take_flowing(w, at, end);
