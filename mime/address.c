@@ -24,6 +24,8 @@
 typedef struct scan {
     const char *s;
     size_t len, at;
+    size_t name_room;   /* that the name will need, behind the address */
+    char *name_at;      /* there */
     const char *reason; /* set by the first fault */
     bool nomem;
 } scan;
@@ -280,7 +282,7 @@ static bool finish(scan *p, const char *local, size_t len, const char *domain, s
     }
     if (size + 1 + domain_len > ADDRESS_MAX) {
         (void)fail(p, "the address is longer than 254 octets");
-    } else if ((out->address = malloc(size + 1 + domain_len + 1))) {
+    } else if ((out->address = malloc(size + 1 + domain_len + 1 + p->name_room))) {
         out->utf8 = !utf8_is_ascii(local, len);
         to = put_local(out->address, local, len, size);
         *to++ = '@';
@@ -288,6 +290,7 @@ static bool finish(scan *p, const char *local, size_t len, const char *domain, s
         for (size_t i = 0; i < domain_len; i++)
             *to++ = literal ? domain[i] : lower(domain[i]);
         *to = '\0';
+        p->name_at = to + 1;
     }
     p->nomem = !p->reason && !out->address;
     free(made);
@@ -411,6 +414,13 @@ static bool check_bytes(scan *p)
     return met < 0x80 || utf8_valid(p->s, p->len) || fail(p, "it is not valid UTF-8");
 }
 
+/* What a name of this length needs, if it isn't too long. */
+static size_t room_for(size_t len)
+{
+    return len == 0 ? 0 : 1 + (len < NAME_MAX_ ? len : NAME_MAX_);
+}
+
+/* `len` is what there is room for, behind the address that `p` has read. */
 static bool set_name(scan *p, const char *name, size_t len, mime_mailbox *out)
 {
     while (len > 0 && *name == ' ')
@@ -419,9 +429,10 @@ static bool set_name(scan *p, const char *name, size_t len, mime_mailbox *out)
         return true;
     if (len > NAME_MAX_)
         return fail(p, "the name is longer than 1000 octets");
-    out->name = strndup(name, len);
-    p->nomem = !out->name;
-    return out->name != NULL;
+    out->name = p->name_at;
+    memcpy(out->name, name, len);
+    out->name[len] = '\0';
+    return true;
 }
 
 /* Whether a name up to the '<' is what it is written as, but for blanks around it. */
@@ -452,6 +463,7 @@ static bool read_mailbox(scan *p, mime_mailbox *out)
             p->at = (size_t)(angle - p->s);
         len = plain ? trimmed(name, (size_t)(angle - name)) : read.len;
         name = plain ? name : read.data;
+        p->name_room = room_for(len);
         if (ok) {
             p->at++;
             ok = skip_blanks(p) && read_address(p, out) && skip_blanks(p) &&
@@ -461,6 +473,7 @@ static bool read_mailbox(scan *p, mime_mailbox *out)
         } else if (p->at >= p->len || next_is(p, '@')) {
             p->at = start;
             p->reason = NULL;
+            p->name_room = 0;
             bare = true;
         }
     }
@@ -493,21 +506,18 @@ bool mime_mailbox_parse(const char *s, size_t len, mime_mailbox *out, const char
 bool mime_mailbox_make(const char *email, size_t email_len, const char *name, size_t name_len,
                        mime_mailbox *out, const char **reason)
 {
-    scan p = {.s = email, .len = email_len};
+    scan p = {.s = email, .len = email_len, .name_room = room_for(name_len)};
     scan n = {.s = name, .len = name_len};
     *out = (mime_mailbox){0};
     bool ok = check_bytes(&p) && read_address(&p, out) &&
               (!more(&p) || fail(&p, "something stands behind the address"));
-    if (ok && name_len > 0 && !(check_bytes(&n) && set_name(&n, name, name_len, out))) {
-        p.nomem = n.nomem;
+    if (ok && name_len > 0 && !(check_bytes(&n) && set_name(&p, name, name_len, out)))
         ok = fail(&p, "the name holds a control character, or is too long");
-    }
     return end(&p, ok, out, reason);
 }
 
 void mime_mailbox_clear(mime_mailbox *m)
 {
-    free(m->name);
     free(m->address);
     *m = (mime_mailbox){0};
 }

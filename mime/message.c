@@ -18,6 +18,9 @@
 /* Beyond a text and a quarter of it, for quoted-printable. */
 #define QUOTED_ROOM 448
 
+/* Messages without attachments have no more, unless their texts are long. */
+#define FIRST_SEGMENTS 1
+
 /* ---- segments: what a message is made of ---- */
 
 typedef enum segment_kind { LITERAL, ENCODED, WRAPPED, STORED } segment_kind;
@@ -33,27 +36,31 @@ typedef struct segment {
 } segment;
 
 struct mime_message {
-    buf bytes; /* headers, boundaries, small texts */
-    segment *segments;
+    buf bytes;         /* headers, boundaries, small texts */
+    segment *segments; /* `first` until there are more */
     size_t count, cap;
     size_t literal_start;    /* of the literal segment that is being written */
     mime_base64_info *infos; /* the attachments', copied */
     buf made_text;           /* the plain-text twin */
     uint64_t size;
-    char *id; /* with <> */
     bool utf8;
     bool failed;
+    segment first[FIRST_SEGMENTS];
+    char id[]; /* with <> */
 };
 
 static segment *add_segment(mime_message *m)
 {
     if (m->count == m->cap) {
-        size_t cap = m->cap ? 2 * m->cap : 4;
-        segment *segments = realloc(m->segments, cap * sizeof *segments);
+        bool first = m->segments == m->first;
+        size_t cap = 4 * m->cap;
+        segment *segments = realloc(first ? NULL : m->segments, cap * sizeof *segments);
         if (!segments) {
             m->failed = true;
             return NULL;
         }
+        if (first)
+            memcpy(segments, m->first, sizeof m->first);
         m->segments = segments;
         m->cap = cap;
     }
@@ -99,22 +106,10 @@ static void add_date(buf *out, time_t date)
     buf_add(out, line, sizeof line - 1);
 }
 
-static void add_message_id(mime_message *m, const mime_draft *d)
+static void add_message_id(mime_message *m)
 {
-    const char *domain = d->id_domain ? d->id_domain : d->from->domain;
-    size_t left = strlen(d->id), right = strlen(domain), len = left + right + 3;
-    m->id = malloc(len + 1);
-    if (!m->id) {
-        m->failed = true;
-        return;
-    }
-    m->id[0] = '<';
-    memcpy(m->id + 1, d->id, left);
-    m->id[1 + left] = '@';
-    memcpy(m->id + 1 + left + 1, domain, right);
-    memcpy(m->id + len - 1, ">", 2);
     buf_adds(&m->bytes, "Message-ID: ");
-    buf_add(&m->bytes, m->id, len);
+    buf_adds(&m->bytes, m->id);
     buf_adds(&m->bytes, "\r\n");
 }
 
@@ -150,7 +145,7 @@ static void add_header(mime_message *m, const mime_draft *d)
     add_list(out, "Cc", &d->cc);
     if (d->subject.data)
         mime_header_add_text(out, "Subject", d->subject.data, d->subject.len);
-    add_message_id(m, d);
+    add_message_id(m);
     add_user_headers(m, d);
     buf_adds(out, "MIME-Version: 1.0\r\n");
 }
@@ -408,9 +403,25 @@ static bool copy_infos(layout *l)
     return true;
 }
 
+/* An empty message with its Message-ID; NULL if memory ran out. */
+static mime_message *create(const char *id, const char *domain)
+{
+    size_t left = strlen(id), right = strlen(domain);
+    mime_message *m = malloc(sizeof *m + left + right + sizeof "<@>");
+    if (!m)
+        return NULL;
+    *m = (mime_message){.segments = m->first, .cap = FIRST_SEGMENTS};
+    m->id[0] = '<';
+    memcpy(m->id + 1, id, left);
+    m->id[1 + left] = '@';
+    memcpy(m->id + 1 + left + 1, domain, right);
+    memcpy(m->id + 1 + left + 1 + right, ">", sizeof ">");
+    return m;
+}
+
 mime_message *mime_compose(const mime_draft *draft)
 {
-    mime_message *m = calloc(1, sizeof *m);
+    mime_message *m = create(draft->id, draft->id_domain ? draft->id_domain : draft->from->domain);
     if (!m)
         return NULL;
     layout l = {.message = m, .draft = draft, .id_len = strlen(draft->id)};
@@ -439,9 +450,9 @@ void mime_message_free(mime_message *m)
         return;
     buf_free(&m->bytes);
     buf_free(&m->made_text);
-    free(m->segments);
+    if (m->segments != m->first)
+        free(m->segments);
     free(m->infos);
-    free(m->id);
     free(m);
 }
 
