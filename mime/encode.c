@@ -187,6 +187,23 @@ static char *plain_quote(place *p, char *to, const char *end)
 
 #ifdef VECTOR_HAS_128
 
+/* What stands for itself, by its halves: what both say, it is. */
+#define TAB      1
+#define ROW      2 /* of sixteen, all */
+#define EQUALS_3 4 /* all but '=' */
+#define DEL_7    8 /* all but DEL */
+#define ANY_LOW  (ROW | EQUALS_3 | DEL_7)
+
+static const uint8_t literal_by_high[16] = {
+    [0x0] = TAB, [0x2] = ROW, [0x3] = EQUALS_3, [0x4] = ROW,
+    [0x5] = ROW, [0x6] = ROW, [0x7] = DEL_7,
+};
+
+static const uint8_t literal_by_low[16] = {
+    [0x0 ... 0x8] = ANY_LOW, [0x9] = ANY_LOW | TAB, [0xA ... 0xC] = ANY_LOW,
+    [0xD] = ROW | DEL_7,     [0xE] = ANY_LOW,       [0xF] = ROW | EQUALS_3,
+};
+
 /* How much is quoted at a time; what it comes to, a whole vector and a line behind it, at most. */
 #define WINDOW      63U
 #define WINDOW_ROOM 384

@@ -6,9 +6,9 @@
 /* What does not stand for itself in quoted-printable; blanks do, here. */
 VECTOR_TARGET static inline VEC KERNEL(coded)(VEC text)
 {
-    VEC printable = V(at_most)(V(add)(text, V(same)((uint8_t)(0x100 - ' '))), V(same)('~' - ' '));
-    VEC fit = V(xor)(printable, V(equal)(text, V(same)('=')));
-    return V(equal)(V(or)(fit, V(equal)(text, V(same)('\t'))), V(zero)());
+    VEC by_low = V(lookup)(V(table)(literal_by_low), text);
+    VEC by_high = V(lookup)(V(table)(literal_by_high), V(upper)(text));
+    return V(equal)(V(and)(by_low, by_high), V(zero)());
 }
 
 VECTOR_TARGET static inline VEC KERNEL(ends)(VEC text)
