@@ -124,8 +124,8 @@ static char *put_octet(char *out, char octet)
 
 static char *put_soft_break(char *out)
 {
-    memcpy(out, "=\r\n", 3);
-    return out + 3;
+    *out = '=';
+    return put_end(out + 1);
 }
 
 /* At a line's start: what readers of mailbox files and of SMTP would change. */

@@ -406,16 +406,15 @@ static bool copy_infos(layout *l)
 /* An empty message with its Message-ID; NULL if memory ran out. */
 static mime_message *create(const char *id, const char *domain)
 {
-    size_t left = strlen(id), right = strlen(domain);
-    mime_message *m = malloc(sizeof *m + left + right + sizeof "<@>");
+    mime_message *m = malloc(sizeof *m + strlen(id) + strlen(domain) + sizeof "<@>");
     if (!m)
         return NULL;
     *m = (mime_message){.segments = m->first, .cap = FIRST_SEGMENTS};
     m->id[0] = '<';
-    memcpy(m->id + 1, id, left);
-    m->id[1 + left] = '@';
-    memcpy(m->id + 1 + left + 1, domain, right);
-    memcpy(m->id + 1 + left + 1 + right, ">", sizeof ">");
+    char *to = stpcpy(m->id + 1, id);
+    *to++ = '@';
+    to = stpcpy(to, domain);
+    memcpy(to, ">", sizeof ">");
     return m;
 }
 
