@@ -172,7 +172,7 @@ void http_problem(http_exchange *x, problem_kind kind, const char *detail, const
 void http_suspend(http_exchange *x)
 {
     x->suspended = true;
-    MHD_suspend_connection(x->connection);
+    http_thread_suspend(x->connection);
 }
 
 const char *http_exchange_id(const http_exchange *x)
@@ -449,6 +449,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
         return MHD_YES;
     if (x->suspended) { /* resumed: the answer is there */
         x->suspended = false;
+        http_thread_resumed(connection);
         return queue_answer(x);
     }
     return request_came(x);
