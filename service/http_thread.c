@@ -16,7 +16,7 @@
  * much for each request, which costs more than all the rest of HTTP where it is 32 KiB. */
 #define CONNECTION_MEMORY ((size_t)(16 * 1024))
 /* A connection on which nothing moves is closed after this long. */
-#define IDLE_SECONDS   75u
+#define IDLE_SECONDS 75u
 /* Any other time than that: see http_thread_suspend(). */
 #define RESUME_SECONDS (IDLE_SECONDS + 1)
 #define TLS_PRIORITIES "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
