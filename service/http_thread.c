@@ -153,17 +153,46 @@ static bool take_own(http_thread *t)
     return first != NULL;
 }
 
+/* What there may be to do in a turn. */
+typedef struct work {
+    bool woken, sender, daemon;
+} work;
+
 /* One turn of everything: the relays' replies, which are answers; the daemon, which sends these and
- * takes requests, if it has any to do; and the mails that these bring, to the relays. */
-static void turn(http_thread *t, bool woken, bool sender_ready, bool daemon_has_work)
+ * takes requests; and the mails that these bring, to the relays. */
+static void turn(http_thread *t, work w)
 {
-    if (woken)
+    if (w.woken)
         take_wakes(t);
-    if (sender_ready)
+    if (w.sender)
         sender_turn(t, true);
-    if (take_own(t) || woken || daemon_has_work)
+    if (take_own(t) || w.woken || w.daemon)
         (void)MHD_run(t->daemon);
     sender_turn(t, false);
+}
+
+static bool is_woken(http_thread *t)
+{
+    return atomic_load_explicit(&t->resumed, memory_order_relaxed) ||
+           (atomic_load_explicit(&t->quiesce, memory_order_relaxed) && !t->quiet);
+}
+
+/* Waits for work. Where there is some already, all is looked at without asking what is ready. */
+static work wait_for_work(http_thread *t, struct pollfd fds[3], int64_t next_look_us)
+{
+    const http_thread_options *o = &t->options;
+    int64_t daemon_at = daemon_due(t);
+    int ms = t->own ? 0 : wait_time(earlier(earlier(daemon_at, sender_due(t)), next_look_us));
+    if (ms == 0)
+        return (work){.woken = is_woken(t), .sender = true, .daemon = true};
+    o->before_wait(o->ctx);
+    if (poll(fds, 3, ms) < 0)
+        return (work){0}; /* a signal; none is meant for this thread */
+    return (work){
+        .daemon = fds[0].revents != 0 || (daemon_at != INT64_MAX && daemon_at <= clock_us()),
+        .woken = fds[1].revents != 0,
+        .sender = fds[2].revents != 0,
+    };
 }
 
 static void *run(void *ctx)
@@ -171,7 +200,7 @@ static void *run(void *ctx)
     http_thread *t = ctx;
     const http_thread_options *o = &t->options;
     int64_t next_look_us = INT64_MAX;
-    struct pollfd fds[] = {
+    struct pollfd fds[3] = {
         {.fd = t->daemon_fd, .events = POLLIN},
         {.fd = t->wake_fd, .events = POLLIN},
         {.fd = o->sender ? smtp_sender_fd(o->sender, o->loop) : -1, .events = POLLIN},
@@ -182,14 +211,7 @@ static void *run(void *ctx)
         fds[2].fd = -1;
     }
     while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
-        int64_t daemon_at = daemon_due(t);
-        int ms = t->own ? 0 : wait_time(earlier(earlier(daemon_at, sender_due(t)), next_look_us));
-        if (ms != 0)
-            o->before_wait(o->ctx);
-        if (poll(fds, sizeof fds / sizeof *fds, ms) < 0)
-            continue; /* a signal; none is meant for this thread */
-        bool daemon_has_work = fds[0].revents != 0 || daemon_at == 0 || daemon_at <= clock_us();
-        turn(t, fds[1].revents != 0, fds[2].revents != 0, daemon_has_work);
+        turn(t, wait_for_work(t, fds, next_look_us));
         next_look_us = watch_look(t->watch, clock_us());
     }
     if (o->sender)
