@@ -14,6 +14,7 @@
 #include <microhttpd.h>
 
 #include "base/clock.h"
+#include "base/zeroed.h"
 #include "service/file.h"
 #include "service/http_thread.h"
 #include "service/listen.h"
@@ -411,7 +412,7 @@ static http_exchange *exchange_create(http_thread *t, struct MHD_Connection *con
                                       const char *method)
 {
     http *h = http_thread_context(t);
-    http_exchange *x = calloc(1, sizeof *x);
+    http_exchange *x = zeroed(1, sizeof *x);
     if (!x)
         return NULL;
     x->http = h;
