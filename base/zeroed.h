@@ -15,9 +15,10 @@ static inline void *zeroed(size_t count, size_t size)
 {
     size_t bytes = 0;
     void *p = __builtin_mul_overflow(count, size, &bytes) ? NULL : malloc(bytes);
-    __asm__("" : "+r"(p)); /* else the compiler makes the two of them calloc() */
-    if (p)
-        memset(p, 0, bytes);
+    if (!p)
+        return NULL;
+    __asm__ volatile("" : : "r"(p) : "memory"); /* else the compiler makes the two a calloc() */
+    memset(p, 0, bytes);
     return p;
 }
 
