@@ -87,7 +87,7 @@ void send_handle(app *a, http_exchange *x)
         return;
     }
     request *r = read_request(a, x);
-    send_job *job = r ? calloc(1, sizeof *job) : NULL;
+    send_job *job = r ? malloc(sizeof *job) : NULL;
     mime_reader *reader = r ? mime_reader_create(r->message) : NULL;
     if (!job || !reader) {
         if (r)
