@@ -46,6 +46,7 @@ void smtp_task_end(smtp_task *t)
     if (t->what.transcript)
         smtp_transcript_give(&t->transcript, t->submitted, r);
     t->result = NULL;
+    smtp_pace_heard(t->what.relay->pace, &r->reply, clock_us());
     atomic_fetch_sub_explicit(&l->load, 1, memory_order_relaxed);
     t->what.done(t->what.ctx, r);
     smtp_task_free(t);
@@ -185,9 +186,31 @@ static void on_idle_timeout(smtp_timer *timer)
     quit(s->pool, s);
 }
 
+/* Sessions that this loop may have to the relay now. Each loop keeps one where it has transactions:
+ * they are not handed to another. */
+static unsigned sessions_allowed(const smtp_pool *p)
+{
+    const smtp_pace *pace = p->relay->pace;
+    unsigned allowed = smtp_pace_sessions(pace, clock_us());
+    if (allowed >= pace->sessions)
+        return p->cap;
+    unsigned share = allowed * p->cap / pace->sessions;
+    return share > 0 ? share : 1;
+}
+
+/* True if the relay's rate lets the first that waits go; else it is looked at again in time. */
+static bool in_turn(smtp_pool *p)
+{
+    p->paced_until = smtp_pace_take(p->relay->pace, p->first->what.recipient_count, clock_us());
+    if (p->paced_until == 0)
+        return true;
+    smtp_timer_set(&p->loop->timers, &p->retry, p->paced_until);
+    return false;
+}
+
 static void give_work(smtp_pool *p)
 {
-    while (p->first && p->idle) {
+    while (p->first && p->idle && in_turn(p)) {
         smtp_session *s = p->idle;
         smtp_task *t = p->first;
         smtp_pool_unidle(p, s);
@@ -201,7 +224,10 @@ static void give_work(smtp_pool *p)
 
 smtp_task *smtp_pool_next(const smtp_pool *p)
 {
-    return p->idle || p->opening > 0 || p->loop->stopping ? NULL : p->first;
+    if (p->idle || p->opening > 0 || p->loop->stopping || smtp_pace_has_rate(p->relay->pace) ||
+        p->open > sessions_allowed(p))
+        return NULL;
+    return p->first;
 }
 
 void smtp_pool_take(smtp_pool *p, smtp_task *t)
@@ -246,8 +272,11 @@ static void no_memory(smtp_fault *fault)
  * there is only one try at a time: eight wrong logins at once may lock an account. */
 static void open_more(smtp_pool *p)
 {
-    while (p->waiting > p->opening && p->open + p->opening + p->replacing + p->leaving < p->cap &&
+    unsigned cap = p->waiting > p->opening ? sessions_allowed(p) : 0;
+    while (p->waiting > p->opening && p->open + p->opening + p->replacing + p->leaving < cap &&
            (p->open > 0 || p->opening == 0)) {
+        if (p->idle) /* what waits then waits for its turn, not for a session */
+            return;
         if (clock_us() < p->full_until && p->open + p->opening > 0) {
             smtp_timer_set(&p->loop->timers, &p->retry, p->full_until);
             return;
@@ -292,7 +321,7 @@ void smtp_pool_ready(smtp_pool *p, smtp_session *s)
             return;
         }
     }
-    if (l->stopping || s->last ||
+    if (l->stopping || s->last || p->open > sessions_allowed(p) ||
         (l->session_transactions && s->served >= l->session_transactions)) {
         quit(p, s);
         return;
@@ -315,6 +344,7 @@ void smtp_pool_refused(smtp_pool *p, smtp_session *s, const smtp_fault *fault)
     smtp_task *t = s->task;
 
     atomic_fetch_add_explicit(&p->failed, 1, memory_order_relaxed);
+    smtp_pace_heard(p->relay->pace, &s->stage_reply, clock_us());
     s->task = NULL;
     smtp_session_close(s);
     if (t) {
@@ -363,7 +393,10 @@ static void time_out(smtp_task *t, smtp_stage stage, const smtp_transcript *line
         fault.detail = NULL;
     if (stage == SMTP_STAGE_NONE)
         fault.hint =
-            "All sessions are busy: raise sessions= in the relay's URL if the relay allows it.";
+            t->pool->paced_until != 0
+                ? "More is sent than rate= in the relay's URL allows."
+                : "All sessions are busy: raise sessions= in the relay's URL if the relay allows "
+                  "it.";
     fail_task(t, &fault, NULL, lines);
     free(fault.detail);
 }

@@ -62,8 +62,9 @@ struct smtp_pool {
     unsigned open;      /* idle or at work */
     unsigned leaving;   /* QUIT was said; they count for the cap while the relay has them */
     bool pumping;
-    int64_t full_until; /* no further session before: the relay refused one while others worked */
-    smtp_timer retry;   /* at full_until, while transactions wait */
+    int64_t full_until;  /* no further session before: the relay refused one while others worked */
+    int64_t paced_until; /* the rate lets none go before; 0: it does */
+    smtp_timer retry;    /* at one of the two, while transactions wait */
     /* Until then no envelope goes ahead on a session that has served so many transactions. */
     int64_t ahead_until;
     unsigned ahead_most;

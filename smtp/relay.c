@@ -23,6 +23,7 @@ typedef struct reading {
     char *error; /* the first fault; NULL with a failure: memory ran out */
     char *region;
     char *password_file;
+    int64_t rate_each; /* of pace.h; 0: none */
     bool tls_written;
     const char *auth_written;
 } reading;
@@ -228,6 +229,12 @@ static bool set_ahead(reading *p, const char *value)
     return p->relay->ahead || strcmp(value, "off") == 0 || fault(p, "ahead must be on or off");
 }
 
+static bool set_rate(reading *p, const char *value)
+{
+    return smtp_pace_read_rate(value, &p->rate_each) ||
+           fault(p, "rate must be a number of recipients and /s, /m, /h or /d, such as 14/s");
+}
+
 static bool set_path(reading *p, const char *name, const char *value, char **to)
 {
     if (value[0] == '\0')
@@ -269,6 +276,7 @@ static const struct {
                {"ehlo", set_ehlo},
                {"sessions", set_sessions},
                {"ahead", set_ahead},
+               {"rate", set_rate},
                {"token_file", set_token_file},
                {"password_file", set_password_file},
                {"region", set_region}};
@@ -555,6 +563,8 @@ smtp_relay *smtp_relay_create(const char *name, const char *url, char **error)
     ok = r->name && read_url(&p, url) && check_whole(&p);
     if (ok && !r->ehlo)
         ok = (r->ehlo = machine_name()) != NULL;
+    if (ok && (ok = (r->pace = malloc(sizeof *r->pace)) != NULL))
+        smtp_pace_init(r->pace, r->sessions, p.rate_each);
     free(p.region);
     free(p.password_file);
     if (ok)
@@ -575,6 +585,7 @@ void smtp_relay_free(smtp_relay *r)
     free(r->ca);
     free(r->ehlo);
     free(r->token_file);
+    free(r->pace);
     free(r);
 }
 

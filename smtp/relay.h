@@ -24,6 +24,8 @@
  *     ahead=on|off           whether, where mails wait for a session, the next one's envelope goes
  *                            out with the end of the body before it, if the relay offers
  *                            PIPELINING; default on
+ *     rate=14/s              recipients in a second (/s), minute (/m), hour (/h) or day (/d) at
+ *                            most; what comes faster waits for its turn
  *     token_file=/path       OAuth 2 bearer token, read again for each session; pins auth=xoauth2
  *                            unless auth=oauthbearer is there
  *     password_file=/path    the password, read once at start
@@ -34,8 +36,8 @@
  * password, characters that have no place are faults, each with one sentence that never repeats the
  * password.
  *
- * A relay is immutable after creation and may be used by any number of threads; it must outlive the
- * sender. Secrets are wiped when it is freed.
+ * A relay is immutable after creation, but for its pace (pace.h), and may be used by any number of
+ * threads; it must outlive the sender. Secrets are wiped when it is freed.
  */
 #ifndef POSTERN_SMTP_RELAY_H
 #define POSTERN_SMTP_RELAY_H

@@ -5,6 +5,7 @@
 #ifndef POSTERN_SMTP_RELAY_CONFIG_H
 #define POSTERN_SMTP_RELAY_CONFIG_H
 
+#include "smtp/pace.h"
 #include "smtp/preset.h"
 #include "smtp/relay.h"
 
@@ -23,6 +24,7 @@ struct smtp_relay {
     unsigned sessions;
     bool ahead; /* an envelope may go out before the reply to the message before it */
     char *token_file;
+    smtp_pace *pace; /* the one thing that changes: what the relay bears, as all threads see it */
 };
 
 /* True if the relay must answer an AUTH with 235 before mail is sent. */

@@ -216,6 +216,8 @@ static void wrong_urls_are_told_in_a_sentence_without_the_secret(void **state)
         {"smtp://x?ehlo=bad_name!", "ehlo"},
         {"smtp://x?ehlo=a%0D%0AQUIT", "control"},
         {"smtp://x?sessions=0", "1 to 256"},
+        {"smtp://x?rate=0/s", "such as 14/s"},
+        {"smtp://x?rate=14", "such as 14/s"},
         {"smtp://x?sessions=257", "1 to 256"},
         {"smtp://x?sessions=8x", "1 to 256"},
         {"smtp://x?sessions=99999999999", "1 to 256"},

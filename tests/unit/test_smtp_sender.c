@@ -1665,6 +1665,99 @@ static void a_further_session_that_is_refused_does_not_fail_who_can_wait(void **
     assert_int_equal(close_world(&w), 2);
 }
 
+/* Each once, all at once. */
+static void send_many(world *w, job *jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        prepare(&jobs[i], w, one, 1, "x\r\n");
+        submit(w, &jobs[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(await(&jobs[i])->outcome, SMTP_SENT);
+        finish(&jobs[i]);
+    }
+}
+
+static void a_relay_that_says_421_gets_half_as_many_sessions(void **state)
+{
+    static const script s[] = {{HELLO, MAIL_OK, "S 421 4.7.0 slow down", "X"}, {HELLO, "*"}};
+    world w = WORLD(s, .query = "&sessions=4");
+    static job many[100];
+    (void)state;
+    send_plain(&w, SMTP_NOT_SENT);
+    send_many(&w, many, COUNT(many));
+    assert_in_range(close_world(&w), 2, 3);
+}
+
+static void too_much_closes_sessions_that_are_open(void **state)
+{
+    static const script s[] = {
+        {HELLO, MAIL_OK, SAY_OK, "B", "G", "S 421 4.7.0 slow down", "X"},
+        {HELLO, MAIL_OK, SAY_OK, "B", "G", "S 421 4.7.0 slow down", "X"},
+        {HELLO, MAIL_OK, SAY_OK, "B", "G2", "S 250 ok", "*"},
+        {HELLO, MAIL_OK, SAY_OK, "B", "G2", "S 250 ok", "*"},
+    };
+    world w = WORLD(s, .query = "&sessions=4");
+    job j[4];
+    smtp_sender_stats stats;
+    size_t sent = 0;
+    (void)state;
+    for (size_t i = 0; i < COUNT(j); i++) {
+        prepare(&j[i], &w, one, 1, "x\r\n");
+        submit(&w, &j[i]);
+    }
+    for (size_t i = 0; i < COUNT(j); i++)
+        wait_until_said(&w, i, "\r\n.\r\n");
+    let_go(w.place);
+    do {
+        (void)usleep(1000);
+        smtp_sender_stats_get(w.sender, w.relay, &stats);
+    } while (stats.sessions_open > 2);
+    let_go_on(w.place);
+    for (size_t i = 0; i < COUNT(j); i++) {
+        sent += await(&j[i])->outcome == SMTP_SENT;
+        finish(&j[i]);
+    }
+    assert_int_equal(sent, 2);
+    smtp_sender_stats_get(w.sender, w.relay, &stats);
+    assert_in_range(stats.sessions_open, 0, 2);
+    assert_int_equal(close_world(&w), 4);
+}
+
+static void a_rate_spreads_what_comes_at_once(void **state)
+{
+    static const script s[] = {{HELLO, "*"}};
+    world w = WORLD(s, .query = "&sessions=4&rate=20/s");
+    job j[8];
+    int64_t since = clock_us();
+    (void)state;
+    send_many(&w, j, COUNT(j));
+    /* 3 may go at once, 5 have 50 ms each before them */
+    assert_true(clock_us() - since >= 250000);
+    assert_in_range(close_world(&w), 1, 4);
+}
+
+static void who_waits_for_the_rate_too_long_is_told(void **state)
+{
+    static const script s[] = {{HELLO, "*"}};
+    world w = WORLD(s, .query = "&rate=1/h");
+    job first, second;
+    (void)state;
+    prepare(&first, &w, one, 1, "x\r\n");
+    submit(&w, &first);
+    assert_int_equal(await(&first)->outcome, SMTP_SENT);
+    prepare(&second, &w, one, 1, "x\r\n");
+    second.what.timeout_us = 50000;
+    submit(&w, &second);
+    smtp_result *r = await(&second);
+    assert_int_equal(r->outcome, SMTP_NOT_SENT);
+    assert_int_equal(r->fault.stage, SMTP_STAGE_NONE);
+    assert_non_null(strstr(r->fault.hint, "rate="));
+    finish(&first);
+    finish(&second);
+    assert_int_equal(close_world(&w), 1);
+}
+
 static void a_refused_login_fails_all_who_wait_with_one_try(void **state)
 {
     static const script s[] = {{"G", "S 220 x", "C EHLO", "S 250-x", "S 250 AUTH PLAIN",
@@ -2282,6 +2375,10 @@ int main(void)
         cmocka_unit_test(waiting_for_a_busy_session_counts_too),
         cmocka_unit_test(who_waits_is_served_in_order),
         cmocka_unit_test(a_further_session_that_is_refused_does_not_fail_who_can_wait),
+        cmocka_unit_test(a_relay_that_says_421_gets_half_as_many_sessions),
+        cmocka_unit_test(too_much_closes_sessions_that_are_open),
+        cmocka_unit_test(a_rate_spreads_what_comes_at_once),
+        cmocka_unit_test(who_waits_for_the_rate_too_long_is_told),
         cmocka_unit_test(a_refused_login_fails_all_who_wait_with_one_try),
         cmocka_unit_test(many_at_once_are_each_sent_once),
         cmocka_unit_test(a_relay_of_one_session_gets_one_over_all_threads),
