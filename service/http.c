@@ -327,7 +327,7 @@ static const char *unescape(const char *text)
     char *to = (char *)text;
     for (const char *from = text; *from; from++) {
         if (*from == '%') {
-            *to++ = (char)(hex_digit(from[1]) << 4 | hex_digit(from[2]));
+            *to++ = (char)(16 * hex_digit(from[1]) + hex_digit(from[2]));
             from += 2;
         } else {
             *to++ = *from;

@@ -560,8 +560,9 @@ static void read_transcript(reader *r, const char *pointer, const json_t *value)
 /* ---- for the queue ---- */
 
 #define SECOND_US   INT64_C(1000000)
-#define YEAR_US     (365 * 86400 * SECOND_US)
-#define EXPIRES_MAX (30 * 86400 * SECOND_US)
+#define DAY_US      (86400 * SECOND_US)
+#define YEAR_US     (365 * DAY_US)
+#define EXPIRES_MAX (30 * DAY_US)
 
 /* A number of seconds within 0 to `most`, as microseconds; false for any other value. */
 static bool get_seconds(const json_t *value, double most, int64_t *us)
