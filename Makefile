@@ -8,7 +8,7 @@ PREFIX  ?= /usr/local
 BUILD   ?= build
 VERSION := $(shell cat VERSION)
 
-PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3 libpq
+PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3 libpq zlib
 # Looked up when a recipe runs, because `make deps` may only just have installed them.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
@@ -22,6 +22,8 @@ HARDLINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 SMALL    := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 SMALLINK := -Wl,--gc-sections -Wl,-z,pack-relative-relocs
 OPTIMISE ?= -O2
+# No mail waits for these on its way from the client to the relay: they are made small, not fast.
+COLD     ?= -Os
 ifdef SANITIZE
   HARDEN   += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
   HARDLINK += -fsanitize=$(SANITIZE)
@@ -48,7 +50,7 @@ all: deps-build $(BUILD)/postern ## build the program (build/postern)
 $(BUILD)/postern: $(call objects,service/main.c) $(LIBRARY)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
 
-$(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES))) $(BUILD)/service/openapi.o
+$(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES))) $(BUILD)/service/openapi_packed.o
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -56,9 +58,18 @@ $(BUILD)/%.o: %.c VERSION Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
-$(BUILD)/service/openapi.o: service/openapi.S openapi.yaml
+$(BUILD)/openapi.yaml.gz: openapi.yaml
 	@mkdir -p $(@D)
-	$(CC) -c -o $@ $<
+	gzip -9nc $< >$@
+
+$(BUILD)/service/openapi_packed.o: service/openapi.S $(BUILD)/openapi.yaml.gz
+	@mkdir -p $(@D)
+	$(CC) -Wa,-I$(BUILD) -c -o $@ $<
+
+cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
+$(call cold,queue/* service/cli* service/config* smtp/relay smtp/preset \
+  $(addprefix service/,file footprint health ids keys listen look messages_look metrics openapi \
+  outbox problem routes serve suppress suppressions watch when wrap)): OPTIMISE = $(COLD)
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 

@@ -1,8 +1,8 @@
-/* openapi.yaml as bytes of the program; see openapi.h. */
+/* openapi.yaml, packed by gzip, as bytes of the program; see openapi.h. */
     .section .rodata
-    .global openapi_text, openapi_end
-openapi_text:
-    .incbin "openapi.yaml"
-openapi_end:
+    .global openapi_packed, openapi_packed_end
+openapi_packed:
+    .incbin "openapi.yaml.gz"
+openapi_packed_end:
     .byte 0
     .section .note.GNU-stack, "", %progbits

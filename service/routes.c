@@ -44,7 +44,7 @@ static void openapi_handle(app *a, http_exchange *x)
 {
     (void)a;
     buf content = BUF_INIT;
-    buf_add(&content, openapi_text, (size_t)(openapi_end - openapi_text));
+    openapi_write(&content);
     http_answer(x, 200, "application/yaml", 0, &content);
 }
 

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 BUILD_PACKAGES="build-essential pkg-config libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev
-    libidn2-dev libssl-dev libsqlite3-dev libpq-dev"
+    libidn2-dev libssl-dev libsqlite3-dev libpq-dev zlib1g-dev gzip"
 # postfix and sasl2-bin: the real relay and its logins. Python is Debian's own, as are its modules.
 TEST_PACKAGES="libcmocka-dev postgresql-15 python3 python3-pytest python3-pytest-timeout python3-aiosmtpd python3-yaml
     python3-html5lib python3-jsonschema python3-gi gir1.2-gmime-3.0 postfix sasl2-bin libsasl2-modules libevent-2.1-7 libdb5.3
