@@ -1,26 +1,17 @@
 /* Bodies: large ones lie in chunks, and are files while they are here. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "queue/backend.h"
+#include "queue/file_io.h"
 #include "queue/postgres_run.h"
 
 const char *pg_body_piece(const queue_body *b, uint64_t at, size_t len, char *room)
 {
     if (b->data)
         return b->data + at;
-    for (size_t got = 0; got < len;) {
-        ssize_t n = pread(b->fd, room + got, len - got, (off_t)(at + got));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return NULL;
-        got += (size_t)n;
-    }
-    return room;
+    return file_read_at(b->fd, room, len, at) ? room : NULL;
 }
 
 /* A file that has no name; -1. */
@@ -40,20 +31,6 @@ static int open_nameless(void)
     return fd;
 }
 
-static bool write_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 bool pg_body_fetch(pg *p, queue_message *m)
 {
     int fd = open_nameless();
@@ -66,7 +43,7 @@ bool pg_body_fetch(pg *p, queue_message *m)
         PGresult *r =
             pg_query(p, "ti", "SELECT data FROM postern_body WHERE id = $1 AND part = $2", &args);
         size_t len = r && PQntuples(r) > 0 ? (size_t)PQgetlength(r, 0, 0) : 0;
-        ok = r && (len == 0 || write_all(fd, PQgetvalue(r, 0, 0), len));
+        ok = r && (len == 0 || file_write_all(fd, PQgetvalue(r, 0, 0), len));
         PQclear(r);
         got += len;
         if (len == 0)

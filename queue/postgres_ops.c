@@ -7,8 +7,6 @@
 #include "queue/postgres_run.h"
 #include "queue/postgres_schema.h"
 
-#define CLEAN_KEYS 20000 /* in one CLEAN, so that it is soon over; the next one goes on */
-
 /* ---- PUT ---- */
 
 static void send_message(pg *p, pg_step *s, const queue_message *m, const char *small)
@@ -452,7 +450,7 @@ static void clean_later(pg_batch *b, pg_step *s)
     pg *p = b->p;
     pg_args before = {0}, keys = {0};
     pg_int(&before, queue_day_at(s->op->in.clean.before));
-    pg_int(&keys, CLEAN_KEYS);
+    pg_int(&keys, QUEUE_CLEAN_KEYS);
     PGresult *r =
         pg_query(p, "i", "SELECT day FROM postern_day WHERE day < $1 ORDER BY day", &before);
     for (int i = 0; r && i < PQntuples(r) && p->trouble == PG_FINE; i++) {

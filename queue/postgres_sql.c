@@ -168,20 +168,22 @@ bool pg_prepare_all(pg *p)
     return true;
 }
 
-void pg_step_send(pg *p, pg_step *s, pg_name n, pg_args *args)
+static void send_named(pg *p, pg_step *s, int day, int n, pg_args *args)
 {
     char text[32];
-    statement_name(text, 0, (int)n);
+    statement_name(text, day, n);
     pg_send(p, text, args);
     s->sent++;
 }
 
+void pg_step_send(pg *p, pg_step *s, pg_name n, pg_args *args)
+{
+    send_named(p, s, 0, (int)n, args);
+}
+
 void pg_step_send_day(pg *p, pg_step *s, int day, pg_day_name n, pg_args *args)
 {
-    char text[32];
-    statement_name(text, day, (int)n);
-    pg_send(p, text, args);
-    s->sent++;
+    send_named(p, s, day, (int)n, args);
 }
 
 PGresult *pg_step_next(pg *p, pg_step *s)
