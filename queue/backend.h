@@ -14,6 +14,8 @@
 
 #include "queue/queue.h"
 
+#define QUEUE_CLEAN_KEYS 20000 /* in one CLEAN, so that it is soon over; the next one goes on */
+
 typedef enum queue_run_result {
     QUEUE_RUN_DONE,
     QUEUE_RUN_FAILED,

@@ -1,38 +1,20 @@
 #include "queue/events.h"
 
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
-#include <netinet/in.h>
-#include <openssl/crypto.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
-#include "queue/address_guard.h"
-#include "queue/sign.h"
+#include "queue/events_own.h"
 
-#define MS           ((int64_t)1000)
-#define SECOND       (1000 * MS)
-#define MINUTE       (60 * SECOND)
-#define HOUR         (60 * MINUTE)
-#define RETRY_AFTER  (24 * HOUR) /* at most */
 #define LEASE_MORE   MINUTE
-#define CONNECT_MOST (10 * SECOND)
-#define SETTLE_AGAIN SECOND          /* where the queue could not */
-#define ANSWER_MOST  ((size_t)65536) /* octets of a head, and of a body */
-#define STATUS_GONE  410
+#define SETTLE_AGAIN SECOND     /* where the queue could not */
 #define CLAIM_PAUSE  (100 * MS) /* after one that gave all there was: clocks may differ */
 #define NEVER        INT64_MAX
-#define USER_AGENT   "postern/" POSTERN_VERSION
-#define QUICK_EXIT   0x075700 /* libcurl that has it */
 #define NO_MEMORY    "there is not enough memory for webhooks"
 
 static const events_pace standard_pace = {
@@ -155,19 +137,12 @@ typedef enum try_state {
 
 struct
 try {
+    events_request request; /* the first member */
     events *of;
     try_state state;
     queue_event event;
     int64_t lease_end; /* by clock_us() */
     bool probes;       /* begun while the receiver failed */
-
-    CURL *easy; /* kept for the next one, with its settings */
-    struct curl_slist *headers;
-    char error[CURL_ERROR_SIZE];
-    char refused[200];   /* why an address was; "" : none was */
-    size_t head, body;   /* octets that came */
-    bool answered;       /* the head is whole */
-    int64_t retry_after; /* as it says; 0: it says nothing */
 
     bool drop; /* how it ended */
     int64_t next_at, settle_at;
@@ -176,9 +151,7 @@ try {
 struct events {
     events_options o;
     const events_pace *pace;
-    bool cleartext; /* http:// */
-    sign_secret *secrets;
-    size_t secret_count;
+    events_receiver receiver;
     CURLM *multi;
     inbox *in;
     pthread_t thread;
@@ -191,23 +164,6 @@ struct events {
     int64_t stop_at, claim_at;   /* by clock_us(), as pause_end */
     int64_t pause_us, pause_end; /* while it fails */
 };
-
-static int64_t now_us(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * SECOND + t.tv_nsec / 1000;
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t most_of(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* A tenth more or less (xorshift64: nobody needs to be unable to guess it). */
 static int64_t jitter(events *e, int64_t us)
@@ -288,7 +244,8 @@ static void settled(try *t, const queue_op *op)
         return;
     }
     if (!t->drop) /* later than what the last claim saw, maybe, or sooner */
-        t->of->claim_at = least(t->of->claim_at, clock_us() + most_of(t->next_at - now_us(), 0));
+        t->of->claim_at =
+            least(t->of->claim_at, clock_us() + most_of(t->next_at - events_now(), 0));
     let_go(t);
 }
 
@@ -307,63 +264,9 @@ static void settle_due(events *e, int64_t now)
 
 /* ---- the end of a try ---- */
 
-typedef struct verdict {
-    events_result result;
-    long status;
-    int64_t retry_after; /* 0: it said nothing */
-    char why[CURL_ERROR_SIZE + 200];
-} verdict;
-
-/* What libcurl says of names, connections and certificates is worth reading; what it says of the
- * rest may hold what was sent or received. */
-static const char *detail(const try *t, CURLcode code)
-{
-    switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE: return t->error[0] ? t->error : curl_easy_strerror(code);
-    default: return curl_easy_strerror(code);
-    }
-}
-
-static void explain(const try *t, CURLcode code, verdict *v)
-{
-    size_t size = sizeof v->why;
-    if (v->status == STATUS_GONE)
-        (void)snprintf(v->why, size, "the receiver answered 410: it wants no more");
-    else if (v->status)
-        (void)snprintf(v->why, size, "the receiver answered %ld%s", v->status,
-                       v->status / 100 == 3 ? ", a redirect, and these are not followed" : "");
-    else if (t->refused[0])
-        (void)snprintf(v->why, size, "%s", t->refused);
-    else if (t->head > ANSWER_MOST)
-        (void)snprintf(v->why, size, "the head of the receiver's answer is too long");
-    else if (code == CURLE_OPERATION_TIMEDOUT)
-        (void)snprintf(v->why, size, "the receiver did not answer in time");
-    else
-        (void)snprintf(v->why, size, "the receiver can't be asked: %s", detail(t, code));
-}
-
-static void judge(const try *t, CURLcode code, verdict *v)
-{
-    *v = (verdict){.result = EVENTS_DEFERRED};
-    if (t->answered) {
-        (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &v->status);
-        v->retry_after = t->retry_after;
-    }
-    if (v->status / 100 == 2)
-        v->result = EVENTS_DELIVERED;
-    else if (v->status == STATUS_GONE || t->event.attempts >= EVENTS_RETRIES)
-        v->result = EVENTS_GIVEN_UP;
-    if (v->result != EVENTS_DELIVERED)
-        explain(t, code, v);
-}
-
 /* What this says of the receiver. Of those that were under way when it began to fail, none makes
  * the pause longer. */
-static void note(events *e, const try *t, const verdict *v)
+static void note(events *e, const try *t, const events_verdict *v)
 {
     if (v->result == EVENTS_DELIVERED || v->status == STATUS_GONE) {
         e->failing = false;
@@ -379,7 +282,7 @@ static void note(events *e, const try *t, const verdict *v)
     e->failing = true;
 }
 
-static void tell(const events *e, const try *t, const verdict *v)
+static void tell(const events *e, const try *t, const events_verdict *v)
 {
     if (!e->o.told)
         return;
@@ -394,229 +297,24 @@ static void tell(const events *e, const try *t, const verdict *v)
     e->o.told(e->o.ctx, &told);
 }
 
-static void conclude(try *t, const verdict *v)
+static void conclude(try *t, const events_verdict *v)
 {
     events *e = t->of;
     t->drop = v->result != EVENTS_DEFERRED;
     if (!t->drop) {
         int64_t wait = jitter(e, e->pace->retry_us[t->event.attempts]);
-        t->next_at = now_us() + most_of(wait, v->retry_after);
+        t->next_at = events_now() + most_of(wait, v->retry_after);
     }
     note(e, t, v);
     tell(e, t, v);
     settle(t);
 }
 
-static void leave_multi(try *t)
-{
-    (void)curl_multi_remove_handle(t->of->multi, t->easy);
-    (void)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
-    (void)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, NULL);
-    curl_slist_free_all(t->headers);
-    t->headers = NULL;
-}
-
 static void finish(try *t, CURLcode code)
 {
-    verdict v;
-    judge(t, code, &v);
-    leave_multi(t);
-    conclude(t, &v);
-}
-
-/* ---- the request ---- */
-
-static void refuse(try *t, const struct sockaddr *address, const char *fault)
-{
-    char text[INET6_ADDRSTRLEN] = "";
-    if (address->sa_family == AF_INET)
-        (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, text,
-                        sizeof text);
-    else if (address->sa_family == AF_INET6)
-        (void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, text,
-                        sizeof text);
-    if (fault)
-        (void)snprintf(t->refused, sizeof t->refused,
-                       "the receiver is at %s, %s, and only public ones are allowed", text, fault);
-    else
-        (void)snprintf(t->refused, sizeof t->refused,
-                       "the receiver is at %s, a public address, and http:// is for private ones",
-                       text);
-}
-
-static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    try *t = ctx;
-    const events *e = t->of;
-    const char *fault = address_guard_fault(&address->addr, address->addrlen);
-    (void)purpose;
-    if (fault ? !e->o.allow_private : e->cleartext) {
-        refuse(t, &address->addr, fault);
-        return CURL_SOCKET_BAD;
-    }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-/* Retry-After (RFC 9110 section 10.2.3), if the line is one: seconds, or a date. libcurl knows it
- * too, and has a limit of its own. */
-static void take_retry_after(try *t, const char *line, size_t n)
-{
-    static const char name[] = "retry-after:";
-    char value[64];
-    if (n < strlen(name) || strncasecmp(line, name, strlen(name)) != 0)
-        return;
-    line += strlen(name);
-    n -= strlen(name);
-    while (n > 0 && (*line == ' ' || *line == '\t'))
-        line++, n--;
-    (void)snprintf(value, sizeof value, "%.*s", (int)(n < sizeof value ? n : sizeof value), line);
-    size_t digits = strspn(value, "0123456789");
-    time_t date = digits > 0 ? -1 : curl_getdate(value, NULL);
-    int64_t seconds = date >= 0 ? (int64_t)date - now_us() / SECOND : 0;
-    for (size_t i = 0; i < digits && seconds < RETRY_AFTER / SECOND; i++)
-        seconds = seconds * 10 + (value[i] - '0');
-    t->retry_after = least(most_of(seconds, 0), RETRY_AFTER / SECOND) * SECOND;
-}
-
-/* An end that comes with less taken than was given breaks the transfer off. */
-static size_t take_head(char *data, size_t size, size_t n, void *ctx)
-{
-    try *t = ctx;
-    long status = 0;
-    (void)size; /* 1 */
-    t->head += n;
-    take_retry_after(t, data, n);
-    if (n > 0 && (data[0] == '\r' || data[0] == '\n')) {
-        (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-        t->answered = status >= 200; /* else another head follows */
-    }
-    return t->head <= ANSWER_MOST ? n : 0;
-}
-
-static size_t take_body(char *data, size_t size, size_t n, void *ctx)
-{
-    try *t = ctx;
-    (void)data, (void)size;
-    t->body += n;
-    return t->body <= ANSWER_MOST ? n : 0;
-}
-
-#define SET(option, value) (curl_easy_setopt(easy, option, value) == CURLE_OK)
-
-static bool set_tls(CURL *easy, const events *e)
-{
-    return SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
-           SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
-           (!e->o.ca || (SET(CURLOPT_CAINFO, e->o.ca) && SET(CURLOPT_CAPATH, NULL)));
-}
-
-/* A resolver that hangs must not hold up the others, nor the end. */
-static bool set_quick_exit(CURL *easy)
-{
-#if LIBCURL_VERSION_NUM >= QUICK_EXIT
-    return SET(CURLOPT_QUICK_EXIT, 1L);
-#else
-    (void)easy;
-    return true;
-#endif
-}
-
-static bool set_limits(CURL *easy, const events *e)
-{
-    int64_t connect = least(e->o.timeout_us, CONNECT_MOST);
-    return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_TIMEOUT_MS, (long)(e->o.timeout_us / MS)) &&
-           SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(connect / MS)) && set_quick_exit(easy) &&
-           SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_PROXY, "") &&
-           SET(CURLOPT_PROTOCOLS_STR, e->cleartext ? "http" : "https");
-}
-
-static bool set_up(try *t)
-{
-    CURL *easy = t->easy;
-    const events *e = t->of;
-    return set_tls(easy, e) && set_limits(easy, e) && SET(CURLOPT_URL, e->o.url) &&
-           SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_POST, 1L) &&
-           SET(CURLOPT_USERAGENT, USER_AGENT) && SET(CURLOPT_ERRORBUFFER, t->error) &&
-           SET(CURLOPT_PRIVATE, t) && SET(CURLOPT_OPENSOCKETFUNCTION, open_socket) &&
-           SET(CURLOPT_OPENSOCKETDATA, t) && SET(CURLOPT_HEADERFUNCTION, take_head) &&
-           SET(CURLOPT_HEADERDATA, t) && SET(CURLOPT_WRITEFUNCTION, take_body) &&
-           SET(CURLOPT_WRITEDATA, t);
-}
-
-static bool add_header(struct curl_slist **list, const char *text)
-{
-    struct curl_slist *longer = curl_slist_append(*list, text);
-    if (longer)
-        *list = longer;
-    return longer != NULL;
-}
-
-static bool add_signatures(const try *t, int64_t timestamp, struct curl_slist **list)
-{
-    const events *e = t->of;
-    const char *payload = t->event.payload;
-    char signature[SIGN_LENGTH + 1];
-    buf line = BUF_INIT;
-    bool ok = true;
-    buf_adds(&line, "webhook-signature:");
-    for (size_t i = 0; ok && i < e->secret_count; i++) {
-        ok = sign_make(&e->secrets[i], t->event.id, timestamp, payload, strlen(payload), signature);
-        buf_addc(&line, ' ');
-        buf_add(&line, signature, ok ? SIGN_LENGTH : 0);
-    }
-    const char *text = buf_cstr(&line);
-    ok = ok && text && add_header(list, text);
-    buf_free(&line);
-    return ok;
-}
-
-static struct curl_slist *headers_of(const try *t)
-{
-    struct curl_slist *list = NULL;
-    int64_t timestamp = now_us() / SECOND;
-    char id[sizeof "webhook-id: " + QUEUE_ID], time[64];
-    (void)snprintf(id, sizeof id, "webhook-id: %s", t->event.id);
-    (void)snprintf(time, sizeof time, "webhook-timestamp: %lld", (long long)timestamp);
-    if (add_header(&list, "Content-Type: application/json") && add_header(&list, "Expect:") &&
-        add_header(&list, id) && add_header(&list, time) && add_signatures(t, timestamp, &list))
-        return list;
-    curl_slist_free_all(list);
-    return NULL;
-}
-
-static bool set_event(try *t)
-{
-    CURL *easy = t->easy;
-    t->headers = headers_of(t);
-    return t->headers && SET(CURLOPT_HTTPHEADER, t->headers) &&
-           SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(t->event.payload)) &&
-           SET(CURLOPT_POSTFIELDS, t->event.payload);
-}
-
-static bool has_handle(try *t)
-{
-    if (!t->easy && (t->easy = curl_easy_init()) && !set_up(t)) {
-        curl_easy_cleanup(t->easy);
-        t->easy = NULL;
-    }
-    return t->easy != NULL;
-}
-
-static void begin(try *t)
-{
-    t->error[0] = t->refused[0] = '\0';
-    t->head = t->body = 0;
-    t->answered = false;
-    t->retry_after = 0;
-    t->probes = t->of->failing;
-    if (has_handle(t) && set_event(t) && curl_multi_add_handle(t->of->multi, t->easy) == CURLM_OK) {
-        t->state = UNDER_WAY;
-        return;
-    }
-    verdict v = {.result = t->event.attempts < EVENTS_RETRIES ? EVENTS_DEFERRED : EVENTS_GIVEN_UP};
-    (void)snprintf(v.why, sizeof v.why, "there was not enough memory to ask the receiver");
-    curl_slist_free_all(t->headers);
-    t->headers = NULL;
+    events_verdict v;
+    events_request_judge(&t->request, code, &v);
+    events_request_end(&t->request, t->of->multi);
     conclude(t, &v);
 }
 
@@ -638,7 +336,7 @@ static void claimed(events *e, queue_op *op)
     int64_t leased_at = op->submitted_at;
     e->claiming = false;
     if (op->outcome == QUEUE_OK && op->next_due != INT64_MAX)
-        wait = least(wait, most_of(op->next_due - now_us(), 0));
+        wait = least(wait, most_of(op->next_due - events_now(), 0));
     if (op->event_count < op->in.event.most)
         wait = most_of(wait, CLAIM_PAUSE);
     e->claim_at = least(e->claim_at, now + wait);
@@ -680,6 +378,19 @@ static bool may_begin(const events *e, int64_t now)
     if (e->stopping)
         return false;
     return !e->failing || (now >= e->pause_end && count_in(e, UNDER_WAY) == 0);
+}
+
+static void begin(try *t)
+{
+    t->probes = t->of->failing;
+    if (events_request_begin(&t->request, &t->event, t->of->multi)) {
+        t->state = UNDER_WAY;
+        return;
+    }
+    bool last = t->event.attempts >= EVENTS_RETRIES;
+    events_verdict v = {.result = last ? EVENTS_GIVEN_UP : EVENTS_DEFERRED};
+    (void)snprintf(v.why, sizeof v.why, "there was not enough memory to ask the receiver");
+    conclude(t, &v);
 }
 
 /* The first of the table is not the oldest; none is much older than another. */
@@ -726,12 +437,12 @@ static void receive(events *e)
     CURLMsg *m;
     (void)curl_multi_perform(e->multi, &running);
     while ((m = curl_multi_info_read(e->multi, &left))) {
-        try *t = NULL;
+        events_request *r = NULL;
         CURLcode code = m->data.result;
         if (m->msg != CURLMSG_DONE)
             continue;
-        (void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-        finish(t, code); /* m is gone with it */
+        (void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&r);
+        finish((try *)r, code); /* m is gone with it */
     }
 }
 
@@ -788,34 +499,20 @@ static void *work(void *arg)
     }
     for (unsigned i = 0; i < e->o.most; i++) {
         if (e->tries[i].state == UNDER_WAY)
-            leave_multi(&e->tries[i]);
+            events_request_end(&e->tries[i].request, e->multi);
     }
     return NULL;
 }
 
 /* ---- creating, stopping ---- */
 
-static bool read_secrets(events *e, const char **fault)
-{
-    size_t n = 0;
-    while (e->o.secrets[n])
-        n++;
-    *fault = n > 0 && n <= SIGN_MOST ? NULL : "one secret is needed, and 16 at most are taken";
-    if (*fault || !(e->secrets = calloc(n, sizeof *e->secrets)))
-        return false;
-    for (; e->secret_count < n; e->secret_count++) {
-        *fault = sign_secret_parse(e->o.secrets[e->secret_count], &e->secrets[e->secret_count]);
-        if (*fault)
-            return false;
-    }
-    return true;
-}
-
 static bool make_tries(events *e)
 {
     e->tries = calloc(e->o.most, sizeof *e->tries);
-    for (unsigned i = 0; e->tries && i < e->o.most; i++)
+    for (unsigned i = 0; e->tries && i < e->o.most; i++) {
         e->tries[i].of = e;
+        e->tries[i].request.to = &e->receiver;
+    }
     return e->tries != NULL;
 }
 
@@ -828,12 +525,10 @@ static bool make_multi(events *e)
 
 static bool start(events *e, const char **fault)
 {
-    const char *scheme_end = strstr(e->o.url, "://");
-    e->cleartext = scheme_end && scheme_end - e->o.url == 4;
-    if (!read_secrets(e, fault) || !make_tries(e) || !make_multi(e))
+    if (!events_receiver_init(&e->receiver, &e->o, fault) || !make_tries(e) || !make_multi(e))
         return false;
     if (getrandom(&e->random, sizeof e->random, GRND_NONBLOCK) != sizeof e->random)
-        e->random = (uint64_t)now_us();
+        e->random = (uint64_t)events_now();
     e->random |= 1; /* xorshift stays at zero */
     e->running = pthread_create(&e->thread, NULL, work, e) == 0;
     if (!e->running)
@@ -882,13 +577,10 @@ void events_free(events *e)
         inbox_close(e->in);
     for (unsigned i = 0; e->tries && i < e->o.most; i++) {
         let_go(&e->tries[i]);
-        curl_slist_free_all(e->tries[i].headers);
-        curl_easy_cleanup(e->tries[i].easy);
+        events_request_free(&e->tries[i].request);
     }
     free(e->tries);
     (void)curl_multi_cleanup(e->multi);
-    for (size_t i = 0; i < e->secret_count; i++)
-        sign_secret_wipe(&e->secrets[i]);
-    free(e->secrets);
+    events_receiver_wipe(&e->receiver);
     free(e);
 }

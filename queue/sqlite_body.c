@@ -9,45 +9,10 @@
 #include <unistd.h>
 
 #include "queue/backend.h"
+#include "queue/file_io.h"
 #include "queue/sqlite_run.h"
 
 #define COPY_SIZE ((size_t)128 * 1024)
-
-/* ---- reading and writing ---- */
-
-/* False and errno. */
-static bool read_at(int fd, char *out, size_t len, uint64_t at)
-{
-    while (len > 0) {
-        ssize_t n = pread(fd, out, len, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            errno = n == 0 ? EIO : errno;
-            return false;
-        }
-        out += n;
-        at += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-static bool write_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            errno = n == 0 ? ENOSPC : errno;
-            return false;
-        }
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
 
 static bool copy_file(int to, int from, uint64_t size)
 {
@@ -55,7 +20,7 @@ static bool copy_file(int to, int from, uint64_t size)
     bool ok = buffer != NULL;
     for (uint64_t at = 0; ok && at < size;) {
         size_t n = size - at < COPY_SIZE ? (size_t)(size - at) : COPY_SIZE;
-        ok = read_at(from, buffer, n, at) && write_all(to, buffer, n);
+        ok = file_read_at(from, buffer, n, at) && file_write_all(to, buffer, n);
         at += n;
     }
     free(buffer);
@@ -97,7 +62,7 @@ static bool stage_file(sqlite_connection *c, const queue_message *m)
     int fd = openat(c->shared->bodies, m->id, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return false;
-    bool ok = (m->body.data ? write_all(fd, m->body.data, (size_t)m->body.size)
+    bool ok = (m->body.data ? file_write_all(fd, m->body.data, (size_t)m->body.size)
                             : copy_file(fd, m->body.fd, m->body.size)) &&
               fsync(fd) == 0;
     int no = errno;
@@ -124,7 +89,7 @@ static bool stage_one(sqlite_connection *c, const queue_op *op, const queue_mess
         s->data = malloc((size_t)m->body.size + 1);
         if (!s->data)
             return false;
-        if (!read_at(m->body.fd, s->data, (size_t)m->body.size, 0)) {
+        if (!file_read_at(m->body.fd, s->data, (size_t)m->body.size, 0)) {
             free(s->data);
             return false;
         }

@@ -255,9 +255,26 @@ static db_day *slot_of(db *d, int day)
     return slot;
 }
 
+/* One of a day's; NULL: a failure. */
+static sqlite3_stmt *prepared_day(db *d, int day, db_day_name name)
+{
+    sqlite3_stmt **kept = &slot_of(d, day)->statements[name];
+    if (*kept)
+        return *kept;
+    char *text = with_day(day_texts[name], day);
+    if (!text)
+        db_fail_memory(d);
+    sqlite3_stmt *s = text ? prepared(d, kept, text) : NULL;
+    free(text);
+    return s;
+}
+
+/* Nothing is done with none. */
 static sqlite3_stmt *bind(db *d, sqlite3_stmt *s, const char *types, va_list args)
 {
     int code = SQLITE_OK;
+    if (!s)
+        return NULL;
     for (int i = 1; *types && code == SQLITE_OK; i++, types++) {
         if (*types == 't') {
             code = sqlite3_bind_text(s, i, va_arg(args, const char *), -1, SQLITE_STATIC);
@@ -278,8 +295,6 @@ static sqlite3_stmt *bind(db *d, sqlite3_stmt *s, const char *types, va_list arg
 sqlite3_stmt *db_start(db *d, db_name name, const char *types, ...)
 {
     sqlite3_stmt *s = d->failed ? NULL : prepared(d, &d->statements[name], texts[name]);
-    if (!s)
-        return NULL;
     va_list args;
     va_start(args, types);
     s = bind(d, s, types, args);
@@ -289,18 +304,7 @@ sqlite3_stmt *db_start(db *d, db_name name, const char *types, ...)
 
 sqlite3_stmt *db_start_day(db *d, int day, db_day_name name, const char *types, ...)
 {
-    if (d->failed)
-        return NULL;
-    sqlite3_stmt **kept = &slot_of(d, day)->statements[name], *s = *kept;
-    if (!s) {
-        char *text = with_day(day_texts[name], day);
-        if (!text)
-            db_fail_memory(d);
-        s = text ? prepared(d, kept, text) : NULL;
-        free(text);
-    }
-    if (!s)
-        return NULL;
+    sqlite3_stmt *s = d->failed ? NULL : prepared_day(d, day, name);
     va_list args;
     va_start(args, types);
     s = bind(d, s, types, args);

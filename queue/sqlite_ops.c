@@ -7,8 +7,6 @@
 #include "queue/backend.h"
 #include "queue/sqlite_run.h"
 
-#define CLEAN_KEYS 20000 /* in one CLEAN, so that it is soon over; the next one goes on */
-
 /* ---- outputs ---- */
 
 void *sqlite_append(db *d, void *array, size_t *count, size_t size)
@@ -517,7 +515,7 @@ static void clean(sqlite_connection *c, queue_op *op)
         if (day)
             db_drop_day(d, day);
     } while (day && !d->failed);
-    (void)db_run(d, db_start(d, DB_KEY_CLEAN, "ii", sqlite_now(), (int64_t)CLEAN_KEYS));
+    (void)db_run(d, db_start(d, DB_KEY_CLEAN, "ii", sqlite_now(), (int64_t)QUEUE_CLEAN_KEYS));
 }
 
 /* ---- STATS ---- */

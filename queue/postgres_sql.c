@@ -1,0 +1,360 @@
+/* The statements, and how a step sends them and reads what they gave. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue/backend.h"
+#include "queue/postgres_run.h"
+#include "queue/postgres_schema.h"
+
+#define CHUNK_SQL "262144" /* QUEUE_SMALL: what is larger lies in chunks */
+
+/* Each priority has a range of the index: what is due is at its front, whatever waits behind. Of
+ * the branches only as many rows are pulled, and locked, as the LIMIT around them wants. */
+#define DUE(priority)                                                                              \
+    "SELECT * FROM (SELECT id, priority, due_at, size FROM postern_message WHERE priority "        \
+    "= " priority " AND due_at <= " PG_NOW                                                         \
+    " ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS p" priority
+#define NEXT(priority)                                                                             \
+    "(SELECT due_at FROM postern_message WHERE priority = " priority " ORDER BY due_at LIMIT 1)"
+#define ALL(of, between)                                                                           \
+    of("9") between of("8") between of("7") between of("6") between of("5") between of("4")        \
+        between of("3") between of("2") between of("1") between of("0")
+#define ALL_DUE  ALL(DUE, " UNION ALL ")
+#define ALL_NEXT ALL(NEXT, ",")
+
+/* One statement must not meet the same row twice: what is said of an address more than once is made
+ * one before. */
+#define SUPPRESS_FROM(rows)                                                                        \
+    "INSERT INTO postern_suppressed (address, list, reason, since)"                                \
+    " SELECT s.address, s.list, max(s.reason), max(s.since)"                                       \
+    " FROM " rows " AS s (address, list, reason, since)"                                           \
+    " GROUP BY s.address, s.list ORDER BY s.address, s.list"                                       \
+    " ON CONFLICT (address, list)"                                                                 \
+    " DO UPDATE SET reason = excluded.reason, since = excluded.since"
+
+/* What a SETTLE keeps beside the message ($7 to $14), if the lease is still its own. */
+#define BESIDE                                                                                     \
+    "ev AS (INSERT INTO postern_event (id, due_at, attempts, payload)"                             \
+    " SELECT e.id, e.at, e.n, e.payload FROM gone,"                                                \
+    " unnest($7, $8, $9, $10) AS e (id, at, n, payload) ON CONFLICT (id) DO NOTHING RETURNING 1)," \
+    " su AS (" SUPPRESS_FROM("gone, unnest($11, $12, $13, $14)") " RETURNING 1)"
+#define MINE "id = $1 AND owner = $2 AND state = 1 AND attempts < $3"
+
+#define KEY_SAVE                                                                                   \
+    "INSERT INTO postern_key (key, fingerprint, keep_until, status, answer)"                       \
+    " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key) DO UPDATE"                                     \
+    " SET fingerprint = excluded.fingerprint, keep_until = excluded.keep_until,"                   \
+    " status = excluded.status, answer = excluded.answer"
+
+#define GET_LIVE                                                                                   \
+    "SELECT id, state, due_at, expires_at, priority, attempts, head, recipients, log, size"        \
+    " FROM postern_message WHERE id = $1"
+
+static const pg_sql statements[PG_NAMES] = {
+    [PG_BEGIN] = {"", "BEGIN ISOLATION LEVEL READ COMMITTED"},
+    [PG_COMMIT] = {"", "COMMIT"},
+    [PG_NOTIFY] = {"", "NOTIFY postern_queue"},
+    [PG_TOUCH] = {"", "UPDATE postern_version SET version = version WHERE id = 1"},
+    /* A message that is there already was put by a former run. */
+    [PG_PUT] = {"tiiiiititttb",
+                "WITH m AS (INSERT INTO postern_message (id, state, due_at, expires_at, priority,"
+                " attempts, owner, size, head, recipients, log) VALUES ($1, $2,"
+                " CASE WHEN $2 = 1 THEN " PG_NOW
+                " + $3 ELSE $3 END, $4, $5, $6, $7, $8, $9, $10, $11)"
+                " ON CONFLICT (id) DO UPDATE SET size = excluded.size RETURNING id)"
+                " INSERT INTO postern_body (id, part, data) SELECT id, 0, $12 FROM m"
+                " WHERE $12 IS NOT NULL ON CONFLICT DO NOTHING"},
+    [PG_PUT_CHUNK] = {"tib", "INSERT INTO postern_body (id, part, data) VALUES ($1, $2, $3)"
+                             " ON CONFLICT DO NOTHING"},
+    [PG_CLAIM] = {"tiii",
+                  "WITH locked AS (SELECT * FROM (" ALL_DUE ") AS due LIMIT $2),"
+                  " fit AS (SELECT id, due_at, size,"
+                  " sum(size) OVER (ORDER BY priority DESC, due_at, id) AS upto FROM locked)"
+                  " UPDATE postern_message AS m SET state = 1, owner = $1, due_at = " PG_NOW
+                  " + $4 FROM fit LEFT JOIN postern_body AS b ON b.id = fit.id"
+                  " AND b.part = 0 AND fit.size <= " CHUNK_SQL
+                  " WHERE m.id = fit.id AND (fit.upto <= $3 OR fit.upto = fit.size)"
+                  " RETURNING m.id, m.state, m.due_at, m.expires_at, m.priority, m.attempts,"
+                  " m.head, m.recipients, m.log, m.size, fit.due_at, b.data"},
+    [PG_CLAIM_NEXT] = {"", "SELECT least(" ALL_NEXT ")"},
+    [PG_REQUEUE] = {"ttiittTIITTTTIi",
+                    "WITH gone AS (UPDATE postern_message SET state = $4, due_at = $15,"
+                    " attempts = $3, recipients = coalesce($5, recipients), log = coalesce($6, log)"
+                    " WHERE " MINE " RETURNING id), " BESIDE " SELECT id FROM gone"},
+    [PG_KEY_PUT] = {"ttiit", KEY_SAVE " WHERE postern_key.keep_until <= " PG_NOW " RETURNING 1"},
+    [PG_KEY_GET] = {"t", "SELECT fingerprint, status, answer FROM postern_key WHERE key = $1"},
+    [PG_KEY_SET] = {"ttiit", KEY_SAVE},
+    [PG_KEY_DROP] = {"t", "DELETE FROM postern_key WHERE key = $1"},
+    [PG_SUPPRESS] = {"TTTI", SUPPRESS_FROM("unnest($1, $2, $3, $4)")},
+    [PG_UNSUPPRESS] = {"tt", "DELETE FROM postern_suppressed"
+                             " WHERE address = $1 AND list = coalesce($2, list) RETURNING 1"},
+    [PG_LOOK_UP] = {"Tt", "SELECT address, list, reason, since FROM postern_suppressed"
+                          " WHERE address = ANY ($1) AND (list = '' OR list = coalesce($2, list))"
+                          " ORDER BY address, list"},
+    [PG_EVENT_CLAIM] = {"tii",
+                        "WITH due AS (SELECT id, due_at FROM postern_event WHERE due_at <= " PG_NOW
+                        " ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+                        " UPDATE postern_event AS e SET owner = $1, due_at = " PG_NOW " + $3"
+                        " FROM due WHERE e.id = due.id"
+                        " RETURNING e.id, due.due_at, e.attempts, e.payload"},
+    [PG_EVENT_NEXT] = {"", "SELECT due_at FROM postern_event ORDER BY due_at LIMIT 1"},
+    [PG_EVENT_DROP] = {"tt", "DELETE FROM postern_event WHERE id = $1 AND owner = $2 RETURNING 1"},
+    [PG_EVENT_AGAIN] = {"tti", "UPDATE postern_event SET due_at = $3, attempts = attempts + 1,"
+                               " owner = NULL WHERE id = $1 AND owner = $2 RETURNING 1"},
+    [PG_STATS] = {"", "SELECT count(*) FILTER (WHERE state = 0),"
+                      " count(*) FILTER (WHERE state = 0 AND due_at > " PG_NOW "),"
+                      " count(*) FILTER (WHERE state = 1),"
+                      " min(due_at) FILTER (WHERE state = 0 AND due_at <= " PG_NOW "),"
+                      " (SELECT count(*) FROM postern_event) FROM postern_message"},
+    [PG_LIVE_GET] = {"t", GET_LIVE},
+};
+
+#define DONE_INSERT                                                                                \
+    "INSERT INTO postern_done_" PG_DAY_MARK                                                        \
+    " (id, state, finished_at, attempts, head, recipients, log) "
+#define DONE_AGAIN                                                                                 \
+    " ON CONFLICT (id) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at,"  \
+    " attempts = excluded.attempts, recipients = excluded.recipients, log = excluded.log"          \
+    " RETURNING id"
+#define BODY_GONE "b AS (DELETE FROM postern_body WHERE id = (SELECT id FROM gone) RETURNING 1)"
+
+static const pg_sql day_statements[PG_DAY_NAMES] = {
+    /* Put by a former run and done since: it must not be sent again. This is a statement behind the
+     * insert, because that waits for whoever is just moving the message. */
+    [PG_DAY_UNPUT] = {"T", "WITH gone AS (SELECT id FROM postern_done_" PG_DAY_MARK
+                           " WHERE id = ANY ($1)),"
+                           " b AS (DELETE FROM postern_body WHERE id IN (SELECT id FROM gone)"
+                           " RETURNING 1)"
+                           " DELETE FROM postern_message WHERE id IN (SELECT id FROM gone)"},
+    [PG_DAY_TAG] = {"tT", "INSERT INTO postern_tag_" PG_DAY_MARK " (tag, id)"
+                          " SELECT DISTINCT u.tag, $1 FROM unnest($2) AS u (tag)"
+                          " ON CONFLICT DO NOTHING"},
+    [PG_DAY_DONE] = {"ttiittTIITTTTI", "WITH gone AS (DELETE FROM postern_message WHERE " MINE
+                                       " RETURNING id, head, recipients, log), " BODY_GONE
+                                       ", " BESIDE " " DONE_INSERT "SELECT id, $4, " PG_NOW
+                                       ", $3, head, coalesce($5, recipients), coalesce($6, log)"
+                                       " FROM gone" DONE_AGAIN},
+    [PG_DAY_CANCEL] = {"t", "WITH gone AS (DELETE FROM postern_message WHERE id = $1 AND state = 0"
+                            " RETURNING id, attempts, head, recipients, log), " BODY_GONE
+                            " " DONE_INSERT "SELECT id, 6, " PG_NOW
+                            ", attempts, head, recipients, log FROM gone" DONE_AGAIN},
+    [PG_DAY_GET] = {"t", GET_LIVE " UNION ALL SELECT id, state, finished_at, 0::int8, 0, attempts,"
+                                  " head, recipients, log, 0::int8 FROM postern_done_" PG_DAY_MARK
+                                  " WHERE id = $1"},
+};
+
+_Static_assert(QUEUE_SENDING == 1 && QUEUE_QUEUED == 0 && QUEUE_SENT == 2 && QUEUE_CANCELLED == 6,
+               "the statements have states as numbers");
+_Static_assert(QUEUE_SMALL == 262144, "as in CHUNK_SQL");
+
+/* ---- preparing, sending, reading ---- */
+
+static void statement_name(char out[32], int day, int n)
+{
+    (void)snprintf(out, 32, "s%d_%d", n, day);
+}
+
+bool pg_prepare_all(pg *p)
+{
+    for (int n = 0; n < PG_NAMES; n++) {
+        char text[32];
+        statement_name(text, 0, n);
+        if (n == PG_NOTIFY && !p->shared->notifies)
+            continue;
+        if (!pg_prepare(p, text, &statements[n]))
+            return false;
+    }
+    return true;
+}
+
+static void send_named(pg *p, pg_step *s, int day, int n, pg_args *args)
+{
+    char text[32];
+    statement_name(text, day, n);
+    pg_send(p, text, args);
+    s->sent++;
+}
+
+void pg_step_send(pg *p, pg_step *s, pg_name n, pg_args *args)
+{
+    send_named(p, s, 0, (int)n, args);
+}
+
+void pg_step_send_day(pg *p, pg_step *s, int day, pg_day_name n, pg_args *args)
+{
+    send_named(p, s, day, (int)n, args);
+}
+
+PGresult *pg_step_next(pg *p, pg_step *s)
+{
+    s->sent--;
+    return pg_next(p);
+}
+
+void pg_step_skip(pg *p, pg_step *s)
+{
+    while (s->sent > 0)
+        PQclear(pg_step_next(p, s));
+}
+
+bool pg_step_found(pg *p, pg_step *s)
+{
+    PGresult *r = pg_step_next(p, s);
+    bool found = r && PQntuples(r) > 0;
+    PQclear(r);
+    return found;
+}
+
+int64_t pg_step_next_due(pg *p, pg_step *s)
+{
+    PGresult *r = pg_step_next(p, s);
+    bool some = r && PQntuples(r) > 0 && !PQgetisnull(r, 0, 0);
+    int64_t due = some ? pg_get_int(r, 0, 0) : INT64_MAX;
+    PQclear(r);
+    return due;
+}
+
+void pg_step_refuse(pg_step *s, const char *error)
+{
+    queue_op_clear(s->op);
+    s->op->outcome = QUEUE_FAILED;
+    s->op->error = strdup(error);
+    s->over = true;
+}
+
+/* ---- outputs ---- */
+
+void *pg_new_items(pg *p, size_t count, size_t size)
+{
+    void *items = calloc(count ? count : 1, size);
+    if (!items)
+        pg_fail_memory(p);
+    return items;
+}
+
+void pg_read_message(pg *p, const PGresult *r, int row, queue_message *m)
+{
+    pg_get_id(r, row, 0, m->id, sizeof m->id);
+    m->state = (queue_state)pg_get_int(r, row, 1);
+    m->next_at = pg_get_int(r, row, 2);
+    m->expires_at = pg_get_int(r, row, 3);
+    m->priority = (int)pg_get_int(r, row, 4);
+    m->attempts = (unsigned)pg_get_int(r, row, 5);
+    m->head = pg_get_text(p, r, row, 6);
+    m->recipients = pg_get_text(p, r, row, 7);
+    m->log = pg_get_text(p, r, row, 8);
+    m->body.size = (uint64_t)pg_get_int(r, row, 9);
+    m->body.fd = -1;
+}
+
+/* ---- days ---- */
+
+static bool prepare_day(pg *p, int day)
+{
+    for (int n = 0; n < PG_DAY_NAMES; n++) {
+        char text[32], *with_day = pg_schema_with_day(day_statements[n].text, day);
+        pg_sql sql = {day_statements[n].types, with_day};
+        statement_name(text, day, n);
+        if (!with_day)
+            pg_fail_memory(p);
+        else
+            (void)pg_prepare(p, text, &sql);
+        free(with_day);
+    }
+    return p->trouble == PG_FINE;
+}
+
+static void forget_slot(pg *p, int *day)
+{
+    for (int n = 0; *day && n < PG_DAY_NAMES; n++) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "DEALLOCATE s%d_%d", n, *day);
+        (void)pg_command(p, text);
+    }
+    *day = 0;
+}
+
+void pg_forget_day(pg *p, int day)
+{
+    for (size_t i = 0; i < PG_DAYS; i++) {
+        if (p->days[i] == day)
+            forget_slot(p, &p->days[i]);
+    }
+}
+
+/* True if the day's statements can be used; with `make` its tables are made. */
+static bool use_day(pg *p, int day, bool make)
+{
+    if (day == 0)
+        return false;
+    for (size_t i = 0; i < PG_DAYS; i++) {
+        if (p->days[i] == day)
+            return true;
+    }
+    if (!pg_schema_day(p, day, make))
+        return false;
+    int *slot = &p->days[p->oldest++ % PG_DAYS];
+    forget_slot(p, slot);
+    if (prepare_day(p, day))
+        *slot = day;
+    return p->trouble == PG_FINE;
+}
+
+static bool is_live(pg *p, const char *id)
+{
+    pg_args args = {0};
+    pg_text(&args, id);
+    PGresult *r = pg_query(p, "t", "SELECT 1 FROM postern_message WHERE id = $1", &args);
+    bool live = r && PQntuples(r) > 0;
+    PQclear(r);
+    return live;
+}
+
+/* An id that comes from outside makes no tables. */
+void pg_step_prepare(pg *p, pg_step *s)
+{
+    queue_op *op = s->op;
+    switch (op->kind) {
+    case QUEUE_PUT:
+        for (size_t i = 0; i < op->in.put.count && p->trouble == PG_FINE; i++) {
+            s->day = queue_day_of(op->in.put.messages[i].id);
+            if (!s->day) {
+                pg_step_refuse(s, "a message's id is not one");
+                return;
+            }
+            (void)use_day(p, s->day, true);
+        }
+        break;
+    case QUEUE_GET:
+    case QUEUE_SETTLE:
+    case QUEUE_CANCEL:
+        s->day = queue_day_of(op->id);
+        if (!use_day(p, s->day, false) && (op->kind == QUEUE_GET || p->trouble != PG_FINE ||
+                                           !is_live(p, op->id) || !use_day(p, s->day, true)))
+            s->day = 0;
+        break;
+    default: break;
+    }
+}
+
+/* ---- outside of a pipeline ---- */
+
+PGresult *pg_get_anywhere(pg *p, const char *id, int day)
+{
+    char *text = pg_schema_with_day(day ? day_statements[PG_DAY_GET].text : GET_LIVE, day);
+    PGresult *r = NULL;
+    pg_args args = {0};
+    pg_text(&args, id);
+    if (text)
+        r = pg_query(p, "t", text, &args);
+    else
+        pg_fail_memory(p);
+    free(text);
+    return r;
+}
+
+void pg_confirm(pg *p)
+{
+    (void)pg_command(p, statements[PG_TOUCH].text);
+}
