@@ -187,6 +187,9 @@ bool plan_note(plan *p, const plan_try *t, bool resend_unknown)
 void plan_give_up(plan *p, const char *detail, int64_t now)
 {
     json_t *e = begin_entry(NULL, "not_sent", now, 0);
+    record_set(e, "recipients",
+               json_integer((json_int_t)record_having(&p->record, RECORD_WAITING)));
+    record_set(e, "accepted", json_integer(0));
     record_set(e, "detail", record_text(detail));
     record_set(e, "retryable", json_false());
     record_log(&p->record, e);

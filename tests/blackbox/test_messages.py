@@ -56,6 +56,14 @@ def test_a_message_is_kept_and_then_sent(kept, document):
         assert answer.json["message_id"].encode() in received.message
 
 
+@pytest.mark.parametrize("address", ['"a<b"@example.net', '"a>b c"@example.net', '"<>"@example.net',
+                                     r'"a\"<b"@example.net'])
+def test_brackets_in_a_quoted_address_do_no_harm(relay, queued, address):
+    message = end(queued, hand_over(queued, mail(to=address)))
+    assert message["status"] == "sent", message
+    assert f"RCPT TO:<{address}>" in relay.commands
+
+
 def test_the_message_is_what_compose_gives(relay, queued):
     document = BIG | {"subject": "as composed"}
     composed = queued.post("/v1/compose", document).body
