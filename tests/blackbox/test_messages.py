@@ -263,6 +263,14 @@ def test_a_wrong_query_is_400(queued, query):
     assert answer.status == 400 and answer.json["type"].endswith(":bad-request"), answer
 
 
+@pytest.mark.parametrize("path", ["/v1/messages?tag=%FF", "/v1/messages?tag=caf%C3", "/v1/suppressions?after=%C3%28"])
+def test_octets_that_are_no_text_never_reach_the_queue(kept, relay, path):
+    """A database that must refuse them would make the instance look broken."""
+    with Postern(relay=relay.url(), **kept, **FAST) as postern:
+        assert postern.get(path).status == 400
+        assert postern.get("/readyz").status == 200
+
+
 def test_other_methods_are_405_with_all_that_there_are(queued):
     for path, allowed in (("/v1/messages", "POST, GET, HEAD"), (f"/v1/messages/{NO_ID}", "GET, HEAD, DELETE"),
                           ("/v1/suppressions", "GET, HEAD, POST")):
