@@ -142,7 +142,7 @@ static void put_send_second(pg_batch *b, pg_step *s)
     const queue_op *op = s->op;
     const queue_key *k = &op->in.put.key;
     if (op->outcome == QUEUE_ALL_SUPPRESSED) {
-        pg_send_key_named(b->p, s, PG_KEY_DROP, k->key);
+        pg_send_key_drop(b->p, s, k->key, NULL); /* this run has made it */
         return;
     }
     if (k->key && op->in.put.addresses)

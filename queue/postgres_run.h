@@ -144,9 +144,10 @@ void pg_add_suppressed(pg_args *a, const queue_suppressed *e, size_t count);
 void pg_send_look_up(pg *p, pg_step *s, const char *const *addresses, const char *list);
 void pg_read_look_up(pg *p, pg_step *s, const char *const *addresses);
 
-/* KEY_PUT or KEY_SET; KEY_GET or KEY_DROP. */
+/* KEY_PUT or KEY_SET. */
 void pg_send_key(pg *p, pg_step *s, pg_name n, const queue_key *k, int status, const char *answer);
-void pg_send_key_named(pg *p, pg_step *s, pg_name n, const char *key);
+/* KEY_DROP: what `by` has begun; NULL: whatever is there. */
+void pg_send_key_drop(pg *p, pg_step *s, const char *key, const char *by);
 /* Makes the key, and looks what is there: of use if it could not be made. */
 void pg_send_key_begin(pg *p, pg_step *s, const queue_key *k, int status, const char *answer);
 /* True if the key was made; else the outcome says what is there. */

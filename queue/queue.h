@@ -14,8 +14,8 @@
  * its time is over. So the cost of a message does not depend on how many there were.
  *
  * Every operation may be run again when a connection broke in the middle of its commit: PUT by the
- * message's id, SETTLE by the attempt's number, KEY_END by the key, all others by nature. That is
- * how a failover of the database loses nothing.
+ * message's id, SETTLE by the attempt's number, KEY_BEGIN by who begins, KEY_END by the key, all
+ * others by nature. That is how a failover of the database loses nothing.
  *
  * Ownership of a message: whoever sends it holds a lease, with the name of its process. SETTLE with
  * a lost lease does nothing and says so. Times are microseconds since 1970; leases go by the
@@ -136,6 +136,10 @@ typedef struct queue_key {
     const char *key;         /* NULL: none */
     const char *fingerprint; /* of the request's body */
     int64_t keep_until;
+    /* KEY_BEGIN: who begins, unlike any other (a request's id): the same once more has it already.
+     * KEY_END with status 0: only what the same has begun, and not ended, is forgotten; NULL:
+     * whatever is there. */
+    const char *by;
     int status;         /* the answer's: HTTP status … */
     const char *answer; /* … and body */
 } queue_key;

@@ -86,7 +86,8 @@ static const char *const texts[DB_NAMES] = {
     [DB_KEY_PUT] =
         "INSERT OR REPLACE INTO postern_key(key, fingerprint, keep_until, status, answer)"
         " VALUES(?1, ?2, ?3, ?4, ?5)",
-    [DB_KEY_DELETE] = "DELETE FROM postern_key WHERE key = ?1",
+    [DB_KEY_DELETE] = "DELETE FROM postern_key WHERE key = ?1"
+                      " AND (?2 IS NULL OR (status = 0 AND answer = ?2))",
     [DB_KEY_CLEAN] = "DELETE FROM postern_key WHERE key IN"
                      " (SELECT key FROM postern_key WHERE keep_until <= ?1 LIMIT ?2)",
     [DB_SUPPRESSED_PUT] =

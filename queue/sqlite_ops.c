@@ -150,7 +150,9 @@ static bool key_there(sqlite_connection *c, queue_op *op, const queue_key *k)
             op->outcome = QUEUE_KEY_DIFFERENT;
             op->status = 0;
         } else if (op->status == 0) {
-            op->outcome = QUEUE_KEY_RUNNING;
+            const char *by = (const char *)sqlite3_column_text(s, 3);
+            bool mine = by && k->by && strcmp(by, k->by) == 0; /* begun by a former run */
+            op->outcome = mine ? QUEUE_OK : QUEUE_KEY_RUNNING;
         } else {
             op->outcome = QUEUE_KEY_ANSWERED;
             op->answer = db_text(d, s, 3);
@@ -413,14 +415,14 @@ static void cancel(sqlite_connection *c, queue_op *op)
 static void key_begin(sqlite_connection *c, queue_op *op)
 {
     if (!key_there(c, op, &op->in.key))
-        key_put(c, &op->in.key, 0, NULL);
+        key_put(c, &op->in.key, 0, op->in.key.by);
 }
 
 static void key_end(sqlite_connection *c, queue_op *op)
 {
     const queue_key *k = &op->in.key;
     if (k->status == 0)
-        (void)db_run(&c->db, db_start(&c->db, DB_KEY_DELETE, "t", k->key));
+        (void)db_run(&c->db, db_start(&c->db, DB_KEY_DELETE, "tt", k->key, k->by));
     else
         key_put(c, k, k->status, k->answer);
 }

@@ -623,6 +623,35 @@ static void a_key_is_kept_until_its_time(void **state)
     assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &key, &status, answer), QUEUE_KEY_RUNNING);
 }
 
+/* As a run whose commit was not answered is run again; and nobody gives back another's key. */
+static void who_has_begun_a_key_has_it(void **state)
+{
+    fixture *f = *state;
+    queue_key mine = {.key = "k", .fingerprint = "f", .keep_until = now_us() + HOUR, .by = "r1"};
+    queue_key other = mine, end = mine;
+    int status;
+    char answer[32];
+    other.by = "r2";
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &mine, &status, answer), QUEUE_OK);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &other, &status, answer), QUEUE_KEY_RUNNING);
+    assert_string_equal(answer, "");
+    assert_int_equal(key_op(f->q, QUEUE_KEY_END, &other, &status, answer), QUEUE_OK);
+    assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &other, &status, answer), QUEUE_KEY_RUNNING);
+    end.status = 200;
+    end.answer = "said";
+    assert_int_equal(key_op(f->q, QUEUE_KEY_END, &end, &status, answer), QUEUE_OK);
+    assert_int_equal(key_op(f->q, QUEUE_KEY_END, &other, &status, answer), QUEUE_OK);
+    assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &mine, &status, answer), QUEUE_KEY_ANSWERED);
+    assert_string_equal(answer, "said");
+    mine.key = other.key = "k2";
+    assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &mine, &status, answer), QUEUE_OK);
+    assert_int_equal(key_op(f->q, QUEUE_KEY_END, &mine, &status, answer), QUEUE_OK);
+    assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &other, &status, answer), QUEUE_OK);
+}
+
 static void a_message_is_put_with_its_key(void **state)
 {
     fixture *f = *state;
@@ -1576,7 +1605,7 @@ static void days_and_states_have_names(void **state)
         TEST(an_operation_run_again_does_no_harm, set_up),                                         \
         TEST(a_batch_of_messages_is_kept_whole, set_up), TEST(cancelling, set_up),                 \
         TEST(a_key_runs_and_is_answered, set_up), TEST(a_key_is_kept_until_its_time, set_up),      \
-        TEST(a_message_is_put_with_its_key, set_up),                                               \
+        TEST(who_has_begun_a_key_has_it, set_up), TEST(a_message_is_put_with_its_key, set_up),     \
         TEST(recipients_are_suppressed_by_list, set_up),                                           \
         TEST(suppressions_are_listed_and_lifted, set_up),                                          \
         TEST(events_wait_for_their_receiver, set_up),                                              \
