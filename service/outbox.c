@@ -22,6 +22,7 @@
 #define EVENT_TIMEOUT_US (20 * SECOND_US)
 #define EVENTS_AT_ONCE   32
 #define EVENTS_GRACE_US  (5 * SECOND_US)
+#define SETTLE_GRACE_US  (5 * SECOND_US)
 #define CLOSE_GRACE_US   (5 * SECOND_US)
 #define MEMORY_SHARE     4 /* of POSTERN_MAX_MEMORY, for bodies that are being sent: a quarter */
 
@@ -457,14 +458,19 @@ void outbox_stop(outbox *o, int64_t limit_us)
     if (o->started)
         (void)pthread_join(o->thread, NULL);
     o->started = false;
-    if (d && !deliver_stop(d, limit_us))
-        log_message(o->app->log, LOG_WARNING, "queue",
-                    "not every message under way was settled: they are tried again");
+    if (d)
+        (void)deliver_stop(d, limit_us);
 }
 
 void outbox_close(outbox *o)
 {
+    deliver *d = atomic_load(&o->deliver);
     events *e = atomic_load(&o->events);
+    /* What the sender's end has told is settled, too: of what it had begun, much is not known, and
+     * must not be sent again. */
+    if (d && !deliver_stop(d, SETTLE_GRACE_US))
+        log_message(o->app->log, LOG_WARNING, "queue",
+                    "not every message under way was settled: they are tried again");
     if (e)
         events_stop(e, EVENTS_GRACE_US);
     if (o->queue)

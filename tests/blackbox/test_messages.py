@@ -13,7 +13,7 @@ from .places import scratch
 from .postern import Postern, mail
 from .process import wait_until
 from .queued import FAST, cluster, end, hand_over, kept, look, state  # noqa: F401: fixtures
-from .scripted import ScriptedServer, by_recipient, drop, gate, nth, then
+from .scripted import ScriptedServer, by_recipient, drop, gate, hang, nth, then
 
 KEY = "k3y-of-the-back-gate-0001"
 NO_ID = "01KQXW3V9M4T5Y8ZC2B7D6F1GH"
@@ -155,6 +155,22 @@ def test_what_waits_when_it_ends_is_there_when_it_starts(relay):
         message_id = hand_over(postern, mail(send_at=time.time() + 3600))
     with Postern(relay=relay.url(), data=folder) as postern:
         assert look(postern, message_id)["status"] == "scheduled"
+
+
+def test_what_waits_in_vain_as_it_ends_goes_to_no_other_relay(tmp_path):
+    """That would outlast what is waited for, nobody would hear its end, and it would be sent again."""
+    file = tmp_path / "postern.json"
+    with ScriptedServer() as first, ScriptedServer(body=hang) as second:
+        file.write_text('{"relays": {"first": "%s", "second": "%s"}}' % (first.url(rate="1/h"), second.url()))
+        settings = {"config": file, "failover": "first,second", "data": scratch("data"), "timeout": "2s", **FAST}
+        with Postern(**settings) as postern:
+            assert end(postern, hand_over(postern))["status"] == "sent"
+            waits = hand_over(postern, mail(subject="waits"))
+            state(postern, waits, "sending")
+            time.sleep(1)  # half of its time: the other half would be the second relay's
+        with Postern(**settings) as postern:
+            assert end(postern, waits)["status"] == "sent"
+        assert len([m for m in first.complete + second.complete if b"Subject: waits" in m.message]) == 1
 
 
 def test_one_folder_is_one_process_s(relay):
