@@ -35,9 +35,10 @@ struct outbox {
     char owner[QUEUE_OWNER + 1];
 
     queue_op clean, stats;
-    atomic_bool cleaning, asking;
-    _Atomic int64_t asked_at, failed_at; /* by clock_us(); 0: never */
-    pthread_mutex_t lock;                /* of the rest */
+    atomic_bool cleaning;
+    /* By clock_us(); 0: never. Since when an answer is waited for; when one was last asked for. */
+    _Atomic int64_t asking_since, asked_at, failed_at;
+    pthread_mutex_t lock; /* of the rest */
     pthread_cond_t work;
     metrics_queue last; /* what the queue said of itself */
     bool known;
@@ -313,25 +314,27 @@ static void answered(queue_op *op)
         (void)pthread_mutex_unlock(&o->lock);
     }
     queue_op_clear(op);
-    atomic_store(&o->asking, false);
+    atomic_store(&o->asking_since, 0);
 }
 
 /* Asks the queue what it holds, unless that is known well enough, or was asked. */
 static void ask(outbox *o, int64_t fresh_us)
 {
-    int64_t at = atomic_load(&o->asked_at);
-    if ((at != 0 && clock_us() - at < fresh_us) || atomic_exchange(&o->asking, true))
+    int64_t at = atomic_load(&o->asked_at), now = clock_us(), nobody = 0;
+    if ((at != 0 && now - at < fresh_us) ||
+        !atomic_compare_exchange_strong(&o->asking_since, &nobody, now))
         return;
-    atomic_store(&o->asked_at, clock_us());
+    atomic_store(&o->asked_at, now);
     o->stats = (queue_op){.kind = QUEUE_STATS, .done = answered, .ctx = o};
     if (!outbox_submit(o, &o->stats))
-        atomic_store(&o->asking, false);
+        atomic_store(&o->asking_since, 0);
 }
 
 bool outbox_ready(outbox *o)
 {
-    int64_t failed = atomic_load(&o->failed_at), now = clock_us();
-    bool late = atomic_load(&o->asking) && now - atomic_load(&o->asked_at) > PROBE_US;
+    int64_t failed = atomic_load(&o->failed_at), since = atomic_load(&o->asking_since);
+    int64_t now = clock_us();
+    bool late = since != 0 && now - since > PROBE_US;
 
     ask(o, PROBE_US);
     return !late && (failed == 0 || now - failed > FAILED_US);
