@@ -456,7 +456,7 @@ static void clean_later(pg_batch *b, pg_step *s)
     for (int i = 0; r && i < PQntuples(r) && p->trouble == PG_FINE; i++) {
         int day = (int)pg_get_int(r, i, 0);
         pg_forget_day(p, day);
-        pg_schema_drop_day(p, day);
+        pg_schema_clean_day(p, day, s->op->in.clean.since);
     }
     PQclear(r);
     PQclear(pg_query(p, "i",

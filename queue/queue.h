@@ -11,7 +11,8 @@
  * recipients, and the log of its attempts, each a JSON text that only the caller reads; and its
  * body, the octets of the composed message. Live messages are in one table; one that is done moves,
  * without its body, to the table of the day it was accepted on, which is dropped as a whole when
- * its time is over. So the cost of a message does not depend on how many there were.
+ * its time is over and nothing of it is live. So the cost of a message does not depend on how many
+ * there were.
  *
  * Every operation may be run again when a connection broke in the middle of its commit: PUT by the
  * message's id, SETTLE by the attempt's number, KEY_BEGIN by who begins, KEY_END by the key, all
@@ -208,7 +209,9 @@ struct queue_op {
             int64_t next_at; /* … tried again */
         } event;
         struct {
-            int64_t before; /* CLEAN: days that ended before are dropped; keys by their own time */
+            /* CLEAN: of days that ended before, what is done goes, but for what ended since then (a
+             * day of very many goes as a whole); keys go by their own time. */
+            int64_t before, since;
         } clean;
     } in;
 

@@ -235,10 +235,11 @@ static void clean(outbox *o)
 {
     if (atomic_exchange(&o->cleaning, true))
         return;
+    int64_t before = when_now() - o->app->config->keep_us;
     o->clean = (queue_op){.kind = QUEUE_CLEAN,
                           .done = cleaned,
                           .ctx = o,
-                          .in.clean.before = when_now() - o->app->config->keep_us};
+                          .in.clean = {.before = before, .since = before}};
     if (!outbox_submit(o, &o->clean))
         atomic_store(&o->cleaning, false);
 }

@@ -921,7 +921,8 @@ static void lists_go_back_over_days_in_pages(void **state)
     }
 
     /* The first two days go, but for what is still queued. */
-    queue_op op = {.kind = QUEUE_CLEAN, .in.clean = {.before = start + 2 * DAY}};
+    queue_op op = {.kind = QUEUE_CLEAN,
+                   .in.clean = {.before = start + 2 * DAY, .since = now_us() + DAY}};
     run(f->q, &op, QUEUE_OK);
     queue_op_clear(&op);
     op = get(f->q, ids[0], QUEUE_NOT_FOUND);
@@ -935,12 +936,56 @@ static void lists_go_back_over_days_in_pages(void **state)
         gone++;
     assert_list(f->q, NULL, QUEUE_SENT, 7, ids, sent + gone, sent_count - gone);
     assert_list(f->q, NULL, QUEUE_QUEUED, 7, ids, queued, queued_count);
+    assert_list(f->q, "any", QUEUE_QUEUED, 7, ids, queued, queued_count);
     /* And one of them can still end: its day is made again. */
     queue_op cancel = {.kind = QUEUE_CANCEL};
     memcpy(cancel.id, ids[1], sizeof cancel.id);
     run(f->q, &cancel, QUEUE_OK);
     queue_op_clear(&cancel);
     assert_state(f->q, ids[1], QUEUE_CANCELLED, 0);
+}
+
+static void clean(queue *q, int64_t before, int64_t since)
+{
+    queue_op op = {.kind = QUEUE_CLEAN, .in.clean = {.before = before, .since = since}};
+    run(q, &op, QUEUE_OK);
+    queue_op_clear(&op);
+}
+
+/* Accepted 40 days ago, for today: the day it was accepted on is long over when it is done. */
+static void what_ends_late_is_known_for_its_time(void **state)
+{
+    fixture *f = *state;
+    static const char *const tag[] = {"late", NULL};
+    const char *const *tags[1] = {tag};
+    int64_t now = now_us();
+    queue_message m = message(1, "x"), other = message(2, "x");
+    char ids[2][QUEUE_ID + 1];
+    const unsigned both[] = {0, 1}, second[] = {1};
+    memcpy(m.id, id_at(ids[0], now - 40 * DAY, 1), sizeof m.id);
+    memcpy(other.id, id_at(ids[1], now - 40 * DAY, 2), sizeof other.id);
+    for (int i = 0; i < 2; i++) {
+        queue_op op = {.kind = QUEUE_PUT,
+                       .in.put = {.messages = i ? &other : &m, .count = 1, .tags = tags}};
+        run(f->q, &op, QUEUE_OK);
+        queue_op_clear(&op);
+    }
+    clean(f->q, now - 30 * DAY, now - 30 * DAY);
+    assert_list(f->q, "late", -1, 7, ids, both, 2);
+    assert_int_equal(claimed(f->q, "a"), 2);
+    settle(f->q, m.id, "a", 1, QUEUE_SENT, QUEUE_OK);
+    clean(f->q, now - 30 * DAY, now - 30 * DAY);
+    assert_state(f->q, m.id, QUEUE_SENT, 1);
+    assert_list(f->q, "late", -1, 7, ids, both, 2);
+    clean(f->q, now - 30 * DAY, now + DAY); /* a month later, but for the other */
+    queue_op op = get(f->q, m.id, QUEUE_NOT_FOUND);
+    queue_op_clear(&op);
+    assert_list(f->q, "late", -1, 7, ids, second, 1);
+    settle(f->q, other.id, "a", 1, QUEUE_FAILED_STATE, QUEUE_OK);
+    clean(f->q, now - 30 * DAY, now + DAY);
+    op = get(f->q, other.id, QUEUE_NOT_FOUND);
+    queue_op_clear(&op);
+    assert_list(f->q, "late", -1, 7, ids, NULL, 0);
 }
 
 /* ---- many at once ---- */
@@ -1610,6 +1655,7 @@ static void days_and_states_have_names(void **state)
         TEST(suppressions_are_listed_and_lifted, set_up),                                          \
         TEST(events_wait_for_their_receiver, set_up),                                              \
         TEST(lists_go_back_over_days_in_pages, set_up),                                            \
+        TEST(what_ends_late_is_known_for_its_time, set_up),                                        \
         TEST(two_owners_never_get_the_same, set_up), TEST(too_many_may_not_wait, set_up),          \
         TEST(closing_runs_what_waits, set_up),                                                     \
         TEST(closing_without_grace_fails_what_waits, set_up),                                      \
