@@ -257,7 +257,7 @@ static void claim_later(pg_batch *b, pg_step *s)
     bool none = op->message_count > 0 && kept == 0;
     op->message_count = kept;
     if (none && b->p->trouble == PG_FINE)
-        pg_step_refuse(s, "a large body can't be copied to a file in TMPDIR (or /var/tmp)");
+        pg_step_refuse(s, "there is no room for a large body, on the disk or in memory");
 }
 
 /* ---- SETTLE, CANCEL ---- */

@@ -127,9 +127,11 @@ void pg_confirm(pg *p);
 /* Up to a chunk of the body from `at`, of its memory or in `room`; NULL if its file can't be
  * read. */
 const char *pg_body_piece(const queue_body *b, uint64_t at, size_t len, char *room);
-/* Copies a large body to a file, a chunk in memory at a time; the message has the file then. False:
- * there is no room for it, or the connection failed. A body that isn't there has neither data nor a
- * file. Outside of the pipeline. */
+/* Where files for bodies are made, as the options say; free() it. NULL: no memory. */
+char *pg_body_folder(const char *files);
+/* Copies a large body to a file, a chunk in memory at a time, or to memory where no file can be
+ * made; the message has it then. False: there is no room for it, or the connection failed. A body
+ * that isn't there has neither data nor a file. Outside of the pipeline. */
 bool pg_body_fetch(pg *p, queue_message *m);
 
 /* ---- postgres_keys.c ---- */

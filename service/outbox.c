@@ -372,7 +372,9 @@ static bool make_owner(outbox *o)
 
 static bool open_queue(outbox *o, char **error)
 {
-    const queue_options options = {.url = o->app->config->queue_url, .woken = woken, .ctx = o};
+    const char *files = store_folder(o->app->store);
+    const queue_options options = {
+        .url = o->app->config->queue_url, .files = files ? files : "", .woken = woken, .ctx = o};
     o->queue = queue_open(&options, error);
     return o->queue != NULL;
 }
