@@ -863,8 +863,10 @@ static void assert_list(queue *q, const char *tag, int state, size_t page,
         run(q, &op, QUEUE_OK);
         assert_true(op.message_count <= page);
         for (size_t i = 0; i < op.message_count; i++, n++) {
-            assert_true(n < count);
-            assert_string_equal(op.messages[i].id, ids[wanted[count - 1 - n]]);
+            if (n >= count)
+                fail();
+            else
+                assert_string_equal(op.messages[i].id, ids[wanted[count - 1 - n]]);
             assert_non_null(op.messages[i].head);
             assert_null(op.messages[i].log);
         }
