@@ -247,10 +247,10 @@ typedef struct queue_options {
     unsigned writers; /* connections that write; SQLite has one whatever is said. 0: as it likes */
     unsigned batch;   /* operations in one transaction at most; 0: as it likes */
     size_t waiting;   /* operations that may wait; 0: as it likes */
-    int64_t patience_us;      /* how long an operation is tried again on a broken connection */
-    const char *files;        /* PostgreSQL: the folder for large bodies that were claimed, as files
-                                 without        a name; where none can be made they are in memory. "": no files;
-                                 NULL:        TMPDIR, or /var/tmp */
+    int64_t patience_us; /* how long an operation is tried again on a broken connection */
+    /* PostgreSQL: the folder for large bodies that were claimed, as files without a name; where
+     * none can be made they are in memory. "": no files; NULL: TMPDIR, or /var/tmp. */
+    const char *files;
     void (*woken)(void *ctx); /* another process put something in; may be NULL */
     void *ctx;
 } queue_options;
