@@ -3,10 +3,8 @@
 POSTERN_CRASH_ROUNDS: how often it is killed.
 """
 
-import contextlib
 import os
 import random
-import sqlite3
 import time
 
 import pytest
@@ -15,21 +13,15 @@ from .ledger import Posters, Sink, drained
 from .places import scratch
 from .postern import Postern
 from .process import free_port, wait_until
+from .queue_file import SENDING, count, queue_file
 
 ROUNDS = int(os.environ.get("POSTERN_CRASH_ROUNDS", "100"))
-SENDING = 1  # queue_state of queue.h
-
-
-def count(file, where="1"):
-    """Messages in the queue's file. Only read, so that what a kill left is left to Postern."""
-    with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as db:
-        return db.execute(f"SELECT count(*) FROM postern_message WHERE {where}").fetchone()[0]
 
 
 @pytest.mark.timeout(120 + 5 * ROUNDS)
 def test_nothing_accepted_is_lost_by_kill_9(capsys):
     data = scratch("data")
-    file = data / "queue" / "queue.db"
+    file = queue_file(data)
     port = free_port()
     under_way = most_left = 0
     with Sink(delay_ms=10) as sink:
