@@ -19,7 +19,7 @@ RUN make build/postern && strip build/postern
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libmicrohttpd12 \
-      libjansson4 libcurl4 libidn2-0 libssl3 && \
+      libjansson4 libcurl4 libidn2-0 libssl3 libsqlite3-0 libpq5 && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/* /usr/share/doc /usr/share/man /usr/share/locale
 COPY --from=build /src/build/postern /usr/local/bin/postern
 # Any user without rights does; the number lets Kubernetes see that it isn't root.

@@ -74,6 +74,7 @@ class Posters:
         self.repeated = 0  # requests with a key that was used before
         self._prefix = f"L{next(_again)}-{random.randrange(1 << 30):x}"
         self._over = threading.Event()
+        self._hurry = False
         self._threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in range(clients)]
 
     def start(self):
@@ -92,7 +93,9 @@ class Posters:
     def __enter__(self):
         return self.start()
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        if kind:
+            self._hurry = True
         self.stop()
 
     def post(self, key, keyed=False):
@@ -147,7 +150,7 @@ class Posters:
                     return connection
                 if self._over.is_set():
                     end = end or time.monotonic() + 90
-                    if time.monotonic() > end:
+                    if self._hurry or time.monotonic() > end:
                         self.faults.append(f"{key} is not accepted: {status} {document}")
                         return connection
                 time.sleep(0.02)
