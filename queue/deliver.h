@@ -10,10 +10,12 @@
  *   jitter either way, until the message expires.
  * - A fault of the gateway's own access before MAIL (credentials, TLS) is no fault of the message:
  *   it is tried again, too.
- * - Relays are tried in the head's order within one attempt: the next one if the one before
- *   accepted for nobody and its fault may be tried again. One whose sessions fail again and again
- *   is left alone for a while that doubles (a circuit breaker), and then tried with one message.
- *   While all relays of a message are left alone it waits, and that is no attempt.
+ * - Relays are tried in the head's order within one attempt (the first PLAN_RELAYS of them): the
+ *   next one if the one before accepted for nobody and another may. One whose sessions fail again
+ *   and again is left alone for a while that doubles (breaker.h), and then tried with one message.
+ *   While all relays of a message are left alone it waits, and that is no attempt. While all
+ *   relays that were seen are left alone, only a few messages are claimed, to look for others.
+ *   A relay that is not configured any more counts as one that fails for now.
  * - An outcome that is unknown (the body was sent, no reply came) is not sent again, unless
  *   resend_unknown says so. What was under way when a process died is sent again: nothing can be
  *   known of it.
@@ -22,8 +24,8 @@
  *
  * Memory: the options' strings and callbacks must outlive it. Threads: one of its own; all
  * functions from any thread. Callbacks come on its thread or the sender's and must not block.
- * Errors: where the queue can't settle (database away), the outcome is kept and tried again while
- * the lease lasts.
+ * Errors: where the queue can't settle (database away), the outcome is kept and tried again until
+ * it is settled or another has the lease; it occupies its room as long.
  */
 #ifndef POSTERN_QUEUE_DELIVER_H
 #define POSTERN_QUEUE_DELIVER_H
@@ -46,7 +48,8 @@ typedef struct deliver_attempt {
     uint64_t size;
     unsigned number;           /* of tries so far, this one counted */
     const smtp_result *result; /* NULL: memory ran out */
-    queue_state state;         /* the message's now; QUEUED: it will be tried again … */
+    queue_state state;         /* the message's now; SENDING: the next relay is tried at once;
+                                  QUEUED: it will be tried again … */
     int64_t next_at;           /* … then */
 } deliver_attempt;
 
@@ -65,7 +68,8 @@ typedef struct deliver_options {
     bool events;         /* keep one for each outcome */
     bool suppress;       /* keep recipients that don't exist */
     unsigned most;       /* messages under way at once */
-    uint64_t most_bytes; /* of their bodies in memory; one larger is under way alone */
+    uint64_t most_bytes; /* of their bodies in memory; a claim may go over it by one body */
+    int64_t breaker_first_us, breaker_most_us; /* 0: breaker.h's */
 } deliver_options;
 
 /* NULL, and *error a sentence that the caller frees, if it can't be started. */
@@ -74,7 +78,8 @@ deliver *deliver_create(const deliver_options *options, char **error);
 /* How long a lease must last that covers all that can happen to a message under way. */
 int64_t deliver_lease_us(const deliver *d);
 
-/* Takes room for one message with a body of so many octets, which can then be put in as SENDING and
+/* Takes room for one message with a body of so many octets (its body.size, in memory or not; one
+ * larger than all there is goes alone), which can then be put in as SENDING and
  * be handed over; false: there is none (or it is stopping), put it in as QUEUED. */
 bool deliver_reserve(deliver *d, uint64_t size);
 void deliver_unreserve(deliver *d, uint64_t size); /* it was not put in */
@@ -94,9 +99,13 @@ typedef struct deliver_stats {
 void deliver_stats_get(deliver *d, deliver_stats *out);
 
 /* Claims no more, gives back what was not begun, and waits up to limit_us for what is under way to
- * be settled; then joins the thread. False: not everything was, and its lease will run out. The
- * sender must still be running. */
+ * be settled; then joins the thread. False: not everything was, and its lease will run out, unless
+ * it is called again: after smtp_sender_stop(), which ends what the sender has, that settles all.
+ * The queue must be open, and the sender running where anything is to be waited for. */
 bool deliver_stop(deliver *d, int64_t limit_us);
+
+/* Stops at once if it was not stopped. If the last deliver_stop() said false, the sender must have
+ * been stopped and the queue closed before. */
 void deliver_free(deliver *d);
 
 #endif

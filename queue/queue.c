@@ -133,6 +133,7 @@ static void fail_impatient(const worker *w, queue_op *op, const char *error, boo
                    "the queue's database is away, and was tried for %.1f s%s: %s",
                    (double)w->q->patience_us / 1e6,
                    ran ? " (whether this was kept before that is not known)" : "", error);
+    op->doubtful = ran;
     fail(op, text);
 }
 

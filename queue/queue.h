@@ -211,6 +211,7 @@ struct queue_op {
     /* ---- out ---- */
     queue_outcome outcome;
     char *error;             /* FAILED: one sentence */
+    bool doubtful;           /* FAILED: it may have been done all the same (its commit broke) */
     queue_message *messages; /* CLAIM, GET (one), LIST (without bodies and logs) */
     size_t message_count;
     char next[QUEUE_ID + 1]; /* LIST: there is more, `before` this; "" : no more */

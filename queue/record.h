@@ -19,12 +19,16 @@
  *
  * log, an array of attempts, the oldest first, one for each relay that was tried; beyond
  * RECORD_LOG_MAX the oldest but the first go:
- *     "at", "relay", "outcome" ("sent", "partial", "not_sent", "unknown"), "ms", "recipients" (how
- *     many it was for), "accepted" (how many)
+ *     "at", "number" (from 1), "relay", "outcome" ("sent", "partial", "not_sent", "unknown"), "ms",
+ *     "recipients" (how many it was for), "accepted" (how many)
  *     "category", "stage", "detail", "hint", "retryable", "smtp": where it was not "sent"
  *     "next_at"        where it will be tried again
  *
- * Words of a relay that are not UTF-8 are passed on with U+FFFD in their place.
+ * Words of a relay that are not UTF-8 are passed on with U+FFFD in their place; those over
+ * RECORD_TEXT_MAX octets are cut.
+ *
+ * Statuses are kept beside the trees and written into them when they are dumped, so that what was
+ * said of a recipient is never lost for want of memory; its words, and an entry of the log, can be.
  *
  * Memory: a record owns its trees; strings read from it are theirs. Threads: one at a time.
  */
@@ -35,10 +39,86 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORD_LOG_MAX 50
-#define RECORD_TIME    25 /* "2026-01-02T03:04:05.678Z" and a NUL */
+#include <jansson.h>
+
+#include "queue/queue.h"
+#include "smtp/reply.h"
+
+#define RECORD_LOG_MAX        50
+#define RECORD_TEXT_MAX       1000 /* octets of a relay's words, or of a detail */
+#define RECORD_RECIPIENTS_MAX 10000
+#define RECORD_RELAYS_MAX     16 /* that are read; further ones are not tried */
+#define RECORD_TIME           25 /* "2026-01-02T03:04:05.678Z" and a NUL */
+
+typedef enum record_status {
+    RECORD_WAITING,
+    RECORD_ACCEPTED,
+    RECORD_REFUSED,
+    RECORD_UNKNOWN,
+    RECORD_SUPPRESSED,
+    RECORD_EXPIRED,
+    RECORD_STATUSES
+} record_status;
+
+const char *record_status_name(record_status s);
+
+typedef struct record_recipient {
+    const char *email;
+    record_status status;
+    json_t *json; /* borrowed from `recipients` */
+} record_recipient;
+
+typedef struct record {
+    json_t *head, *recipients, *log;
+    const char *reverse_path;
+    const char *relays[RECORD_RELAYS_MAX];
+    size_t relay_count;
+    bool utf8, eight_bit;
+    record_recipient *list;
+    size_t count;
+    unsigned tries; /* the log's last number */
+} record;
 
 /* A time of the queue (microseconds since 1970) as the API writes it. */
 void record_time(int64_t us, char out[RECORD_TIME]);
+
+/* Reads a message's texts; NULL: it could. Else why not (static): `transient` where memory ran
+ * out. The record must be cleared in either case. */
+const char *record_read(record *r, const queue_message *m, bool *transient);
+void record_clear(record *r);
+
+/* How many have that status. */
+size_t record_having(const record *r, record_status s);
+
+/* The last word about a recipient; members without a value are left out. */
+typedef struct record_word {
+    const char *relay;       /* name */
+    int64_t at;              /* when it was said */
+    const smtp_reply *reply; /* NULL, or code 0: there was none */
+    const char *category;    /* NULL or "": none */
+    const char *hint;        /* NULL: none */
+} record_word;
+
+void record_say(record *r, size_t recipient, const record_word *w);
+
+/* Appends an entry to the log, which takes it over (NULL: memory had run out), and numbers it. */
+void record_log(record *r, json_t *entry);
+
+/* Where the log's last entry will be tried again; 0 takes that back. */
+void record_log_next(record *r, int64_t next_at);
+
+/* A string whatever its octets are, cut; a reply as the API shows it. NULL: no memory. */
+json_t *record_text(const char *s);
+json_t *record_reply(const smtp_reply *reply);
+
+/* Sets a member, if there is a value and memory for it. */
+void record_set(json_t *object, const char *name, json_t *value);
+
+/* The texts to keep; the caller frees them. False: no memory, and neither is there. */
+bool record_dump(record *r, char **recipients, char **log);
+
+/* An event's payload about the message as it is now; NULL: no memory. next_at 0: none. */
+char *record_event(record *r, const char *type, const char *id, queue_state state, int64_t now,
+                   int64_t next_at);
 
 #endif

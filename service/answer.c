@@ -51,6 +51,23 @@ static void write_rejected(jsonw *w, const char *email, const smtp_recipient_res
     jsonw_object_end(w);
 }
 
+/* Nothing was sent to it, and no relay asked. */
+static void write_suppressed(jsonw *w, const char *email)
+{
+    jsonw_object(w);
+    jsonw_key(w, "email");
+    jsonw_str(w, email);
+    jsonw_key(w, "code");
+    jsonw_str(w, "suppressed");
+    jsonw_key(w, "category");
+    jsonw_str(w, smtp_category_name(SMTP_CATEGORY_RECIPIENT));
+    jsonw_key(w, "hint");
+    jsonw_str(w, "Nothing is sent to this address: /v1/suppressions says why, and takes it back.");
+    jsonw_key(w, "retryable");
+    jsonw_bool(w, false);
+    jsonw_object_end(w);
+}
+
 /* `accepted` only where the message went: a recipient that was accepted for a message that was then
  * refused has got nothing. */
 static void write_recipients(jsonw *w, const request *r, const smtp_result *result)
@@ -71,6 +88,8 @@ static void write_recipients(jsonw *w, const request *r, const smtp_result *resu
         if (!result->recipients[i].accepted && result->recipients[i].reply.code)
             write_rejected(w, r->recipients[i], &result->recipients[i]);
     }
+    for (size_t i = 0; i < r->suppressed_count; i++)
+        write_suppressed(w, r->suppressed[i]);
     jsonw_array_end(w);
 }
 
@@ -156,7 +175,8 @@ static answer begin_fault(jsonw *w, const char *id, const smtp_relay *relay,
 answer answer_send(const request *r, const smtp_result *result, buf *out)
 {
     bool sent = result->outcome == SMTP_SENT || result->outcome == SMTP_PARTIAL;
-    answer a = {result->outcome == SMTP_SENT ? 200 : 207, JSON_TYPE, 0};
+    bool whole = result->outcome == SMTP_SENT && r->suppressed_count == 0;
+    answer a = {whole ? 200 : 207, JSON_TYPE, 0};
     jsonw w;
 
     (void)buf_reserve(out, ANSWER_BYTES); /* a failure is told by what is added */
@@ -166,7 +186,7 @@ answer answer_send(const request *r, const smtp_result *result, buf *out)
         jsonw_key(&w, "id");
         jsonw_str(&w, r->id);
         jsonw_key(&w, "status");
-        jsonw_str(&w, result->outcome == SMTP_SENT ? "sent" : "partial");
+        jsonw_str(&w, whole ? "sent" : "partial");
         jsonw_key(&w, "relay");
         jsonw_str(&w, smtp_relay_name(r->relay));
         write_reply(&w, &result->reply);

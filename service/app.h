@@ -17,6 +17,8 @@
 #include "service/store.h"
 #include "smtp/sender.h"
 
+typedef struct outbox outbox; /* outbox.h */
+
 typedef struct app {
     const config *config;
     logger *log;
@@ -24,6 +26,7 @@ typedef struct app {
     store *store;
     ids *ids;              /* NULL where none are made (postern send) */
     smtp_sender *sender;   /* NULL where nothing is sent (postern compose) */
+    outbox *outbox;        /* NULL where there is no queue */
     atomic_bool draining;  /* SIGTERM came: no new work */
     atomic_uint in_flight; /* transactions submitted and not yet answered */
 } app;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "queue/events.h"
 #include "service/config_setting.h"
 #include "service/file.h"
 #include "service/store.h"
@@ -183,6 +184,46 @@ static void check_serving(loader *l)
             "on 127.0.0.1 or a unix socket, or set POSTERN_AUTH=off if something else guards it");
 }
 
+/* The queue's place, where POSTERN_QUEUE didn't say it. */
+static void default_queue(loader *l)
+{
+    config *c = l->config;
+
+    if (c->data && !c->queue_url && asprintf(&c->queue_url, "sqlite:%s/queue", c->data) < 0) {
+        c->queue_url = NULL;
+        config_no_memory(l);
+    }
+}
+
+static void check_queue(loader *l)
+{
+    const config *c = l->config;
+
+    for (size_t i = 0; i < c->failover_count; i++)
+        if (!config_relay(c, c->failover[i]))
+            config_fault(l, "POSTERN_FAILOVER", "item %zu: no relay of this name is configured",
+                         i + 1);
+    if (c->retry_most_us < c->retry_first_us)
+        config_fault(l, "POSTERN_RETRY_MOST", "is less than POSTERN_RETRY_FIRST");
+}
+
+static void check_events(loader *l)
+{
+    const config *c = l->config;
+    const char *reason = c->events_url ? events_url_fault(c->events_url, c->events_private) : NULL;
+
+    if (reason)
+        config_fault(l, "POSTERN_EVENTS_URL", "%s", reason);
+    if (c->events_url && !c->queue_url)
+        config_fault(l, "POSTERN_EVENTS_URL",
+                     "events need a queue: set POSTERN_DATA or POSTERN_QUEUE");
+    if (c->events_url && !c->events_secrets)
+        config_fault(l, "POSTERN_EVENTS_SECRET", "is missing: POSTERN_EVENTS_URL is set");
+    if (c->events_secrets && !c->events_url)
+        config_fault(l, "POSTERN_EVENTS_URL", "is missing: POSTERN_EVENTS_SECRET is set");
+    check_readable(l, "POSTERN_EVENTS_CA", c->events_ca);
+}
+
 static config *load(const char *const *environment, bool serving, buf *faults)
 {
     static const char *const empty[] = {NULL};
@@ -203,8 +244,12 @@ static config *load(const char *const *environment, bool serving, buf *faults)
         config_load_file(&l, path);
     load_environment(&l, environment);
     default_relay_first(l.config);
-    if (serving)
+    default_queue(&l);
+    check_queue(&l);
+    if (serving) {
         check_serving(&l);
+        check_events(&l);
+    }
     ok = !l.no_memory && buf_ok(&found) && found.len == 0;
 
 cleanup:
@@ -236,6 +281,12 @@ void config_free(config *c)
     free(c->tls_cert);
     free(c->tls_key);
     free(c->spill);
+    free(c->data);
+    file_wipe(c->queue_url);
+    config_strings_clear(&c->failover, &c->failover_count);
+    free(c->events_url);
+    config_strings_clear(&c->events_secrets, &c->events_secret_count);
+    free(c->events_ca);
     keys_free(c->keys);
     for (size_t i = 0; i < c->relay_count; i++)
         smtp_relay_free(c->relays[i]);

@@ -11,8 +11,8 @@
  * The file (POSTERN_CONFIG) is a JSON object: the settings in lower case without the prefix
  * ("listen", "max_body", …; numbers and switches also as JSON's own), "api_keys_file", and what is
  * structured: "relays": {"default": "smtp://…", "bulk": {"url": "…"}, "slow": {"url_file": "…"}},
- * "api_keys": […], "from": […]. The relay "default" is the one of POSTERN_RELAY; both given: the
- * environment's.
+ * "api_keys": […], "from": […], "failover": […]. The relay "default" is the one of POSTERN_RELAY;
+ * both given: the environment's.
  *
  * The environment is read from the `environ`-like array that is passed, not from the process, so
  * that tests and `postern send` can bring their own.
@@ -75,6 +75,22 @@ typedef struct config {
     int64_t session_idle_us; /* POSTERN_SESSION_IDLE; default 30s */
     log_format log_format;
     bool log_addresses;
+    /* ---- the queue: none of it means anything where queue_url is NULL ---- */
+    char *data;      /* POSTERN_DATA: a folder; NULL: none */
+    char *queue_url; /* POSTERN_QUEUE, or SQLite under `data`: as queue.h takes it. A secret */
+    char **failover; /* relays that a message is tried at, in order, if its request names none;
+                        empty: "default" alone */
+    size_t failover_count;
+    int64_t retry_first_us, retry_most_us; /* between attempts */
+    int64_t expires_us;                    /* how long a message is tried */
+    int64_t keep_us;                       /* how long one that is done is kept */
+    bool resend_unknown;                   /* POSTERN_UNKNOWN=resend */
+    bool suppression;
+    char *events_url;      /* NULL: no events */
+    char **events_secrets; /* ended by NULL; NULL: none */
+    size_t events_secret_count;
+    bool events_private;
+    char *events_ca; /* a path; NULL: the system's */
 } config;
 
 /* Reads everything. NULL if there is a fault or memory ran out; `faults` then holds one line each.

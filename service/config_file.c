@@ -157,8 +157,15 @@ static void apply_root_member(loader *l, const char *where, const char *name, co
 /* X and X_file together. */
 static void check_member_pairs(loader *l, const char *path, const json_t *root)
 {
-    if (json_object_get(root, "api_keys") && json_object_get(root, "api_keys_file"))
-        config_fault(l, path, "has both api_keys and api_keys_file");
+    static const char *const pairs[][2] = {
+        {"api_keys", "api_keys_file"},
+        {"queue", "queue_file"},
+        {"events_secret", "events_secret_file"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (json_object_get(root, pairs[i][0]) && json_object_get(root, pairs[i][1]))
+            config_fault(l, path, "has both %s and %s", pairs[i][0], pairs[i][1]);
+    }
 }
 
 static void apply_root(loader *l, const char *path, const json_t *root)

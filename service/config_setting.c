@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queue/events.h"
 #include "service/config_value.h"
 #include "service/file.h"
 
@@ -18,6 +19,10 @@
 
 #define SECOND_US INT64_C(1000000)
 #define HOUR_US   (3600 * SECOND_US)
+#define DAY_US    (24 * HOUR_US)
+
+#define FAILOVER_MAX       8
+#define EVENTS_SECRETS_MAX 8
 
 /* --- faults ------------------------------------------------------------------------------------
  */
@@ -330,6 +335,120 @@ static void read_relay(loader *l, const setting *s, const char *where, const cha
     config_add_relay(l, where, "default", value);
 }
 
+/* --- the queue ----------------------------------------------------------------------------------
+ */
+
+void config_strings_clear(char ***list, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++)
+        file_wipe((*list)[i]); /* some are secrets */
+    free(*list);
+    *list = NULL;
+    *count = 0;
+}
+
+/* Takes over `string`; the list stays ended by NULL. */
+static bool push_string(char ***list, size_t *count, char *string)
+{
+    char **grown = string ? realloc(*list, (*count + 2) * sizeof **list) : NULL;
+
+    if (!grown) {
+        file_wipe(string);
+        return false;
+    }
+    *list = grown;
+    grown[(*count)++] = string;
+    grown[*count] = NULL;
+    return true;
+}
+
+/* "postgres://" is another spelling of "postgresql://". What is behind is the backend's to judge.
+ */
+static void read_queue(loader *l, const setting *s, const char *where, const char *value)
+{
+    static const char alias[] = "postgres://";
+    char *url = NULL;
+    int n = -1;
+
+    (void)s;
+    if (strncmp(value, alias, sizeof alias - 1) == 0)
+        n = asprintf(&url, "postgresql://%s", value + sizeof alias - 1);
+    else if (strncmp(value, "postgresql://", 13) == 0 || strncmp(value, "sqlite:/", 8) == 0)
+        n = asprintf(&url, "%s", value);
+    else {
+        config_fault(l, where,
+                     "must be postgresql://user:password@host/database or sqlite:/folder");
+        return;
+    }
+    file_wipe(l->config->queue_url);
+    l->config->queue_url = n < 0 ? NULL : url;
+    if (n < 0)
+        config_no_memory(l);
+}
+
+static void read_folder(loader *l, const setting *s, const char *where, const char *value)
+{
+    if (value[0] == '/')
+        read_path(l, s, where, value);
+    else
+        config_fault(l, where, "must be a folder's path that begins with /");
+}
+
+/* Whether relays of these names exist is asked when all are known. */
+static void read_failover(loader *l, const setting *s, const char *where, const char *value)
+{
+    config *c = l->config;
+    const char *item = NULL;
+    size_t len = 0;
+
+    (void)s;
+    config_strings_clear(&c->failover, &c->failover_count);
+    while (config_value_item(&value, &item, &len)) {
+        if (c->failover_count == FAILOVER_MAX) {
+            config_fault(l, where, "names more than %d relays", FAILOVER_MAX);
+            return;
+        }
+        if (!push_string(&c->failover, &c->failover_count, strndup(item, len)))
+            config_no_memory(l);
+    }
+    if (c->failover_count == 0)
+        config_fault(l, where, "names no relay");
+}
+
+static void read_unknown(loader *l, const setting *s, const char *where, const char *value)
+{
+    (void)s;
+    if (strcmp(value, "keep") != 0 && strcmp(value, "resend") != 0)
+        config_fault(l, where, "must be keep or resend");
+    else
+        l->config->resend_unknown = strcmp(value, "resend") == 0;
+}
+
+static void read_events_secrets(loader *l, const setting *s, const char *where, const char *value)
+{
+    config *c = l->config;
+    const char *item = NULL;
+    size_t len = 0;
+
+    (void)s;
+    config_strings_clear(&c->events_secrets, &c->events_secret_count);
+    while (config_value_item(&value, &item, &len)) {
+        char *secret = strndup(item, len);
+        const char *reason = secret ? events_secret_fault(secret) : NULL;
+        if (c->events_secret_count == EVENTS_SECRETS_MAX)
+            reason = "there are more than 8";
+        if (reason) {
+            config_fault(l, where, "secret %zu: %s", c->events_secret_count + 1, reason);
+            file_wipe(secret);
+            return;
+        }
+        if (!push_string(&c->events_secrets, &c->events_secret_count, secret))
+            config_no_memory(l);
+    }
+    if (c->events_secret_count == 0)
+        config_fault(l, where, "holds no secret");
+}
+
 /* --- the table ----------------------------------------------------------------------------------
  */
 
@@ -461,6 +580,97 @@ const setting config_settings[] = {
      .max = HOUR_US,
      .fallback = "30s",
      .help = "How long a session to a relay is kept unused."},
+    {.variable = "POSTERN_DATA",
+     .read = read_folder,
+     .form = FORM_STRING,
+     .offset = offsetof(config, data),
+     .shown = "none",
+     .help = "A folder that outlives the process; the queue lies in it, in SQLite, unless "
+             "POSTERN_QUEUE says otherwise. One process at a time uses it."},
+    {.variable = "POSTERN_QUEUE",
+     .read = read_queue,
+     .form = FORM_STRING,
+     .secret = true,
+     .shown = "SQLite under POSTERN_DATA if that is set; else no queue",
+     .help = "Where messages wait: postgresql://user:password@host/database, which any number of "
+             "instances share, or sqlite:/folder."},
+    {.variable = "POSTERN_FAILOVER",
+     .read = read_failover,
+     .form = FORM_LIST,
+     .shown = "default",
+     .help = "Names of relays, parted by commas, in the order in which a queued message is tried "
+             "at them if its request names none."},
+    {.variable = "POSTERN_RETRY_FIRST",
+     .read = read_duration,
+     .form = FORM_STRING,
+     .offset = offsetof(config, retry_first_us),
+     .min = 10 * INT64_C(1000),
+     .max = HOUR_US,
+     .fallback = "30s",
+     .help = "How long after its first attempt a queued message is tried again; doubled each "
+             "time."},
+    {.variable = "POSTERN_RETRY_MOST",
+     .read = read_duration,
+     .form = FORM_STRING,
+     .offset = offsetof(config, retry_most_us),
+     .min = 10 * INT64_C(1000),
+     .max = DAY_US,
+     .fallback = "1h",
+     .help = "The longest time between two attempts."},
+    {.variable = "POSTERN_EXPIRES",
+     .read = read_duration,
+     .form = FORM_STRING,
+     .offset = offsetof(config, expires_us),
+     .min = SECOND_US,
+     .max = 30 * DAY_US,
+     .fallback = "72h",
+     .help = "How long a queued message is tried, if its request doesn't say."},
+    {.variable = "POSTERN_KEEP",
+     .read = read_duration,
+     .form = FORM_STRING,
+     .offset = offsetof(config, keep_us),
+     .min = HOUR_US,
+     .max = 3660 * DAY_US,
+     .fallback = "30d",
+     .help = "How long it is known what became of a message: by whole days."},
+    {.variable = "POSTERN_UNKNOWN",
+     .read = read_unknown,
+     .form = FORM_STRING,
+     .fallback = "keep",
+     .help = "What becomes of a queued message whose relay didn't answer to its end: keep, it is "
+             "not sent again, or resend, which may deliver it twice."},
+    {.variable = "POSTERN_SUPPRESSION",
+     .read = read_switch,
+     .form = FORM_SWITCH,
+     .offset = offsetof(config, suppression),
+     .fallback = "on",
+     .help = "on: recipients that don't exist are kept in the queue's database, and nothing is "
+             "sent to them again. off: neither."},
+    {.variable = "POSTERN_EVENTS_URL",
+     .read = read_path,
+     .form = FORM_STRING,
+     .offset = offsetof(config, events_url),
+     .shown = "none; no events",
+     .help = "Where to POST what became of queued messages (Standard Webhooks): https://…"},
+    {.variable = "POSTERN_EVENTS_SECRET",
+     .read = read_events_secrets,
+     .form = FORM_LIST,
+     .secret = true,
+     .shown = "none",
+     .help = "What events are signed with: whsec_ and base64 of 24 to 64 octets. Two, parted by a "
+             "comma, while one takes the place of the other; the first is the new one."},
+    {.variable = "POSTERN_EVENTS_PRIVATE",
+     .read = read_switch,
+     .form = FORM_SWITCH,
+     .offset = offsetof(config, events_private),
+     .fallback = "off",
+     .help = "on: the receiver of events may have a private address, and http://."},
+    {.variable = "POSTERN_EVENTS_CA",
+     .read = read_path,
+     .form = FORM_STRING,
+     .offset = offsetof(config, events_ca),
+     .shown = "the system's",
+     .help = "CA certificates in PEM that the receiver's is verified with, a path."},
     {.variable = "POSTERN_LOG",
      .read = read_log,
      .form = FORM_STRING,

@@ -71,6 +71,7 @@ void config_add_relay(loader *l, const char *where, const char *name, const char
 void config_load_file(loader *l, const char *path);
 
 void config_listen_clear(config_listen *listen);
+void config_strings_clear(char ***list, size_t *count); /* wiped */
 void config_senders_clear(config_senders *s);
 
 #endif

@@ -24,6 +24,7 @@ static const unit DURATIONS[] = {
     {"s", 1000000},
     {"m", INT64_C(60) * 1000000},
     {"h", INT64_C(3600) * 1000000},
+    {"d", INT64_C(86400) * 1000000},
 };
 
 static const unit NO_UNIT[] = {{"", 1}};

@@ -21,7 +21,7 @@ bool config_value_number(const char *s, int64_t *out);
  * "40M" is refused: it means two things. */
 bool config_value_size(const char *s, int64_t *out);
 
-/* Microseconds: "500ms", "60s", "2m", "1h". A unit is required. */
+/* Microseconds: "500ms", "60s", "2m", "1h", "30d". A unit is required. */
 bool config_value_duration(const char *s, int64_t *out);
 
 /* "on" or "off". */

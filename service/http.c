@@ -25,11 +25,14 @@
 #define STREAM_BLOCK    ((size_t)32 * 1024)
 /* Descriptors that are not clients': sessions to relays, files, the system's. */
 #define OTHER_DESCRIPTORS 512u
+#define HEADERS_MORE      2
 
 struct http {
     app *app;
     const http_route *routes;
-    size_t route_count; /* also the metrics' index of "other" */
+    size_t route_count;
+    size_t
+        *route_labels; /* of each, its path's index in the metrics; behind them that of "other" */
     http_thread **threads;
     size_t thread_count;
     int listen_fd; /* -1 once nothing is accepted any more */
@@ -46,16 +49,23 @@ struct http_exchange {
     struct MHD_Connection *connection;
     watch_connection *watched;
     const http_route *route; /* NULL: none fits */
+    const char *parameter;   /* of the path; the connection's */
     char id[27];
     char method[8];
     int64_t started_us;
     document *document;
+    idempotency *key; /* NULL: the request has none */
     size_t received;
     bool refused;   /* answered before the body has come: what comes is dropped */
     bool suspended; /* written and read by the connection's thread only */
     bool answered;  /* the fields below are set */
     bool queued;
-    const char *allow; /* of a 405 */
+    char allow[32]; /* of a 405 */
+    struct {
+        const char *name;
+        char value[HTTP_HEADER_MAX + 1];
+    } headers[HEADERS_MORE];
+    unsigned header_count;
     unsigned status;
     const char *content_type;
     unsigned retry_after;
@@ -74,14 +84,17 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
 
 static void add_headers(http_exchange *x)
 {
-    add_header(x->response, MHD_HTTP_HEADER_CONTENT_TYPE, x->content_type);
+    if (x->content_type)
+        add_header(x->response, MHD_HTTP_HEADER_CONTENT_TYPE, x->content_type);
     add_header(x->response, "X-Request-Id", x->id);
     if (x->retry_after) {
         char seconds[16];
         (void)snprintf(seconds, sizeof seconds, "%u", x->retry_after);
         add_header(x->response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
     }
-    if (x->allow)
+    for (unsigned i = 0; i < x->header_count; i++)
+        add_header(x->response, x->headers[i].name, x->headers[i].value);
+    if (x->allow[0])
         add_header(x->response, MHD_HTTP_HEADER_ALLOW, x->allow);
     if (x->status == 401)
         add_header(x->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"postern\"");
@@ -215,6 +228,53 @@ document *http_exchange_document(http_exchange *x)
     return d;
 }
 
+void http_set_header(http_exchange *x, const char *name, const char *value)
+{
+    if (x->header_count == HEADERS_MORE)
+        return;
+    x->headers[x->header_count].name = name;
+    (void)snprintf(x->headers[x->header_count++].value, HTTP_HEADER_MAX + 1, "%s", value);
+}
+
+const char *http_parameter(const http_exchange *x)
+{
+    return x->parameter;
+}
+
+typedef struct unknown_search {
+    const char *const *known;
+    const char *found;
+} unknown_search;
+
+static enum MHD_Result look_for_unknown(void *cls, enum MHD_ValueKind kind, const char *key,
+                                        const char *value)
+{
+    unknown_search *s = cls;
+    (void)kind;
+    (void)value;
+    for (size_t i = 0; s->known[i]; i++) {
+        if (strcmp(s->known[i], key) == 0)
+            return MHD_YES;
+    }
+    s->found = key;
+    return MHD_NO;
+}
+
+const char *http_query_unknown(http_exchange *x, const char *const *known)
+{
+    unknown_search search = {.known = known};
+    (void)MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, look_for_unknown,
+                                    &search);
+    return search.found;
+}
+
+idempotency *http_exchange_key(http_exchange *x)
+{
+    idempotency *key = x->key;
+    x->key = NULL;
+    return key;
+}
+
 static enum MHD_Result queue_answer(http_exchange *x)
 {
     if (!x->response)
@@ -236,20 +296,69 @@ static bool method_fits(const http_route *route, const char *method)
            (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
-/* Finds the route, or refuses with 404 or 405. A path has one method here. */
+/* True if it is the pattern's path; *parameter is then what stands in place of its "{…}". */
+static bool path_fits(const char *pattern, const char *path, const char **parameter)
+{
+    size_t same = 0;
+    while (pattern[same] && pattern[same] != '{' && pattern[same] == path[same])
+        same++;
+    *parameter = path + same;
+    return pattern[same] == '{' ? path[same] != '\0' : pattern[same] == path[same];
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* Percent-decodes in place, once: what is given is in the connection's own memory. A text with an
+ * escape that is none, or that stands for NUL, is left as it came. */
+static const char *unescape(const char *text)
+{
+    for (const char *p = strchr(text, '%'); p; p = strchr(p + 1, '%')) {
+        int high = hex_digit(p[1]), low = high < 0 ? -1 : hex_digit(p[2]);
+        if (low < 0 || high + low == 0)
+            return text;
+    }
+    char *to = (char *)text;
+    for (const char *from = text; *from; from++) {
+        if (*from == '%') {
+            *to++ = (char)(hex_digit(from[1]) << 4 | hex_digit(from[2]));
+            from += 2;
+        } else {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+    return text;
+}
+
+/* Finds the route, or refuses with 404 or 405. */
 static bool find_route(http_exchange *x, const char *path, const char *method)
 {
+    size_t allowed = 0;
     for (const http_route *r = x->http->routes; r->path; r++) {
-        if (strcmp(r->path, path) != 0)
+        const char *parameter;
+        if (!path_fits(r->path, path, &parameter))
             continue;
         x->route = r;
-        if (method_fits(r, method))
+        if (method_fits(r, method)) {
+            x->parameter = unescape(parameter);
+            x->allow[0] = '\0';
             return true;
-        x->allow = strcmp(r->method, "GET") == 0 ? "GET, HEAD" : r->method;
-        http_problem(x, PROBLEM_METHOD, "The Allow header names the methods of this path.", NULL);
-        return false;
+        }
+        int n =
+            snprintf(x->allow + allowed, sizeof x->allow - allowed, "%s%s", allowed > 0 ? ", " : "",
+                     strcmp(r->method, "GET") == 0 ? "GET, HEAD" : r->method);
+        allowed += n > 0 ? (size_t)n : 0;
     }
-    http_problem(x, PROBLEM_NOT_FOUND, "No route has this path; see /openapi.yaml.", NULL);
+    if (x->route)
+        http_problem(x, PROBLEM_METHOD, "The Allow header names the methods of this path.", NULL);
+    else
+        http_problem(x, PROBLEM_NOT_FOUND, "No route has this path; see /openapi.yaml.", NULL);
     return false;
 }
 
@@ -345,6 +454,48 @@ static bool has_room(http_exchange *x, unsigned long long length)
     return false;
 }
 
+const char *http_query(http_exchange *x, const char *name)
+{
+    const char *value = NULL;
+    size_t len = 0;
+    if (MHD_lookup_connection_value_n(x->connection, MHD_GET_ARGUMENT_KIND, name, strlen(name),
+                                      &value, &len) != MHD_YES)
+        return NULL;
+    return value ? unescape(value) : "";
+}
+
+/* Takes the Idempotency-Key, where the route knows it. */
+static bool key_fits(http_exchange *x)
+{
+    const app *a = x->http->app;
+    const char *value = x->route->keyed ? header(x, "Idempotency-Key") : NULL;
+    char key[IDEMPOTENCY_MAX + 1];
+    char detail[160];
+    size_t len = 0;
+
+    if (!value)
+        return true;
+    const char *reason = idempotency_read(value, key);
+    if (reason) {
+        (void)snprintf(detail, sizeof detail, "The Idempotency-Key is not valid: %s.", reason);
+        http_problem(x, PROBLEM_BAD_REQUEST, detail, NULL);
+        return false;
+    }
+    if (!a->outbox) {
+        http_problem(x, PROBLEM_NO_QUEUE,
+                     "An Idempotency-Key needs a place where it is kept: set POSTERN_DATA or "
+                     "POSTERN_QUEUE.",
+                     NULL);
+        return false;
+    }
+    const char *authorization = a->config->keys ? header(x, MHD_HTTP_HEADER_AUTHORIZATION) : NULL;
+    const char *caller = authorization ? keys_token(authorization, &len) : NULL;
+    x->key = idempotency_create(caller ? caller : "", len, x->route->path, key);
+    if (!x->key)
+        http_problem(x, PROBLEM_MEMORY, "The request could not be kept.", NULL);
+    return x->key != NULL;
+}
+
 /* The checks on a request's head. Sets the answer if one of them refuses. */
 static enum MHD_Result head_came(http_exchange *x, const char *path, const char *method)
 {
@@ -357,8 +508,8 @@ static enum MHD_Result head_came(http_exchange *x, const char *path, const char 
         http_problem(x, PROBLEM_BAD_REQUEST,
                      "Content-Length and Transfer-Encoding don't go together.", NULL);
     else if (find_route(x, path, method) && authorized(x) && not_draining(x) &&
-             content_fits(x, has_body) && length_fits(x, length))
-        (void)has_room(x, length);
+             content_fits(x, has_body) && length_fits(x, length) && has_room(x, length))
+        (void)key_fits(x);
     x->refused = x->answered;
     if (!x->refused) {
         if (x->route->content == HTTP_NO_BODY)
@@ -387,6 +538,8 @@ static enum MHD_Result body_came(http_exchange *x, const char *data, size_t len)
         watch_refuse(x->watched, 413);
         return MHD_YES;
     }
+    if (x->key)
+        idempotency_add(x->key, data, len);
     if (x->document)
         document_add(x->document, data, len); /* a fault is told when all has come */
     return MHD_YES;
@@ -484,14 +637,15 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     int64_t took_us = clock_us() - x->started_us;
     unsigned told = watch_refused(x->watched);                     /* by hand */
     unsigned status = told ? told : x->answered ? x->status : 499; /* 499: the client left first */
-    metrics_request(h->app->metrics, x->route ? (size_t)(x->route - h->routes) : h->route_count,
-                    status, took_us);
+    size_t label = h->route_labels[x->route ? (size_t)(x->route - h->routes) : h->route_count];
+    metrics_request(h->app->metrics, label, status, took_us);
     metrics_requests_in_flight(h->app->metrics, -1);
     log_request(x, took_us, status, how);
     watch_waiting(x->watched);
     if (x->response)
         MHD_destroy_response(x->response);
     document_free(x->document);
+    idempotency_free(x->key);
     free(x);
     *con_cls = NULL;
     atomic_fetch_sub(&h->active, 1);
@@ -516,7 +670,8 @@ static void on_slow(void *cls, const char *remote)
 {
     http *h = cls;
     log_line line;
-    metrics_request(h->app->metrics, h->route_count, problem_status(PROBLEM_SLOW), 0);
+    metrics_request(h->app->metrics, h->route_labels[h->route_count], problem_status(PROBLEM_SLOW),
+                    0);
     log_begin(&line, h->app->log, LOG_WARNING, "request");
     log_str(&line, "route", "other");
     log_int(&line, "status", problem_status(PROBLEM_SLOW));
@@ -598,6 +753,15 @@ cleanup:
     return ok;
 }
 
+/* Each path's index, the same for routes of one path, and that of "other". */
+static size_t *label_routes(const http_route *routes, size_t count)
+{
+    size_t *labels = calloc(count + 1, sizeof *labels);
+    for (size_t i = 1; labels && i <= count; i++)
+        labels[i] = labels[i - 1] + (i == count || strcmp(routes[i].path, routes[i - 1].path) != 0);
+    return labels;
+}
+
 http *http_start(app *a, const http_route *routes, char **error)
 {
     http *h = calloc(1, sizeof *h);
@@ -610,7 +774,8 @@ http *http_start(app *a, const http_route *routes, char **error)
     h->documents = document_defaults(a->store, a->config->max_recipients);
     while (routes[h->route_count].path)
         h->route_count++;
-    if (!start(h, error)) {
+    h->route_labels = label_routes(routes, h->route_count);
+    if (!h->route_labels || !start(h, error)) {
         http_free(h);
         return NULL;
     }
@@ -658,5 +823,6 @@ void http_free(http *h)
     free(h->threads);
     free(h->address);
     free(h->unix_path);
+    free(h->route_labels);
     free(h);
 }

@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "service/app.h"
 #include "service/document.h"
+#include "service/idempotency.h"
 #include "service/problem.h"
 
 typedef struct http http;                   /* the server */
@@ -35,12 +36,15 @@ typedef enum http_content {
 
 typedef void http_handler(app *a, http_exchange *x);
 
+/* A path may end with "{…}", which stands for whatever is there. Routes of one path are neighbours
+ * in the table, and one to the metrics. */
 typedef struct http_route {
     const char *path;
-    const char *method; /* "GET" (HEAD too) or "POST" */
+    const char *method; /* "GET" (HEAD too), "POST", "DELETE" */
     http_auth auth;
     http_content content;
     bool relays; /* puts a transaction in flight */
+    bool keyed;  /* knows Idempotency-Key, which needs a queue */
     http_handler *handle;
 } http_route;
 
@@ -65,12 +69,32 @@ size_t http_received(const http_exchange *x);
  * or can't be kept. Once. */
 document *http_exchange_document(http_exchange *x);
 
+/* What the path has in place of "{…}", decoded; it lives as long as the exchange. */
+const char *http_parameter(const http_exchange *x);
+
+/* A value of the query, decoded, which is done once: each name can be asked for once. It lives as
+ * long as the exchange. NULL: there is none of that name ("name" alone: ""). */
+const char *http_query(http_exchange *x, const char *name);
+
+/* The first name in the query that is not one of `known` (ended by NULL); NULL: there is none. */
+const char *http_query_unknown(http_exchange *x, const char *const *known);
+
+/* What the request's Idempotency-Key gave, body included, which the caller takes over; NULL: it has
+ * none. Once. */
+idempotency *http_exchange_key(http_exchange *x);
+
+/* A header of the answer to come; the value is copied, and has HTTP_HEADER_MAX characters at most.
+ * Two at most; before the answer, by whoever answers. */
+#define HTTP_HEADER_MAX 63
+void http_set_header(http_exchange *x, const char *name, const char *value);
+
 /* Before leaving the request to another thread: after this, exactly one http_answer() must follow,
  * from any thread. A handler that returns without having called either has a defect, and 500 is
  * answered. */
 void http_suspend(http_exchange *x);
 
-/* Answers. Takes over the bytes of `content` (left empty). retry_after 0: none. */
+/* Answers. Takes over the bytes of `content` (left empty). content_type NULL: there is none;
+ * retry_after 0: none. */
 void http_answer(http_exchange *x, unsigned status, const char *content_type, unsigned retry_after,
                  buf *content);
 

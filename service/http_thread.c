@@ -207,7 +207,7 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
 }
 
 /* Paths are compared as they came: none of the routes needs an escape, and "/v1/send%00" is not one
- * of them. */
+ * of them. What a path or query brings is decoded in http.c. */
 static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s)
 {
     (void)cls;

@@ -25,9 +25,16 @@ static const char *const outcomes[] = {
     [SMTP_UNKNOWN] = "unknown",
 };
 
-static size_t accepted(const smtp_result *result)
+const char *job_outcome_name(const smtp_result *result)
+{
+    return outcomes[result ? result->outcome : SMTP_NOT_SENT];
+}
+
+size_t job_accepted(const smtp_result *result)
 {
     size_t n = 0;
+    if (!result || (result->outcome != SMTP_SENT && result->outcome != SMTP_PARTIAL))
+        return 0;
     for (size_t i = 0; i < result->recipient_count; i++)
         n += result->recipients[i].accepted;
     return n;
@@ -40,7 +47,7 @@ static void log_transaction(const app *a, const request *r, const smtp_result *r
     log_begin(&line, a->log, sent ? LOG_INFO : LOG_WARNING, "transaction");
     log_str(&line, "id", r->id);
     log_str(&line, "relay", smtp_relay_name(r->relay));
-    log_str(&line, "outcome", outcomes[result->outcome]);
+    log_str(&line, "outcome", job_outcome_name(result));
     if (!sent) {
         log_str(&line, "category", smtp_category_name(result->fault.category));
         log_str(&line, "stage", smtp_stage_name(result->fault.stage));
@@ -52,7 +59,7 @@ static void log_transaction(const app *a, const request *r, const smtp_result *r
     if (r->recipient_count == 1)
         log_address(&line, "to", r->recipients[0]);
     log_int(&line, "recipients", (int64_t)r->recipient_count);
-    log_int(&line, "accepted", sent ? (int64_t)accepted(result) : 0);
+    log_int(&line, "accepted", (int64_t)job_accepted(result));
     log_int(&line, "size", (int64_t)mime_message_size(r->message));
     log_str(&line, "reused", result->reused ? "yes" : "no");
     if (result->second_try)
@@ -65,7 +72,7 @@ static void log_transaction(const app *a, const request *r, const smtp_result *r
     log_end(&line);
 }
 
-static size_t relay_index(const app *a, const smtp_relay *relay)
+size_t job_relay_index(const app *a, const smtp_relay *relay)
 {
     size_t i = 0;
     while (a->config->relays[i] != relay)
@@ -76,7 +83,7 @@ static size_t relay_index(const app *a, const smtp_relay *relay)
 void job_finished(app *a, const request *r, const smtp_result *result)
 {
     log_transaction(a, r, result);
-    metrics_transaction(a->metrics, relay_index(a, r->relay), result,
+    metrics_transaction(a->metrics, job_relay_index(a, r->relay), result,
                         mime_message_size(r->message));
 }
 

@@ -18,6 +18,12 @@ void job_leave(app *a);
 /* Logs and counts a finished transaction. */
 void job_finished(app *a, const request *r, const smtp_result *result);
 
+/* For who logs and counts by himself: a name ("not_sent" without a result), how many have got the
+ * message, the relay's index in the metrics. */
+const char *job_outcome_name(const smtp_result *result);
+size_t job_accepted(const smtp_result *result);
+size_t job_relay_index(const app *a, const smtp_relay *relay);
+
 /* The transaction of a request; `reader` is its message's and `done` is called with `ctx`. */
 smtp_transaction job_transaction(const app *a, const request *r, mime_reader *reader,
                                  smtp_done *done, void *ctx);

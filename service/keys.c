@@ -126,7 +126,7 @@ bool keys_add(keys *k, const char *key, size_t len, const char **reason)
 
 /* The token of "Bearer TOKEN"; NULL if the header's value is not of that form (RFC 6750, RFC 9110
  * section 11.4: one or more spaces). */
-static const char *bearer_token(const char *authorization, size_t *len)
+const char *keys_token(const char *authorization, size_t *len)
 {
     static const char scheme[] = "Bearer";
 
@@ -148,7 +148,7 @@ bool keys_authorized(const keys *k, const char *authorization)
     size_t len = 0;
     unsigned found = 0;
 
-    const char *token = k && authorization ? bearer_token(authorization, &len) : NULL;
+    const char *token = k && authorization ? keys_token(authorization, &len) : NULL;
     if (!token || !hash(k, token, len, presented))
         return false;
     for (size_t i = 0; i < k->count; i++)

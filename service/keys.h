@@ -28,4 +28,7 @@ size_t keys_count(const keys *k);
  * keys. NULL: false. */
 bool keys_authorized(const keys *k, const char *authorization);
 
+/* The key of such a value, and its length; NULL: it has none. */
+const char *keys_token(const char *authorization, size_t *len);
+
 #endif

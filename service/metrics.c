@@ -10,13 +10,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "queue/events.h"
+
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
 typedef atomic_uint_fast64_t counter;
 
 /* Statuses that have a series of their own; any other is counted as "other". */
-static const unsigned STATUSES[] = {200, 207, 400, 401, 403, 404, 405, 408, 411, 413, 414,
-                                    415, 422, 429, 431, 500, 501, 502, 503, 504, 505};
+static const unsigned STATUSES[] = {200, 201, 202, 204, 207, 400, 401, 403, 404, 405, 408, 409, 411,
+                                    413, 414, 415, 422, 429, 431, 500, 501, 502, 503, 504, 505};
 
 /* Upper bounds of the histograms' buckets. */
 static const struct {
@@ -56,6 +58,7 @@ typedef struct relay_metrics {
     histogram stages[STAGES];
     counter accepted, rejected;
     counter message_bytes;
+    counter attempts[METRICS_ATTEMPT_RESULTS];
 } relay_metrics;
 
 struct metrics {
@@ -65,6 +68,7 @@ struct metrics {
     size_t relay_count;
     route_metrics *routes;
     relay_metrics *relays;
+    counter events[EVENTS_RESULTS];
     atomic_int_fast64_t requests_in_flight;
     atomic_int_fast64_t transactions_in_flight;
     int64_t started_ms; /* since 1970 */
@@ -201,6 +205,18 @@ void metrics_transaction(metrics *m, size_t relay, const smtp_result *result, ui
     count_recipients(r, result);
     if (result->outcome == SMTP_SENT || result->outcome == SMTP_PARTIAL)
         add(&r->message_bytes, size);
+}
+
+void metrics_attempt(metrics *m, size_t relay, metrics_attempt_result result)
+{
+    if (relay < m->relay_count)
+        add(&m->relays[relay].attempts[result], 1);
+}
+
+void metrics_event(metrics *m, unsigned result)
+{
+    if (result < EVENTS_RESULTS)
+        add(&m->events[result], 1);
 }
 
 void metrics_requests_in_flight(metrics *m, int change)
@@ -375,6 +391,50 @@ static void write_gauge(buf *out, const char *name, const char *help, int64_t va
 {
     write_head(out, name, "gauge", help);
     buf_addf(out, "%s %lld\n", name, (long long)value);
+}
+
+static void write_queue_content(const metrics_queue *q, buf *out)
+{
+    static const char messages[] = "postern_queue_messages";
+    static const char oldest[] = "postern_queue_oldest_seconds";
+    const struct {
+        const char *state;
+        uint64_t count;
+    } states[] = {{"due", q->due}, {"scheduled", q->scheduled}, {"sending", q->sending}};
+
+    write_head(out, messages, "gauge", "Messages in the queue.");
+    for (size_t i = 0; i < COUNT(states); i++) {
+        const label labels[] = {{"state", states[i].state}};
+        write_sample(out, messages, labels, COUNT(labels), states[i].count);
+    }
+    write_head(out, oldest, "gauge", "For how long the oldest message that is due has been so.");
+    buf_addf(out, "%s %lld.%06lld\n", oldest, (long long)(q->oldest_us / 1000000),
+             (long long)(q->oldest_us % 1000000));
+    write_gauge(out, "postern_queue_events", "Events that wait for their receiver.",
+                (int64_t)q->events);
+}
+
+void metrics_write_queue(const metrics *m, const metrics_queue *q, buf *out)
+{
+    static const char attempts[] = "postern_attempts_total";
+    static const char told[] = "postern_events_total";
+    static const char *const results[METRICS_ATTEMPT_RESULTS] = {"sent", "partial", "deferred",
+                                                                 "failed", "unknown"};
+
+    if (q)
+        write_queue_content(q, out);
+    write_head(out, attempts, "counter", "Tries at queued messages.");
+    for (size_t r = 0; r < m->relay_count; r++)
+        for (size_t i = 0; i < METRICS_ATTEMPT_RESULTS; i++) {
+            const label labels[] = {{"relay", smtp_relay_name(m->relay_list[r])},
+                                    {"result", results[i]}};
+            write_sample(out, attempts, labels, COUNT(labels), get(&m->relays[r].attempts[i]));
+        }
+    write_head(out, told, "counter", "Tries at telling the receiver of events.");
+    for (unsigned i = 0; i < EVENTS_RESULTS; i++) {
+        const label labels[] = {{"result", events_result_name((events_result)i)}};
+        write_sample(out, told, labels, COUNT(labels), get(&m->events[i]));
+    }
 }
 
 /* What the sender counts for each relay. */

@@ -18,6 +18,11 @@
  * - postern_sessions{relay,state}: open, idle; postern_transactions_waiting{relay};
  *   postern_sessions_opened_total, _failed_total, _reused_total, postern_second_tries_total{relay}:
  *   from the sender's stats
+ * - postern_attempts_total{relay,result}: of queued messages; sent, partial, deferred, failed,
+ * unknown
+ * - postern_events_total{result}: delivered, deferred, given_up
+ * - postern_queue_messages{state}: due, scheduled, sending; postern_queue_events;
+ *   postern_queue_oldest_seconds: only where there is a queue
  * - postern_build_info{version}, process_resident_memory_bytes, process_cpu_seconds_total,
  *   process_open_fds, process_max_fds, process_start_time_seconds
  *
@@ -52,7 +57,28 @@ void metrics_transaction(metrics *m, size_t relay, const smtp_result *result, ui
 void metrics_requests_in_flight(metrics *m, int change);
 void metrics_transactions_in_flight(metrics *m, int change);
 
-/* Writes everything; `sender` and `requests` may be NULL. */
+/* What became of one try at a queued message. */
+typedef enum metrics_attempt_result {
+    METRICS_ATTEMPT_SENT,
+    METRICS_ATTEMPT_PARTIAL,
+    METRICS_ATTEMPT_DEFERRED,
+    METRICS_ATTEMPT_FAILED,
+    METRICS_ATTEMPT_UNKNOWN,
+    METRICS_ATTEMPT_RESULTS
+} metrics_attempt_result;
+
+void metrics_attempt(metrics *m, size_t relay, metrics_attempt_result result);
+void metrics_event(metrics *m, unsigned result); /* an events_result */
+
+typedef struct metrics_queue {
+    uint64_t due, scheduled, sending, events;
+    int64_t oldest_us; /* for how long the oldest that is due has been so */
+} metrics_queue;
+
+/* Writes the queue's part; NULL: what is in it is not known yet. */
+void metrics_write_queue(const metrics *m, const metrics_queue *q, buf *out);
+
+/* Writes all the rest; `sender` and `requests` may be NULL. */
 void metrics_write(metrics *m, const smtp_sender *sender, const store *requests, buf *out);
 
 #endif

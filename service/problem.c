@@ -130,16 +130,26 @@ static const struct {
     [PROBLEM_NOT_FOUND] = {404, 0, "urn:postern:problem:not-found", "There is nothing here"},
     [PROBLEM_METHOD] = {405, 0, "urn:postern:problem:method", "The method is not allowed here"},
     [PROBLEM_SLOW] = {408, 0, "urn:postern:problem:slow", "The request did not come in time"},
+    [PROBLEM_CONFLICT] = {409, 0, "urn:postern:problem:conflict",
+                          "The message is in no state for this"},
+    [PROBLEM_KEY_RUNNING] = {409, 5, "urn:postern:problem:idempotency-running",
+                             "A request with this idempotency key is under way"},
     [PROBLEM_LENGTH] = {411, 0, "urn:postern:problem:length-required",
                         "The body's length is required"},
     [PROBLEM_TOO_LARGE] = {413, 0, "urn:postern:problem:too-large", "The body is too large"},
     [PROBLEM_MEDIA_TYPE] = {415, 0, "urn:postern:problem:media-type", "The body must be JSON"},
     [PROBLEM_INVALID] = {422, 0, "urn:postern:problem:invalid", "The message is not valid"},
     [PROBLEM_REFUSED] = {422, 0, "urn:postern:problem:refused", "The relay refused the message"},
+    [PROBLEM_SUPPRESSED] = {422, 0, "urn:postern:problem:suppressed",
+                            "Every recipient is suppressed"},
+    [PROBLEM_KEY_DIFFERENT] = {422, 0, "urn:postern:problem:idempotency-mismatch",
+                               "The idempotency key belongs to another request"},
     [PROBLEM_INTERNAL] = {500, 0, "urn:postern:problem:internal", "The gateway made a mistake"},
     [PROBLEM_GATEWAY] = {502, 0, "urn:postern:problem:gateway",
                          "The gateway's access to the relay does not work"},
     [PROBLEM_NO_RELAY] = {503, 60, "urn:postern:problem:no-relay", "No relay is configured"},
+    [PROBLEM_NO_QUEUE] = {503, 60, "urn:postern:problem:no-queue", "No queue is configured"},
+    [PROBLEM_QUEUE] = {503, 5, "urn:postern:problem:queue", "The queue can't do it now"},
     [PROBLEM_BUSY] = {503, 1, "urn:postern:problem:busy", "Too much is in flight"},
     [PROBLEM_DRAINING] = {503, 5, "urn:postern:problem:draining", "The gateway is shutting down"},
     [PROBLEM_MEMORY] = {503, 5, "urn:postern:problem:memory", "The gateway is out of memory"},
@@ -218,7 +228,8 @@ void problem_write(buf *out, problem_kind kind, const char *id, const char *deta
     if (errors)
         write_errors(&w, errors);
     jsonw_key(&w, "retryable");
-    jsonw_bool(&w, kinds[kind].status == 503 || kinds[kind].status == 408);
+    jsonw_bool(&w, kinds[kind].status == 503 || kinds[kind].status == 408 ||
+                       kind == PROBLEM_KEY_RUNNING);
     jsonw_key(&w, "outcome");
     jsonw_str(&w, "not_sent");
     if (id) {

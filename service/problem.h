@@ -61,14 +61,20 @@ typedef enum problem_kind {
     PROBLEM_NOT_FOUND,        /* 404 */
     PROBLEM_METHOD,           /* 405 */
     PROBLEM_SLOW,             /* 408 */
+    PROBLEM_CONFLICT,         /* 409: the message is in no state for this */
+    PROBLEM_KEY_RUNNING,      /* 409: a request with this Idempotency-Key is under way */
     PROBLEM_LENGTH,           /* 411 */
     PROBLEM_TOO_LARGE,        /* 413 */
     PROBLEM_MEDIA_TYPE,       /* 415 */
     PROBLEM_INVALID,          /* 422, with errors */
     PROBLEM_REFUSED,          /* 422: the relay refused the message for good */
+    PROBLEM_SUPPRESSED,       /* 422, with errors: nothing is sent to any of its recipients */
+    PROBLEM_KEY_DIFFERENT,    /* 422: the Idempotency-Key belongs to another request */
     PROBLEM_INTERNAL,         /* 500: a defect of ours; nothing was sent */
     PROBLEM_GATEWAY,          /* 502: this gateway's own access is at fault */
     PROBLEM_NO_RELAY,         /* 503: none is configured */
+    PROBLEM_NO_QUEUE,         /* 503: none is configured */
+    PROBLEM_QUEUE,            /* 503: the queue can't keep or give anything now */
     PROBLEM_BUSY,             /* 503: too much in flight */
     PROBLEM_DRAINING,         /* 503 */
     PROBLEM_MEMORY,           /* 503 */

@@ -9,6 +9,9 @@
 #include "mime/base64.h"
 #include "mime/header.h"
 #include "mime/type.h"
+#include "queue/queue.h"
+#include "service/config_value.h"
+#include "service/when.h"
 
 /* Bounds that keep a request of tiny members from growing into gigabytes of structures. */
 #define ATTACHMENTS_MAX 1000
@@ -16,6 +19,7 @@
 #define FILENAME_MAX_   1024
 #define CONTENT_ID_MAX  200
 #define SUBJECT_MAX     10000
+#define PRIORITY_USUAL  5
 
 typedef struct mailboxes {
     mime_mailbox *list;
@@ -40,6 +44,8 @@ typedef struct reader {
     request *request;
     struct request_parts *parts;
     faults *errors;
+    time_t now;
+    bool queued; /* for the queue */
     bool nomem;
 } reader;
 
@@ -507,16 +513,39 @@ static void read_attachments(reader *r, const char *pointer, const json_t *value
 
 /* ---- the rest ---- */
 
-static void read_relay(reader *r, const char *pointer, const json_t *value)
+static const smtp_relay *find_relay(reader *r, const char *pointer, const json_t *value)
 {
     mime_bytes name;
     if (!get_string(r, pointer, value, &name))
-        return;
-    r->request->relay = config_relay(r->config, name.data);
+        return NULL;
+    const smtp_relay *relay = config_relay(r->config, name.data);
     /* "default" may be written where no relay is configured: that is answered as such, not as a
      * fault. */
-    if (!r->request->relay && !(r->config->relay_count == 0 && strcmp(name.data, "default") == 0))
+    if (!relay && !(r->config->relay_count == 0 && strcmp(name.data, "default") == 0))
         faults_add(r->errors, pointer, "unknown_relay", "No relay of this name is configured.");
+    return relay;
+}
+
+/* One name; for the queue also several, in the order in which they are tried. */
+static void read_relay(reader *r, const char *pointer, const json_t *value)
+{
+    request_delivery *d = &r->request->delivery;
+    bool several = r->queued && json_is_array(value);
+    size_t count = several ? json_array_size(value) : 1;
+
+    if (count == 0 || count > REQUEST_RELAYS) {
+        faults_add(r->errors, pointer, "too_many", "1 to %d relays can be named.", REQUEST_RELAYS);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char at[FAULTS_POINTER_MAX];
+        faults_item_pointer(at, pointer, i);
+        const smtp_relay *relay =
+            several ? find_relay(r, at, json_array_get(value, i)) : find_relay(r, pointer, value);
+        d->relays[i] = relay ? smtp_relay_name(relay) : NULL;
+        if (i == 0)
+            r->request->relay = relay;
+    }
 }
 
 static void read_transcript(reader *r, const char *pointer, const json_t *value)
@@ -527,23 +556,193 @@ static void read_transcript(reader *r, const char *pointer, const json_t *value)
         wrong_type(r, pointer, "true or false", value);
 }
 
+/* ---- for the queue ---- */
+
+#define SECOND_US   INT64_C(1000000)
+#define YEAR_US     (365 * 86400 * SECOND_US)
+#define EXPIRES_MAX (30 * 86400 * SECOND_US)
+
+/* A number of seconds within 0 to `most`, as microseconds; false for any other value. */
+static bool get_seconds(const json_t *value, double most, int64_t *us)
+{
+    if (!json_is_number(value))
+        return false;
+    double seconds = json_number_value(value);
+    if (!(seconds >= 0 && seconds <= most))
+        return false;
+    *us = json_is_integer(value) ? json_integer_value(value) * SECOND_US : (int64_t)(seconds * 1e6);
+    return true;
+}
+
+static void read_send_at(reader *r, const char *pointer, const json_t *value)
+{
+    int64_t now = (int64_t)r->now * SECOND_US, at = 0;
+    mime_bytes text;
+    bool ok = false;
+
+    if (json_is_number(value))
+        ok = get_seconds(value, 253402300799.0, &at);
+    else if (!json_is_string(value))
+        wrong_type(r, pointer, "a time (RFC 3339) or Unix seconds", value);
+    else if (get_string(r, pointer, value, &text))
+        ok = when_parse(text.data, text.len, &at);
+    else
+        return;
+    if (!json_is_number(value) && !json_is_string(value))
+        return;
+    if (!ok)
+        faults_add(r->errors, pointer, "time",
+                   "Not a time such as 2026-11-24T10:00:00Z, with its offset, or Unix seconds.");
+    else if (at > now + YEAR_US)
+        faults_add(r->errors, pointer, "time", "Must not be more than a year ahead.");
+    else
+        r->request->delivery.send_at = at > now ? at : 0;
+}
+
+static void read_expires_in(reader *r, const char *pointer, const json_t *value)
+{
+    int64_t us = 0;
+    mime_bytes text;
+    bool ok = false;
+
+    if (json_is_number(value))
+        ok = get_seconds(value, 1e9, &us);
+    else if (!json_is_string(value)) {
+        wrong_type(r, pointer, "a number of seconds or a string such as \"2h\"", value);
+        return;
+    } else if (get_string(r, pointer, value, &text))
+        ok = config_value_duration(text.data, &us);
+    else
+        return;
+    if (ok && us >= SECOND_US && us <= EXPIRES_MAX)
+        r->request->delivery.expires_us = us;
+    else
+        faults_add(r->errors, pointer, "duration",
+                   "Must be 1 second to 30 days: seconds, or a string such as \"90s\", \"2h\", "
+                   "\"3d\".");
+}
+
+static void read_priority(reader *r, const char *pointer, const json_t *value)
+{
+    if (!json_is_integer(value))
+        wrong_type(r, pointer, "a whole number", value);
+    else if (json_integer_value(value) < 0 || json_integer_value(value) > QUEUE_PRIORITY)
+        faults_add(r->errors, pointer, "range", "Must be 0 to %d.", QUEUE_PRIORITY);
+    else
+        r->request->delivery.priority = (int)json_integer_value(value);
+}
+
+static bool has_control(const mime_bytes *text)
+{
+    for (size_t i = 0; i < text->len; i++) {
+        unsigned char c = (unsigned char)text->data[i];
+        if (c < 0x20 || c == 0x7F)
+            return true;
+    }
+    return false;
+}
+
+static size_t characters(const mime_bytes *text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text->len; i++)
+        n += ((unsigned char)text->data[i] & 0xC0) != 0x80;
+    return n;
+}
+
+static void read_tag(reader *r, const char *pointer, const json_t *value, const char **tags,
+                     size_t *count)
+{
+    mime_bytes text;
+    if (!get_string(r, pointer, value, &text))
+        return;
+    size_t length = characters(&text);
+    if (length == 0 || length > REQUEST_TAG_LENGTH || has_control(&text)) {
+        faults_add(r->errors, pointer, "tag", "A tag has 1 to %d printable characters.",
+                   REQUEST_TAG_LENGTH);
+        return;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        if (strcmp(tags[i], text.data) == 0)
+            return; /* once is enough */
+    }
+    tags[(*count)++] = text.data;
+}
+
+static void read_tags(reader *r, const char *pointer, const json_t *value)
+{
+    size_t kept = 0, count = json_array_size(value);
+
+    if (!json_is_array(value)) {
+        wrong_type(r, pointer, "an array of strings", value);
+        return;
+    }
+    if (count > REQUEST_TAGS) {
+        faults_add(r->errors, pointer, "too_many", "At most %d tags are allowed.", REQUEST_TAGS);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char at[FAULTS_POINTER_MAX];
+        faults_item_pointer(at, pointer, i);
+        read_tag(r, at, json_array_get(value, i), r->request->delivery.tags, &kept);
+    }
+}
+
+static void read_metadata(reader *r, const char *pointer, const json_t *value)
+{
+    const char *name;
+    json_t *member;
+
+    if (!json_is_object(value)) {
+        wrong_type(r, pointer, "an object of strings", value);
+        return;
+    }
+    if (json_object_size(value) > REQUEST_METADATA) {
+        faults_add(r->errors, pointer, "too_many", "At most %d values are allowed.",
+                   REQUEST_METADATA);
+        return;
+    }
+    json_object_foreach((json_t *)value, name, member)
+    {
+        char at[FAULTS_POINTER_MAX];
+        mime_bytes text;
+        faults_pointer(at, pointer, name);
+        if (name[0] == '\0' || strlen(name) > REQUEST_METADATA_NAME)
+            faults_add(r->errors, at, "metadata", "A name has 1 to %d bytes.",
+                       REQUEST_METADATA_NAME);
+        else if (get_string(r, at, member, &text) && text.len > REQUEST_METADATA_TEXT)
+            faults_add(r->errors, at, "too_long", "A value has at most %d bytes.",
+                       REQUEST_METADATA_TEXT);
+    }
+    r->request->delivery.metadata = value;
+}
+
+/* Where a member has its place. */
+typedef enum place { ANYWHERE, NOT_QUEUED, QUEUED } place;
+
 static const struct {
     const char *name, *pointer;
     void (*read)(reader *r, const char *pointer, const json_t *value);
+    place place;
 } members[] = {
-    {"from", "/from", read_from},
-    {"to", "/to", read_to},
-    {"cc", "/cc", read_cc},
-    {"bcc", "/bcc", read_bcc},
-    {"reply_to", "/reply_to", read_reply_to},
-    {"subject", "/subject", read_subject},
-    {"html", "/html", read_html},
-    {"text", "/text", read_text},
-    {"attachments", "/attachments", read_attachments},
-    {"headers", "/headers", read_headers},
-    {"relay", "/relay", read_relay},
-    {"envelope_from", "/envelope_from", read_envelope_from},
-    {"transcript", "/transcript", read_transcript},
+    {"from", "/from", read_from, ANYWHERE},
+    {"to", "/to", read_to, ANYWHERE},
+    {"cc", "/cc", read_cc, ANYWHERE},
+    {"bcc", "/bcc", read_bcc, ANYWHERE},
+    {"reply_to", "/reply_to", read_reply_to, ANYWHERE},
+    {"subject", "/subject", read_subject, ANYWHERE},
+    {"html", "/html", read_html, ANYWHERE},
+    {"text", "/text", read_text, ANYWHERE},
+    {"attachments", "/attachments", read_attachments, ANYWHERE},
+    {"headers", "/headers", read_headers, ANYWHERE},
+    {"relay", "/relay", read_relay, ANYWHERE},
+    {"envelope_from", "/envelope_from", read_envelope_from, ANYWHERE},
+    {"transcript", "/transcript", read_transcript, NOT_QUEUED},
+    {"send_at", "/send_at", read_send_at, QUEUED},
+    {"expires_in", "/expires_in", read_expires_in, QUEUED},
+    {"priority", "/priority", read_priority, QUEUED},
+    {"tags", "/tags", read_tags, QUEUED},
+    {"metadata", "/metadata", read_metadata, QUEUED},
 };
 
 static void read_members(reader *r, const json_t *root)
@@ -556,7 +755,8 @@ static void read_members(reader *r, const json_t *root)
         size_t i = 0;
         while (i < sizeof members / sizeof *members && strcmp(members[i].name, key) != 0)
             i++;
-        if (i == sizeof members / sizeof *members)
+        if (i == sizeof members / sizeof *members ||
+            members[i].place == (r->queued ? NOT_QUEUED : QUEUED))
             faults_unknown(r->errors, "", key);
         else if (!json_is_null(value))
             members[i].read(r, members[i].pointer, value);
@@ -567,6 +767,21 @@ static bool is_given(const json_t *root, const char *name)
 {
     const json_t *value = json_object_get(root, name);
     return value && !json_is_null(value);
+}
+
+/* Where the request names none. */
+static void choose_relay(reader *r)
+{
+    const config *c = r->config;
+    request_delivery *d = &r->request->delivery;
+
+    for (size_t i = 0; r->queued && i < c->failover_count && i < REQUEST_RELAYS; i++)
+        d->relays[i] = c->failover[i];
+    if (!d->relays[0])
+        d->relays[0] = "default";
+    r->request->relay = config_relay(c, d->relays[0]);
+    if (!r->request->relay)
+        faults_add(r->errors, "/relay", "required", "No relay is the default; name one.");
 }
 
 /* What must be there, and what must fit together. */
@@ -590,11 +805,8 @@ static void check_whole(reader *r, const json_t *root)
                    recipients, r->config->max_recipients);
     if (!is_given(root, "html") && !is_given(root, "text"))
         faults_add(r->errors, "/html", "required", "html or text is required.");
-    if (!is_given(root, "relay") && r->config->relay_count > 0) {
-        r->request->relay = config_relay(r->config, "default");
-        if (!r->request->relay)
-            faults_add(r->errors, "/relay", "required", "No relay is the default; name one.");
-    }
+    if (!is_given(root, "relay") && r->config->relay_count > 0)
+        choose_relay(r);
 }
 
 /* ---- envelope and message ---- */
@@ -719,14 +931,52 @@ static request_result build(reader *r, const json_t *root, time_t now)
     return make_envelope(r) && make_message(r, now) ? REQUEST_OK : REQUEST_NOMEM;
 }
 
+void request_pointer(const request *r, size_t recipient, char out[FAULTS_POINTER_MAX])
+{
+    enum { LISTS = 3 };
+    static const char *const names[LISTS] = {"to", "cc", "bcc"};
+    const mailboxes *const lists[LISTS] = {&r->parts->to, &r->parts->cc, &r->parts->bcc};
+    const json_t *root = document_root(r->document);
+
+    for (size_t i = 0; i < LISTS; i++) {
+        for (size_t k = 0; k < lists[i]->count; k++) {
+            if (lists[i]->list[k].address != r->recipients[recipient])
+                continue;
+            bool several = json_is_array(json_object_get(root, names[i]));
+            if (several)
+                (void)snprintf(out, FAULTS_POINTER_MAX, "/%s/%zu", names[i], k);
+            else
+                (void)snprintf(out, FAULTS_POINTER_MAX, "/%s", names[i]);
+            return;
+        }
+    }
+    out[0] = '\0';
+}
+
+bool request_take_off(request *r, const bool *marks)
+{
+    size_t kept = 0;
+    r->suppressed = calloc(r->recipient_count + 1, sizeof *r->suppressed);
+    if (!r->suppressed)
+        return false;
+    for (size_t i = 0; i < r->recipient_count; i++) {
+        if (marks[i])
+            r->suppressed[r->suppressed_count++] = r->recipients[i];
+        else
+            r->recipients[kept++] = r->recipients[i];
+    }
+    r->recipient_count = kept;
+    return true;
+}
+
 /* Both in one allocation. */
 typedef struct whole_request {
     request request; /* first: it is what request_free() is given */
     struct request_parts parts;
 } whole_request;
 
-request_result request_create(const config *cfg, document *d, const char id[27], time_t now,
-                              request **out, faults *errors)
+static request_result create(const config *cfg, document *d, const char id[27], time_t now,
+                             bool queued, request **out, faults *errors)
 {
     whole_request *whole = calloc(1, sizeof *whole);
     if (!whole) {
@@ -737,13 +987,32 @@ request_result request_create(const config *cfg, document *d, const char id[27],
     q->document = d;
     q->parts = &whole->parts;
     memcpy(q->id, id, sizeof q->id);
-    reader r = {.config = cfg, .request = q, .parts = q->parts, .errors = errors};
+    q->delivery.expires_us = cfg->expires_us;
+    q->delivery.priority = PRIORITY_USUAL;
+    reader r = {.config = cfg,
+                .request = q,
+                .parts = q->parts,
+                .errors = errors,
+                .now = now,
+                .queued = queued};
     request_result result = build(&r, document_root(d), now);
     if (result == REQUEST_OK)
         *out = q;
     else
         request_free(q);
     return result;
+}
+
+request_result request_create(const config *cfg, document *d, const char id[27], time_t now,
+                              request **out, faults *errors)
+{
+    return create(cfg, d, id, now, false, out, errors);
+}
+
+request_result request_create_queued(const config *cfg, document *d, const char id[27], time_t now,
+                                     request **out, faults *errors)
+{
+    return create(cfg, d, id, now, true, out, errors);
 }
 
 static void free_mailboxes(mailboxes *m)
@@ -769,6 +1038,7 @@ void request_free(request *r)
     free(p->headers);
     free(r->reverse_path);
     free(r->recipients);
+    free(r->suppressed);
     document_free(r->document);
     free(r);
 }

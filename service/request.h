@@ -15,10 +15,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "mime/message.h"
 #include "service/config.h"
 #include "service/document.h"
 #include "service/problem.h"
+
+#define REQUEST_TAGS          10
+#define REQUEST_TAG_LENGTH    64
+#define REQUEST_METADATA      32
+#define REQUEST_METADATA_NAME 64
+#define REQUEST_METADATA_TEXT 512
+#define REQUEST_RELAYS        8
+
+/* What only a message of the queue has. Strings are the document's. */
+typedef struct request_delivery {
+    const char *relays[REQUEST_RELAYS + 1]; /* names, to be tried in this order; ended by NULL */
+    int64_t send_at;                        /* microseconds since 1970; 0: now */
+    int64_t expires_us;                     /* how long it is tried from then on */
+    int priority;
+    const char *tags[REQUEST_TAGS + 1]; /* ended by NULL */
+    const json_t *metadata;             /* an object of strings; NULL: none */
+} request_delivery;
 
 typedef struct request {
     char id[27];
@@ -28,8 +47,12 @@ typedef struct request {
     char *reverse_path;      /* owned; "" is null */
     const char **recipients; /* to, cc, bcc in this order, no address twice; the array is owned */
     size_t recipient_count;
+    const char **suppressed; /* recipients that were taken off the list above (guard.h); the array
+                                is owned */
+    size_t suppressed_count;
     bool utf8; /* SMTPUTF8 */
     bool transcript;
+    request_delivery delivery;   /* where it is for the queue */
     struct request_parts *parts; /* mailboxes, attachments, headers: what the message was made of */
 } request;
 
@@ -44,6 +67,16 @@ typedef enum request_result {
  * the message's. On REQUEST_OK *out is the request, which the caller frees. */
 request_result request_create(const config *cfg, document *d, const char id[27], time_t now,
                               request **out, faults *errors);
+
+/* The same for the queue, which has members of its own and no transcript. */
+request_result request_create_queued(const config *cfg, document *d, const char id[27], time_t now,
+                                     request **out, faults *errors);
 void request_free(request *r);
+
+/* Where a recipient (by its index, before any was taken off) was first named: "/to/0". */
+void request_pointer(const request *r, size_t recipient, char out[FAULTS_POINTER_MAX]);
+
+/* Takes the recipients that are marked off the list, into `suppressed`; false: no memory. */
+bool request_take_off(request *r, const bool *marks);
 
 #endif

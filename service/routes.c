@@ -1,8 +1,10 @@
 #include "service/routes.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "service/openapi.h"
+#include "service/outbox.h"
 
 static void answer_text(http_exchange *x, unsigned status, const char *type, const char *text)
 {
@@ -23,6 +25,8 @@ static void ready_handle(app *a, http_exchange *x)
         http_problem(x, PROBLEM_DRAINING, "This instance is shutting down.", NULL);
     else if (a->config->relay_count == 0)
         http_problem(x, PROBLEM_NO_RELAY, "Set POSTERN_RELAY to be able to send.", NULL);
+    else if (a->outbox && !outbox_ready(a->outbox))
+        http_problem(x, PROBLEM_QUEUE, "The queue failed lately, or doesn't answer.", NULL);
     else
         answer_text(x, 200, "application/json", "{\"status\":\"ready\"}\n");
 }
@@ -31,6 +35,8 @@ static void metrics_handle(app *a, http_exchange *x)
 {
     buf content = BUF_INIT;
     metrics_write(a->metrics, a->sender, a->store, &content);
+    if (a->outbox)
+        outbox_write_metrics(a->outbox, &content);
     http_answer(x, 200, "text/plain; version=0.0.4; charset=utf-8", 0, &content);
 }
 
@@ -43,14 +49,24 @@ static void openapi_handle(app *a, http_exchange *x)
 }
 
 const http_route routes[] = {
-    {"/v1/send", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, send_handle},
-    {"/v1/compose", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, compose_handle},
-    {"/v1/check", "POST", HTTP_AUTH_KEY, HTTP_OPTIONAL_BODY, true, check_handle},
-    {"/healthz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, health_handle},
-    {"/readyz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, ready_handle},
-    {"/metrics", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, metrics_handle},
-    {"/openapi.yaml", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, openapi_handle},
-    {NULL, NULL, HTTP_AUTH_KEY, HTTP_NO_BODY, false, NULL},
+    {"/v1/send", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, true, send_handle},
+    {"/v1/messages", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, true, messages_post},
+    {"/v1/messages", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_list},
+    {"/v1/messages/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_get},
+    {"/v1/messages/{id}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_cancel},
+    {"/v1/suppressions", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, suppressions_list},
+    {"/v1/suppressions", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, suppressions_post},
+    {"/v1/suppressions/{email}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false,
+     suppressions_get},
+    {"/v1/suppressions/{email}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false,
+     suppressions_remove},
+    {"/v1/compose", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, compose_handle},
+    {"/v1/check", "POST", HTTP_AUTH_KEY, HTTP_OPTIONAL_BODY, true, false, check_handle},
+    {"/healthz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, health_handle},
+    {"/readyz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, ready_handle},
+    {"/metrics", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, metrics_handle},
+    {"/openapi.yaml", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, openapi_handle},
+    {NULL, NULL, HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, NULL},
 };
 
 #define ROUTES (sizeof routes / sizeof *routes - 1)
@@ -60,9 +76,12 @@ const char **routes_names(size_t *count)
     const char **names = malloc((ROUTES + 1) * sizeof *names);
     if (!names)
         return NULL;
-    for (size_t i = 0; i < ROUTES; i++)
-        names[i] = routes[i].path;
-    names[ROUTES] = "other";
-    *count = ROUTES + 1;
+    size_t n = 0;
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (i == 0 || strcmp(routes[i].path, routes[i - 1].path) != 0)
+            names[n++] = routes[i].path;
+    }
+    names[n++] = "other";
+    *count = n;
     return names;
 }

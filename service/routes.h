@@ -5,17 +5,29 @@
 #define POSTERN_SERVICE_ROUTES_H
 
 #include "service/http.h"
+#include "service/request.h"
 
 /* All routes, ended by a path of NULL. */
 extern const http_route routes[];
 
-/* Their paths for the metrics, in the table's order, and "other" behind them; the number in *count.
- * The caller frees the array. NULL: no memory. */
+/* Their paths for the metrics, in the table's order, each once, and "other" behind them; the number
+ * in *count. The caller frees the array. NULL: no memory. */
 const char **routes_names(size_t *count);
+
+/* The request of an exchange's body (send.c); NULL, and the exchange answered, if it isn't one. */
+request *send_read_request(app *a, http_exchange *x, bool queued);
 
 /* The handlers that have a file of their own. */
 void send_handle(app *a, http_exchange *x);    /* send.c */
 void compose_handle(app *a, http_exchange *x); /* send.c */
 void check_handle(app *a, http_exchange *x);   /* check.c */
+void messages_post(app *a, http_exchange *x);  /* messages.c */
+void messages_list(app *a, http_exchange *x);  /* look.c */
+void messages_get(app *a, http_exchange *x);
+void messages_cancel(app *a, http_exchange *x);
+void suppressions_list(app *a, http_exchange *x); /* suppressions.c */
+void suppressions_post(app *a, http_exchange *x);
+void suppressions_get(app *a, http_exchange *x);
+void suppressions_remove(app *a, http_exchange *x);
 
 #endif

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "service/answer.h"
+#include "service/guard.h"
 #include "service/job.h"
 #include "service/routes.h"
 
@@ -14,6 +15,7 @@ typedef struct send_job {
     http_exchange *exchange;
     request *request;
     mime_reader *reader;
+    guard *guard; /* NULL: it needs none */
 } send_job;
 
 static void job_free(send_job *job)
@@ -23,8 +25,7 @@ static void job_free(send_job *job)
     free(job);
 }
 
-/* The request of an exchange's body; NULL, and the exchange answered, if it isn't one. */
-static request *read_request(app *a, http_exchange *x)
+request *send_read_request(app *a, http_exchange *x, bool queued)
 {
     document *d = http_exchange_document(x);
     request *r = NULL;
@@ -33,7 +34,9 @@ static request *read_request(app *a, http_exchange *x)
     if (!d)
         return NULL;
     faults_init(&errors);
-    switch (request_create(a->config, d, http_exchange_id(x), time(NULL), &r, &errors)) {
+    request_result result = (queued ? request_create_queued : request_create)(
+        a->config, d, http_exchange_id(x), time(NULL), &r, &errors);
+    switch (result) {
     case REQUEST_OK: break;
     case REQUEST_INVALID:
         http_problem(x, PROBLEM_INVALID,
@@ -58,6 +61,8 @@ static void send_done(void *ctx, smtp_result *result)
     send_job *job = ctx;
     app *a = job->app;
     http_exchange *x = job->exchange;
+    guard *g = job->guard;
+    bool unknown = result && result->outcome == SMTP_UNKNOWN;
     buf content = BUF_INIT;
     answer said = {0};
 
@@ -65,14 +70,73 @@ static void send_done(void *ctx, smtp_result *result)
         job_finished(a, job->request, result);
         said = answer_send(job->request, result, &content);
     }
+    if (g && result)
+        guard_learn(g, job->request, result);
     /* First all is given back: who sends one mail after the other must find room for the next. */
     smtp_result_free(result);
     job_free(job);
     job_leave(a);
-    if (said.status)
+    if (g)
+        guard_finish(g, &said, unknown, &content);
+    else if (said.status)
         http_answer(x, said.status, said.content_type, said.retry_after, &content);
     else
         http_problem(x, PROBLEM_MEMORY, "The transaction could not be kept.", NULL);
+}
+
+static void submit(send_job *job)
+{
+    app *a = job->app;
+    http_exchange *x = job->exchange;
+    guard *g = job->guard;
+    smtp_transaction transaction = job_transaction(a, job->request, job->reader, send_done, job);
+
+    if (smtp_sender_submit(a->sender, &transaction))
+        return;
+    job_free(job);
+    job_leave(a);
+    problem_kind kind = atomic_load(&a->draining) ? PROBLEM_DRAINING : PROBLEM_MEMORY;
+    if (g)
+        guard_abandon(g, kind, "The sender takes no transaction now.");
+    else
+        http_problem(x, kind, "The sender takes no transaction now.", NULL);
+}
+
+/* The guard has looked: on a thread of the queue. */
+static void decided(void *ctx, bool go)
+{
+    send_job *job = ctx;
+    app *a = job->app;
+    guard *g = job->guard;
+
+    if (go) {
+        submit(job);
+        return;
+    }
+    job_free(job);
+    job_leave(a);
+    guard_refuse(g);
+}
+
+/* Takes over the request; NULL: no memory, and it is freed. */
+static send_job *job_create(app *a, http_exchange *x, request *r)
+{
+    idempotency *key = http_exchange_key(x);
+    send_job *job = calloc(1, sizeof *job);
+    mime_reader *reader = mime_reader_create(r->message);
+    bool guarded = guard_needed(a, key);
+    guard *g = job && reader && guarded ? guard_create(a, x, r, key) : NULL;
+
+    if (job && reader && (g || !guarded)) {
+        *job = (send_job){a, x, r, reader, g};
+        return job;
+    }
+    if (!guarded || !job || !reader)
+        idempotency_free(key);
+    mime_reader_free(reader);
+    request_free(r);
+    free(job);
+    return NULL;
 }
 
 void send_handle(app *a, http_exchange *x)
@@ -86,27 +150,19 @@ void send_handle(app *a, http_exchange *x)
                      "As many transactions as POSTERN_MAX_INFLIGHT allows are under way.", NULL);
         return;
     }
-    request *r = read_request(a, x);
-    send_job *job = r ? calloc(1, sizeof *job) : NULL;
-    mime_reader *reader = r ? mime_reader_create(r->message) : NULL;
-    if (!job || !reader) {
+    request *r = send_read_request(a, x, false);
+    send_job *job = r ? job_create(a, x, r) : NULL;
+    if (!job) {
         if (r)
             http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
-        mime_reader_free(reader);
-        request_free(r);
-        free(job);
         job_leave(a);
         return;
     }
-    *job = (send_job){a, x, r, reader};
-    smtp_transaction transaction = job_transaction(a, r, reader, send_done, job);
     http_suspend(x);
-    if (!smtp_sender_submit(a->sender, &transaction)) {
-        job_free(job);
-        job_leave(a);
-        http_problem(x, atomic_load(&a->draining) ? PROBLEM_DRAINING : PROBLEM_MEMORY,
-                     "The sender takes no transaction now.", NULL);
-    }
+    if (job->guard)
+        guard_start(job->guard, decided, job);
+    else
+        submit(job);
 }
 
 /* ---- /v1/compose ---- */
@@ -132,7 +188,7 @@ static void free_composed(void *ctx)
 
 void compose_handle(app *a, http_exchange *x)
 {
-    request *r = read_request(a, x);
+    request *r = send_read_request(a, x, false);
     if (!r)
         return;
     mime_reader *reader = mime_reader_create(r->message);

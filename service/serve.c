@@ -13,6 +13,7 @@
 #include "service/cli.h"
 #include "service/footprint.h"
 #include "service/http.h"
+#include "service/outbox.h"
 #include "service/routes.h"
 
 /* What draining may take beyond a transaction's own limit. */
@@ -89,7 +90,9 @@ static bool create_parts(service *s, const config *c)
                                         c->relay_count);
     if (s->app.metrics)
         s->app.sender = smtp_sender_create(&options, &error);
-    if (s->app.sender)
+    if (s->app.sender && c->queue_url)
+        s->app.outbox = outbox_create(&s->app, &error);
+    if (s->app.sender && (s->app.outbox || !c->queue_url))
         s->http = http_start(&s->app, routes, &error);
     if (!s->http)
         complain(error);
@@ -99,13 +102,18 @@ static bool create_parts(service *s, const config *c)
 
 static void free_parts(service *s)
 {
-    /* The sender first: it answers what the server still waits for, and the server must not go
-     * before. */
+    /* What is being delivered needs the sender, and settling it the queue. Sender and queue answer
+     * what the server still waits for, and the server must not go before. */
+    if (s->app.outbox)
+        outbox_stop(s->app.outbox, s->http ? s->app.config->timeout_us : 0);
     if (s->app.sender)
         smtp_sender_stop(s->app.sender, QUIT_GRACE_US);
+    if (s->app.outbox)
+        outbox_close(s->app.outbox);
     if (s->http)
         (void)http_drain(s->http, CUT_DRAIN_US);
     http_free(s->http);
+    outbox_free(s->app.outbox);
     smtp_sender_free(s->app.sender);
     metrics_free(s->app.metrics);
     store_free(s->app.store);
@@ -126,6 +134,7 @@ static void log_start(const service *s)
         log_str(&line, "host", smtp_relay_host(c->relays[i]));
     }
     log_str(&line, "keys", c->keys ? "on" : "off");
+    log_str(&line, "queue", s->app.outbox ? outbox_backend(s->app.outbox) : "off");
     log_end(&line);
     log_flush(s->app.log);
     if (c->relay_count == 0)

@@ -403,3 +403,51 @@ void smtp_classify_curl(smtp_stage stage, int curl_code, const char *error, cons
     }
     set(out, stage, SMTP_CATEGORY_NETWORK, SMTP_BLAME_RELAY, NULL);
 }
+
+/* ---- recipients that don't exist ---- */
+
+static bool is_one_of(const char *const *list, size_t count, const char *s)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i], s) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool smtp_classify_gone(smtp_category category, const smtp_reply *reply)
+{
+    static const char *const codes[] = {"5.1.1", "5.1.6", "5.1.10", "5.2.1"};
+    static const char *const vague[] = {"", "5.0.0", "5.1.0"};
+    static const char *const words[] = {
+        "user unknown",  "unknown user",    "no such user",      "does not exist",
+        "doesn't exist", "no such mailbox", "mailbox not found", "recipient not found",
+    };
+    bool told = reply->code == 550 || reply->code == 551 || reply->code == 553;
+
+    if (category != SMTP_CATEGORY_RECIPIENT || reply->code < 500)
+        return false;
+    if (is_one_of(codes, sizeof codes / sizeof *codes, reply->enhanced))
+        return true;
+    if (!told || !reply->text || !is_one_of(vague, sizeof vague / sizeof *vague, reply->enhanced))
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcasestr(reply->text, words[i]))
+            return true;
+    }
+    return false;
+}
+
+void smtp_classify_reason(const smtp_reply *reply, char out[SMTP_REASON_MAX])
+{
+    enum { WORDS_MAX = 200 };
+    const char *text = reply->text ? reply->text : "";
+    size_t len = strcspn(text, "\n");
+
+    if (len > WORDS_MAX) { /* never in the middle of a character */
+        for (len = WORDS_MAX; len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80;)
+            len--;
+    }
+    (void)snprintf(out, SMTP_REASON_MAX, "%d%s%s%s%.*s", reply->code, reply->enhanced[0] ? " " : "",
+                   reply->enhanced, len > 0 ? " " : "", (int)len, text);
+}

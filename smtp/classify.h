@@ -23,4 +23,13 @@ void smtp_classify_reply(smtp_stage stage, const smtp_reply *reply, const char *
 void smtp_classify_curl(smtp_stage stage, int curl_code, const char *error, const char *preset,
                         smtp_fault *out);
 
+/* True if a refusal of 5yz to a recipient can only mean that the address does not exist, or no
+ * more: not a policy's words, nor RFC 5321's own "mailbox unavailable", which stands for any
+ * reason. */
+bool smtp_classify_gone(smtp_category category, const smtp_reply *reply);
+
+/* The reply's first line in few words: "550 5.1.1 No such user". */
+#define SMTP_REASON_MAX 256
+void smtp_classify_reason(const smtp_reply *reply, char out[SMTP_REASON_MAX]);
+
 #endif

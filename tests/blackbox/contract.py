@@ -24,11 +24,20 @@ class Contract:
         """(METHOD, path, status) that the document promises."""
         return {(method.upper(), path, int(status))
                 for path, item in self.document["paths"].items()
-                for method, operation in item.items() if method in ("get", "post")
+                for method, operation in item.items() if method in ("get", "post", "delete")
                 for status in operation["responses"] if status.isdigit()}
 
-    def seen(self, method, path, answer, request_body=None):
+    def _documented_path(self, path):
+        """"/v1/messages/{id}" of "/v1/messages/01K…"."""
         path = path.partition("?")[0]
+        for pattern in self.document["paths"] if self.document else ():
+            start, brace, _ = pattern.partition("{")
+            if brace and path.startswith(start) and len(path) > len(start):
+                return pattern
+        return path
+
+    def seen(self, method, path, answer, request_body=None):
+        path = self._documented_path(path)
         self.statuses.add((method, path, answer.status))
         if not self.document or path not in self.document["paths"]:
             return
@@ -42,7 +51,7 @@ class Contract:
             required = self._resolve(response["headers"][header]).get("required")
             assert answer.headers.get(header) or not required, (
                 f"{method} {path} {answer.status} came without {header}")
-        if method == "POST" and answer.status in (200, 207) and request_body:
+        if method == "POST" and answer.status in (200, 201, 202, 207) and request_body:
             schema = operation["requestBody"]
             self._validate(("request", path), self._schema(self._resolve(schema),
                                                            "application/json"),

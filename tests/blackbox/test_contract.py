@@ -3,6 +3,7 @@
 import pytest
 
 from .contract import contract
+from .places import scratch
 from .scripted import ScriptedServer
 
 # What no test can bring about without breaking the machine.
@@ -21,19 +22,19 @@ def seen(method, path, status):
 def test_every_example_of_a_request_is_taken():
     from .postern import Postern
     paths = contract.document["paths"]
-    with ScriptedServer() as relay, Postern(relay=relay.url()) as postern:
-        for path in ("/v1/send", "/v1/compose", "/v1/check"):
+    with ScriptedServer() as relay, Postern(relay=relay.url(), data=scratch("data")) as postern:
+        for path in ("/v1/send", "/v1/compose", "/v1/check", "/v1/messages", "/v1/suppressions"):
             content = paths[path]["post"]["requestBody"]["content"]["application/json"]
             examples = [e["value"] for e in content.get("examples", {}).values()]
             for example in examples + ([content["example"]] if "example" in content else []):
                 answer = postern.post(path, example)
-                assert answer.status == 200, (path, example, answer)
+                assert answer.status in (200, 201, 202), (path, example, answer)
 
 
 def test_every_example_of_an_answer_fits_its_schema():
     checked = 0
     for path, item in contract.document["paths"].items():
-        for operation in item.values():
+        for operation in (item[method] for method in item if method != "parameters"):
             for status, response in operation["responses"].items():
                 response = contract._resolve(response)
                 for kind, content in response.get("content", {}).items():

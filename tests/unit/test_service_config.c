@@ -618,9 +618,10 @@ static void values_are_read_and_shown(void **state)
     } durations[] = {
         {"500ms", 500000, "500ms"}, {"60s", 60000000, "60s"}, {"2m", 120000000, "120s"},
         {"1h", 3600000000, "1h"},   {"0s", 0, "0h"},
+        {"30d", INT64_C(2592000000000), "720h"},
     };
     static const char *const no_durations[] = {"",     "s",  "5",   "5 s",
-                                               "1.5s", "5d", "-1s", "9223372036854775807s"};
+                                               "1.5s", "5w", "-1s", "9223372036854775807s"};
     buf shown = BUF_INIT;
     int64_t n = 0;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
