@@ -89,8 +89,9 @@ class Node:
 
     def _environment(self):
         return postgres.environment() | {
-            "HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self._run),
-            "PATH": f"{postgres.programs()}:/usr/sbin:/usr/bin:/sbin:/bin", "PGCONNECT_TIMEOUT": "5"}
+            "LC_ALL": "C.UTF-8",  # initdb takes the encoding from it
+            "HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self._run), "PGCONNECT_TIMEOUT": "5",
+            "PATH": f"{postgres.programs()}:/usr/sbin:/usr/bin:/sbin:/bin"}
 
     def _call(self, *argv):
         done = subprocess.run(self._argv(*argv), env=self._environment(), text=True, cwd="/", stdout=subprocess.PIPE,

@@ -2,10 +2,9 @@
 
     python3 -m tests.blackbox.recorder HOST:PORT FILE [MILLISECONDS]
 
-A line of FILE for each message: when its MAIL came and when its last octet did (seconds of the monotonic clock), its
-X-Load header and its Message-ID. It is written before the client is told 250, so that what was told is there; the
-reply is held back for up to MILLISECONDS, a random time, so that messages are under way for a while. Nothing else is
-kept of it.
+A line of FILE for each message: when its MAIL came and when it is answered (seconds of the monotonic clock), its X-Load
+header and its Message-ID. It is written before the client is told 250, so that what was told is there; the reply is
+held back for up to MILLISECONDS, a random time, so that messages are under way for a while. Nothing else is kept of it.
 """
 
 import asyncio
@@ -51,11 +50,12 @@ class _Session:
     async def body(self):
         content = await self.reader.readuntil(b"\r\n.\r\n")
         found = {name.lower(): value for name, value in _HEADER.findall(content.partition(b"\r\n\r\n")[0])}
-        ended = time.monotonic()
+        wait = random.uniform(0, self.delay)
+        ended = time.monotonic() + wait
         os.write(self.file, b"%.6f %.6f %s %s\n" % (self.began, ended, found.get(b"x-load", b"-"),
                                                     found.get(b"message-id", b"-")))
-        if self.delay:
-            await asyncio.sleep(random.uniform(0, self.delay))
+        if wait:
+            await asyncio.sleep(wait)
         self.say(250, "2.0.0 recorded")
 
 
