@@ -1,4 +1,4 @@
-"""The queue: how fast mail is kept, on which disk, and how fast it then goes out, with nothing else there and with much."""
+"""The queue: how fast mail is kept on a disk, and how fast it goes out, with nothing else there and with much."""
 
 import contextlib
 import json
@@ -26,8 +26,8 @@ COLUMNS = ["per second", "CPU µs/mail", "p50 ms", "p99 ms"]
 
 # What scheduled messages are, without what is the same for each.
 _ROW = "'backlog' || lpad, 0, 3900000000000000 + n * 1000, 4102444800000000, 5, 0, NULL, 1, '{}', '[]', '[]'"
-_INTO = ("INSERT INTO postern_message (id, state, due_at, expires_at, priority, attempts, owner, size, head, recipients,"
-         f" log) SELECT {_ROW} FROM ")
+_INTO = ("INSERT INTO postern_message (id, state, due_at, expires_at, priority, attempts, owner, size, head,"
+         f" recipients, log) SELECT {_ROW} FROM ")
 
 
 class Sqlite:
@@ -128,7 +128,7 @@ def sent(address):
 
 
 def drain(queue, relay, mails):
-    """All that is there becomes due while nobody looks. From the first tenth to the last: what it takes is the queue."""
+    """All that is there becomes due while nobody looks; measured from the first tenth of it to the last."""
     queue.sql(DUE)
     with peers.postern(relay, **queue.settings) as (process, address):
         first = follow(address, mails / 10)
@@ -171,7 +171,7 @@ def one(kind, folder, work, progress):
                 progress(f"queue: {kind.title}, {MAILS:,} mails beside {backlog:,}")
                 if backlog:
                     queue.backlog()
-                keep(queue, far_away, relay, n=MAILS)
+                keep(queue, far_away, relay, n=MAILS, d="120s")
                 row(f"out, beside {backlog:,}", drain(queue, relay, MAILS))
     finally:
         queue.close()
