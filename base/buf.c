@@ -68,11 +68,6 @@ void buf_add(buf *b, const void *data, size_t len)
     b->len += len;
 }
 
-void buf_adds(buf *b, const char *s)
-{
-    buf_add(b, s, strlen(s));
-}
-
 void buf_addv(buf *b, const char *format, va_list args)
 {
     va_list again;

@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 typedef struct buf {
     char *data; /* NULL while nothing was ever added; not NUL-terminated, see buf_cstr() */
@@ -42,7 +43,7 @@ static inline bool buf_reserve(buf *b, size_t more);
 
 void buf_add(buf *b, const void *data, size_t len);
 static inline void buf_addc(buf *b, char c);
-void buf_adds(buf *b, const char *s);
+static inline void buf_adds(buf *b, const char *s);
 void buf_addf(buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_addv(buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
@@ -69,6 +70,16 @@ bool buf_grow(buf *b, size_t more);
 static inline bool buf_reserve(buf *b, size_t more)
 {
     return more <= b->cap - b->len || buf_grow(b, more);
+}
+
+/* Here, so that of a literal the compiler knows the length. */
+static inline void buf_adds(buf *b, const char *s)
+{
+    size_t len = strlen(s);
+    if (len > 0 && buf_reserve(b, len)) {
+        memcpy(b->data + b->len, s, len);
+        b->len += len;
+    }
 }
 
 static inline void buf_addc(buf *b, char c)

@@ -84,6 +84,7 @@ static inline vector_level vector_best(void)
  * and on what equal and at_most give, which is all ones or all zeros:
  *   first(v)            index of the first that holds, VECTOR_BYTES if there is none
  *   count(v)            how many hold
+ *   bits(v)             a bit for each, the first one's the lowest
  *   first_ones(n)       0xFF in the first n bytes, 0 in the others */
 
 #define VECTOR_ONES_8 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF
@@ -159,6 +160,9 @@ VECTOR_OP_128 size_t count_128(vec_128 v)
 VECTOR_OP_256 size_t count_256(vec_256 v)
 { return (size_t)__builtin_popcount((unsigned)_mm256_movemask_epi8(v)); }
 
+VECTOR_OP_128 uint32_t bits_128(vec_128 v) { return (uint32_t)_mm_movemask_epi8(v); }
+VECTOR_OP_256 uint32_t bits_256(vec_256 v) { return (uint32_t)_mm256_movemask_epi8(v); }
+
 VECTOR_OP_128 vec_128 first_ones_128(size_t n) { return load_128(vector_ones + 32 - n); }
 VECTOR_OP_256 vec_256 first_ones_256(size_t n) { return load_256(vector_ones + 32 - n); }
 /* clang-format on */
@@ -192,6 +196,12 @@ VECTOR_OP_128 size_t first_128(vec_128 v)
     return bits ? (size_t)__builtin_ctzll(bits) / 4 : 16;
 }
 VECTOR_OP_128 size_t count_128(vec_128 v) { return vaddvq_u8(vshrq_n_u8(v, 7)); }
+VECTOR_OP_128 uint32_t bits_128(vec_128 v)
+{
+    static const uint8_t places[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t bits = and_128(v, load_128(places));
+    return vaddv_u8(vget_low_u8(bits)) | (uint32_t)vaddv_u8(vget_high_u8(bits)) << 8;
+}
 VECTOR_OP_128 vec_128 first_ones_128(size_t n) { return load_128(vector_ones + 32 - n); }
 /* clang-format on */
 

@@ -24,6 +24,8 @@
 typedef struct scan {
     const char *s;
     size_t len, at;
+    size_t name_room;   /* that the name will need, behind the address */
+    char *name_at;      /* there */
     const char *reason; /* set by the first fault */
     bool nomem;
 } scan;
@@ -50,11 +52,29 @@ static bool is_control(char c)
     return (unsigned char)c < 0x20 || c == 0x7F;
 }
 
-/* atext of RFC 5322 section 3.2.3, and what RFC 6532 adds. */
-static bool is_atext(char c)
+enum { ATEXT = 1, DOT = 2, LDH = 4, UPPER = 8 };
+
+/* atext of RFC 5322 section 3.2.3, and what RFC 6532 adds; what a host's name consists of. */
+static const uint8_t traits[256] = {
+    ['a' ... 'z'] = ATEXT | LDH,
+    ['A' ... 'Z'] = ATEXT | LDH | UPPER,
+    ['0' ... '9'] = ATEXT | LDH,
+    ['-'] = ATEXT | LDH,
+    ['.'] = DOT,
+    ['!'] = ATEXT,
+    ['#' ... '\''] = ATEXT,
+    ['*' ... '+'] = ATEXT,
+    ['/'] = ATEXT,
+    ['='] = ATEXT,
+    ['?'] = ATEXT,
+    ['^' ... '`'] = ATEXT,
+    ['{' ... '~'] = ATEXT,
+    [0x80 ... 0xFF] = ATEXT,
+};
+
+static bool is(char c, unsigned any)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (unsigned char)c >= 0x80 || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c));
+    return (traits[(unsigned char)c] & any) != 0;
 }
 
 /* A comment; they nest. */
@@ -120,12 +140,16 @@ static bool is_ldh(const char *s, size_t len)
             label = 0;
             continue;
         }
-        if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') ||
-              (s[i] >= '0' && s[i] <= '9') || s[i] == '-'))
+        if (!is(s[i], LDH))
             return false;
         label++;
     }
     return true;
+}
+
+static char lower(char c)
+{
+    return (char)(is(c, UPPER) ? c | 0x20 : c);
 }
 
 char *mime_domain_ascii(const char *domain, size_t len, const char **reason)
@@ -143,7 +167,7 @@ char *mime_domain_ascii(const char *domain, size_t len, const char **reason)
     }
     if (utf8_is_ascii(domain, len)) {
         for (char *c = name; *c; c++)
-            *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + ('a' - 'A') : *c);
+            *c = lower(*c);
         ascii = name;
         name = NULL;
     } else {
@@ -184,69 +208,92 @@ static bool is_dot_atom(const char *s, size_t len)
 {
     bool dot = true; /* none may begin or end it, or follow another */
     for (size_t i = 0; i < len; i++) {
-        if (s[i] == '.' ? dot : !is_atext(s[i]))
+        if (s[i] == '.' ? dot : !is(s[i], ATEXT))
             return false;
         dot = s[i] == '.';
     }
     return len > 0 && !dot;
 }
 
-static void add_local(buf *out, const buf *local)
+/* What must be escaped in a quoted-string. */
+static bool is_escaped(char c)
 {
-    if (is_dot_atom(local->data, local->len)) {
-        buf_add(out, local->data, local->len);
-        return;
-    }
-    buf_addc(out, '"');
-    for (size_t i = 0; i < local->len; i++) {
-        if (local->data[i] == '"' || local->data[i] == '\\')
-            buf_addc(out, '\\');
-        buf_addc(out, local->data[i]);
-    }
-    buf_addc(out, '"');
+    return c == '"' || c == '\\';
 }
 
-/* Puts `local` and the domain at `domain` together into *out. */
-static bool finish(scan *p, const buf *local, const char *domain, size_t domain_len,
+static size_t local_size(const char *s, size_t len)
+{
+    size_t size = 2 + len;
+    if (is_dot_atom(s, len))
+        return len;
+    for (size_t i = 0; i < len; i++)
+        size += is_escaped(s[i]);
+    return size;
+}
+
+/* `size` is what local_size() said. */
+static char *put_local(char *to, const char *s, size_t len, size_t size)
+{
+    if (size == len) {
+        memcpy(to, s, len);
+        return to + len;
+    }
+    *to++ = '"';
+    for (size_t i = 0; i < len; i++) {
+        if (is_escaped(s[i]))
+            *to++ = '\\';
+        *to++ = s[i];
+    }
+    *to++ = '"';
+    return to;
+}
+
+/* The domain as it goes out: *made, which the caller frees, if that isn't `domain` in lower case.
+ * False with a fault, or without if memory ran out. */
+static bool convert_domain(scan *p, const char *domain, size_t len, char **made)
+{
+    const char *reason = NULL;
+    if (len > 0 && domain[0] == '[')
+        return is_literal(domain, len) || fail(p, "the address literal is not an IP address");
+    if (len <= DOMAIN_MAX && is_ldh(domain, len))
+        return true;
+    *made = mime_domain_ascii(domain, len, &reason);
+    if (!*made && reason)
+        return fail(p, reason);
+    p->nomem = !*made;
+    return *made != NULL;
+}
+
+/* Puts the local part and the domain together into *out. */
+static bool finish(scan *p, const char *local, size_t len, const char *domain, size_t domain_len,
                    mime_mailbox *out)
 {
-    buf address = BUF_INIT;
-    char *ascii = NULL;
-    const char *reason = NULL;
+    char *made = NULL, *to;
+    size_t size = local_size(local, len);
+    bool literal = domain_len > 0 && domain[0] == '[';
 
-    if (local->len == 0 && !local->data)
-        return fail(p, "nothing stands before the @");
-    add_local(&address, local);
-    size_t local_len = address.len;
-    if (local_len > LOCAL_MAX) {
-        buf_free(&address);
+    if (size > LOCAL_MAX)
         return fail(p, "the part before the @ is longer than 64 octets");
-    }
-    buf_addc(&address, '@');
-    if (domain_len > 0 && domain[0] == '[') {
-        if (is_literal(domain, domain_len))
-            buf_add(&address, domain, domain_len);
-        else
-            (void)fail(p, "the address literal is not an IP address");
-    } else if ((ascii = mime_domain_ascii(domain, domain_len, &reason))) {
-        buf_adds(&address, ascii);
-        free(ascii);
-    } else if (reason) {
-        (void)fail(p, reason);
-    } else {
-        p->nomem = true;
-    }
-    if (!p->reason && address.len > ADDRESS_MAX)
-        (void)fail(p, "the address is longer than 254 octets");
-    if (p->reason || p->nomem) {
-        buf_free(&address);
+    if (!convert_domain(p, domain, domain_len, &made))
         return false;
+    if (made) {
+        domain = made;
+        domain_len = strlen(made);
     }
-    out->utf8 = !utf8_is_ascii(address.data, local_len);
-    out->address = buf_take(&address);
-    p->nomem = !out->address;
-    if (out->address)
-        out->domain = out->address + local_len + 1;
+    if (size + 1 + domain_len > ADDRESS_MAX) {
+        (void)fail(p, "the address is longer than 254 octets");
+    } else if ((out->address = malloc(size + 1 + domain_len + 1 + p->name_room))) {
+        out->utf8 = !utf8_is_ascii(local, len);
+        to = put_local(out->address, local, len, size);
+        *to++ = '@';
+        out->domain = to;
+        for (size_t i = 0; i < domain_len; i++)
+            *to++ = literal ? domain[i] : lower(domain[i]);
+        *to = '\0';
+        p->name_at = to + 1;
+    }
+    p->nomem = !p->reason && !out->address;
+    free(made);
     return out->address != NULL;
 }
 
@@ -257,47 +304,72 @@ static bool is_whole(scan *p, const buf *b)
     return !p->nomem;
 }
 
+static void skip_atoms(scan *p)
+{
+    while (more(p) && is(p->s[p->at], ATEXT | DOT))
+        p->at++;
+}
+
+/* The domain or literal at `at`. */
+static void skip_domain(scan *p)
+{
+    if (!next_is(p, '[')) {
+        skip_atoms(p);
+        return;
+    }
+    while (more(p) && p->s[p->at] != ']')
+        p->at++;
+    p->at += more(p);
+}
+
+/* What is wrong with an unquoted local part that ends at `at`, if anything is. */
+static bool check_local(scan *p, const char *local, size_t len)
+{
+    if (!next_is(p, '@'))
+        return fail(p, more(p) && p->s[p->at] != '>' && p->s[p->at] != ' '
+                           ? "a character has no place before the @ (quotes may help)"
+                           : "it has no @");
+    if (len == 0)
+        return fail(p, "nothing stands before the @");
+    return is_dot_atom(local, len) || fail(p, "a dot is out of place before the @");
+}
+
 /* An addr-spec from `at` on: up to '>', a blank, or the end. */
 static bool read_address(scan *p, mime_mailbox *out)
 {
-    buf local = BUF_INIT;
-    bool ok = true, quoted = next_is(p, '"');
+    buf unquoted = BUF_INIT;
+    const char *local = p->s + p->at;
+    size_t len = 0;
+    bool ok;
 
-    (void)buf_reserve(&local, 1);
-    if (quoted) {
-        ok = read_quoted(p, &local);
+    if (next_is(p, '"')) {
+        ok = read_quoted(p, &unquoted) && (next_is(p, '@') || fail(p, "it has no @"));
+        ok = is_whole(p, &unquoted) && ok;
+        local = unquoted.data ? unquoted.data : "";
+        len = unquoted.len;
     } else {
-        while (more(p) && (is_atext(p->s[p->at]) || p->s[p->at] == '.'))
-            buf_addc(&local, p->s[p->at++]);
-        if (!next_is(p, '@'))
-            ok = fail(p, more(p) && p->s[p->at] != '>' && p->s[p->at] != ' '
-                             ? "a character has no place before the @ (quotes may help)"
-                             : "it has no @");
-        else if (local.len == 0)
-            ok = fail(p, "nothing stands before the @");
-        else if (!is_dot_atom(local.data, local.len))
-            ok = fail(p, "a dot is out of place before the @");
+        skip_atoms(p);
+        len = (size_t)(p->s + p->at - local);
+        ok = check_local(p, local, len);
     }
-    if (ok && !next_is(p, '@'))
-        ok = fail(p, "it has no @");
-    ok = is_whole(p, &local) && ok;
     if (ok) {
         size_t start = ++p->at;
-        if (next_is(p, '[')) {
-            while (more(p) && p->s[p->at] != ']')
-                p->at++;
-            p->at += more(p);
-        } else {
-            while (more(p) && (is_atext(p->s[p->at]) || p->s[p->at] == '.'))
-                p->at++;
-        }
-        ok = finish(p, &local, p->s + start, p->at - start, out);
+        skip_domain(p);
+        ok = finish(p, local, len, p->s + start, p->at - start, out);
     }
-    buf_free(&local);
+    buf_free(&unquoted);
     return ok;
 }
 
 /* ---- display names ---- */
+
+/* Without the spaces at the end. */
+static size_t trimmed(const char *s, size_t len)
+{
+    while (len > 0 && s[len - 1] == ' ')
+        len--;
+    return len;
+}
 
 /* Words and quoted-strings up to the '<'; false with a reason, or the name in `out`. Unquoted dots
  * and the like, which RFC 5322 allows only in obsolete syntax, are what people write, and mean
@@ -323,8 +395,7 @@ static bool read_name(scan *p, buf *out)
             p->at++;
         }
     }
-    while (out->len > 0 && out->data[out->len - 1] == ' ')
-        out->len--;
+    out->len = trimmed(out->data, out->len);
     return more(p) || fail(p, "it has no @");
 }
 
@@ -334,13 +405,22 @@ static bool check_bytes(scan *p)
         return fail(p, "it is empty");
     if (p->len > NAME_MAX_ + 4 * ADDRESS_MAX)
         return fail(p, "it is too long");
+    unsigned char met = 0;
     for (size_t i = 0; i < p->len; i++) {
         if (is_control(p->s[i]) && p->s[i] != '\t')
             return fail(p, "it holds a control character or a line break");
+        met |= (unsigned char)p->s[i];
     }
-    return utf8_valid(p->s, p->len) || fail(p, "it is not valid UTF-8");
+    return met < 0x80 || utf8_valid(p->s, p->len) || fail(p, "it is not valid UTF-8");
 }
 
+/* What a name of this length needs, if it isn't too long. */
+static size_t room_for(size_t len)
+{
+    return len == 0 ? 0 : 1 + (len < NAME_MAX_ ? len : NAME_MAX_);
+}
+
+/* `len` is what there is room for, behind the address that `p` has read. */
 static bool set_name(scan *p, const char *name, size_t len, mime_mailbox *out)
 {
     while (len > 0 && *name == ' ')
@@ -349,41 +429,57 @@ static bool set_name(scan *p, const char *name, size_t len, mime_mailbox *out)
         return true;
     if (len > NAME_MAX_)
         return fail(p, "the name is longer than 1000 octets");
-    out->name = strndup(name, len);
-    p->nomem = !out->name;
-    return out->name != NULL;
+    out->name = p->name_at;
+    memcpy(out->name, name, len);
+    out->name[len] = '\0';
+    return true;
+}
+
+/* Whether a name up to the '<' is what it is written as, but for blanks around it. */
+static bool is_plain_name(const char *s, const char *angle)
+{
+    while (s < angle && (is(*s, ATEXT) || *s == ' ' || *s == '.'))
+        s++;
+    return s == angle;
 }
 
 /* Name <address>, or an address alone. */
 static bool read_mailbox(scan *p, mime_mailbox *out)
 {
-    buf name = BUF_INIT;
+    buf read = BUF_INIT;
     bool ok = false;
 
     if (!check_bytes(p) || !skip_blanks(p))
         return false;
-    size_t start = p->at;
-    const char *angle = memchr(p->s + start, '<', p->len - start);
+    size_t start = p->at, len = 0;
+    const char *angle = memchr(p->s + start, '<', p->len - start), *name = p->s + start;
     bool bare = !angle;
     /* A '<' may stand in a quoted part of a bare address: then the name's reading ends at the end.
      */
     if (!bare) {
-        ok = read_name(p, &name);
+        bool plain = is_plain_name(name, angle);
+        ok = plain || read_name(p, &read);
+        if (plain)
+            p->at = (size_t)(angle - p->s);
+        len = plain ? trimmed(name, (size_t)(angle - name)) : read.len;
+        name = plain ? name : read.data;
+        p->name_room = room_for(len);
         if (ok) {
             p->at++;
             ok = skip_blanks(p) && read_address(p, out) && skip_blanks(p) &&
                  (next_is(p, '>') || fail(p, "the < is not closed behind the address"));
             p->at++;
-            ok = ok && is_whole(p, &name) && set_name(p, name.data, name.len, out);
+            ok = ok && is_whole(p, &read) && set_name(p, name, len, out);
         } else if (p->at >= p->len || next_is(p, '@')) {
             p->at = start;
             p->reason = NULL;
+            p->name_room = 0;
             bare = true;
         }
     }
     if (bare)
         ok = read_address(p, out);
-    buf_free(&name);
+    buf_free(&read);
     if (!ok || !skip_blanks(p))
         return false;
     return !more(p) || fail(p, p->s[p->at] == ',' || p->s[p->at] == ';'
@@ -410,21 +506,18 @@ bool mime_mailbox_parse(const char *s, size_t len, mime_mailbox *out, const char
 bool mime_mailbox_make(const char *email, size_t email_len, const char *name, size_t name_len,
                        mime_mailbox *out, const char **reason)
 {
-    scan p = {.s = email, .len = email_len};
+    scan p = {.s = email, .len = email_len, .name_room = room_for(name_len)};
     scan n = {.s = name, .len = name_len};
     *out = (mime_mailbox){0};
     bool ok = check_bytes(&p) && read_address(&p, out) &&
               (!more(&p) || fail(&p, "something stands behind the address"));
-    if (ok && name_len > 0 && !(check_bytes(&n) && set_name(&n, name, name_len, out))) {
-        p.nomem = n.nomem;
+    if (ok && name_len > 0 && !(check_bytes(&n) && set_name(&p, name, name_len, out)))
         ok = fail(&p, "the name holds a control character, or is too long");
-    }
     return end(&p, ok, out, reason);
 }
 
 void mime_mailbox_clear(mime_mailbox *m)
 {
-    free(m->name);
     free(m->address);
     *m = (mime_mailbox){0};
 }

@@ -10,7 +10,8 @@
  *
  * Exactly one mailbox is read: a list, a group, a comment without an address are faults.
  *
- * Memory: mime_mailbox owns its strings; mime_mailbox_clear() frees them. Threads: pure.
+ * Memory: mime_mailbox owns its strings, which are one block; mime_mailbox_clear() frees them.
+ * Threads: pure.
  */
 #ifndef POSTERN_MIME_ADDRESS_H
 #define POSTERN_MIME_ADDRESS_H

@@ -10,8 +10,11 @@
 #define GROUP_OCTETS ((size_t)MIME_LINE_COLUMNS / 4 * 3)
 #define SCRATCH      4096
 /* The most that one character takes: a soft break and four octets. */
-#define CHARACTER 15
-#define LINE      ((size_t)MIME_LINE_COLUMNS + 2)
+#define CHARACTER    15
+#define LONGEST_CODE 12 /* of a character's octets */
+/* How much of a text is looked at to see which encoding suits it: a byte and whole vectors. */
+#define PROBE 257
+#define LINE  ((size_t)MIME_LINE_COLUMNS + 2)
 
 const char *mime_encoding_name(mime_encoding e)
 {
@@ -62,26 +65,26 @@ typedef struct tally {
     size_t ends, pairs, coded;
 } tally;
 
-/* Copies up to `most` leading bytes, until the first that is of some kind, and returns their
+/* Copies up to `most` leading bytes, until the first that is half a line end, and returns their
  * number. What follows them may be looked at within `from_room` and scratched within `to_room`. */
-typedef size_t copy_until(const char *from, size_t from_room, char *to, size_t to_room,
-                          size_t most);
+typedef size_t copy_until_ends(const char *from, size_t from_room, char *to, size_t to_room,
+                               size_t most);
+
+/* A position in a text and in the output line: what of an encoder changes with every character. */
+typedef struct place {
+    const char *s, *end;
+    size_t column;
+    size_t grown; /* line ends that take one octet more than they did */
+} place;
 
 typedef struct mime_encode_kernel {
-    copy_until *until_coded; /* what quoted-printable encodes, line ends too */
-    copy_until *until_ends;  /* CR, LF */
+    /* Quotes as much as it can, room up to `end` and the text's end permitting: the new end of the
+     * output. No blank whose line may end behind it is the last. */
+    char *(*quote)(place *p, char *to, const char *end);
+    copy_until_ends *until_ends;
     /* Adds up a text's tally; s[-1] can be read. */
     void (*count)(const char *s, size_t len, tally *t);
 } mime_encode_kernel;
-
-static size_t plain_until_coded(const char *from, size_t from_room, char *to, size_t to_room,
-                                size_t most)
-{
-    size_t end = smaller(smaller(from_room, to_room), most), n = 0;
-    for (; n < end && (kind_of(from[n]) & (LITERAL | BLANK)); n++)
-        to[n] = from[n];
-    return n;
-}
 
 static size_t plain_until_ends(const char *from, size_t from_room, char *to, size_t to_room,
                                size_t most)
@@ -92,7 +95,7 @@ static size_t plain_until_ends(const char *from, size_t from_room, char *to, siz
     return n;
 }
 
-static void plain_count(const char *s, size_t len, tally *t)
+static void plain_count_tally(const char *s, size_t len, tally *t)
 {
     tally sum = *t;
     for (size_t i = 0; i < len; i++) {
@@ -104,33 +107,237 @@ static void plain_count(const char *s, size_t len, tally *t)
     *t = sum;
 }
 
+/* ---- quoted-printable ---- */
+
+#define HEX_ROW(h)                                                                                 \
+    h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h "A" h "B" h "C" h "D" h "E" h "F"
+
+static char *put_octet(char *out, char octet)
+{
+    static const char hex[] = HEX_ROW("0") HEX_ROW("1") HEX_ROW("2") HEX_ROW("3") HEX_ROW("4")
+        HEX_ROW("5") HEX_ROW("6") HEX_ROW("7") HEX_ROW("8") HEX_ROW("9") HEX_ROW("A") HEX_ROW("B")
+            HEX_ROW("C") HEX_ROW("D") HEX_ROW("E") HEX_ROW("F");
+    out[0] = '=';
+    memcpy(out + 1, hex + (size_t)2 * (unsigned char)octet, 2);
+    return out + 3;
+}
+
+static char *put_soft_break(char *out)
+{
+    *out = '=';
+    return put_end(out + 1);
+}
+
+/* At a line's start: what readers of mailbox files and of SMTP would change. */
+static inline bool is_fragile(const char *s, const char *end)
+{
+    return *s == '.' || (*s == 'F' && end - s >= 5 && memcmp(s, "From ", 5) == 0);
+}
+
+/* How many octets at `s` are parted by no soft break: one that begins no character goes alone. */
+static size_t character_octets(const char *s, const char *end)
+{
+    uint32_t point;
+    size_t n = (unsigned char)*s < 0x80 ? 1 : utf8_decode(s, (size_t)(end - s), &point);
+    return n > 1 ? n : 1;
+}
+
+/* The character or line end at `p`, whichever it is, a soft break before it if it doesn't fit the
+ * line: at most CHARACTER bytes. */
+static char *quote_character(place *p, char *to)
+{
+    unsigned kind = kind_of(*p->s);
+    size_t octets = kind == END ? line_end(p->s, p->end) : character_octets(p->s, p->end);
+    bool bare = kind == LITERAL || (kind == BLANK && p->s + 1 < p->end && kind_of(p->s[1]) != END);
+    if (kind == END) {
+        p->s += octets;
+        p->column = 0;
+        p->grown += 2 - octets;
+        return put_end(to);
+    }
+    if (p->column + (bare ? 1 : 3 * octets) > QP_COLUMNS) {
+        to = put_soft_break(to);
+        p->column = 0;
+    }
+    char *start = to;
+    if (bare && !(p->column == 0 && is_fragile(p->s, p->end)))
+        *to++ = *p->s;
+    else
+        for (size_t i = 0; i < octets; i++)
+            to = put_octet(to, p->s[i]);
+    p->column += (size_t)(to - start);
+    p->s += octets;
+    return to;
+}
+
+static char *plain_quote(place *p, char *to, const char *end)
+{
+    while (p->s < p->end && end - to >= CHARACTER) {
+        if (kind_of(*p->s) == LITERAL && p->column > 0 && p->column < QP_COLUMNS) {
+            *to++ = *p->s++;
+            p->column++;
+        } else {
+            to = quote_character(p, to);
+        }
+    }
+    return to;
+}
+
+/* ---- the fast ways ---- */
+
 #ifdef VECTOR_HAS_128
-#define VECTOR_BITS    128
-#define SHORTER(stops) plain_until_##stops
-#define SHORT_COUNT    plain_count
+
+/* What stands for itself, by its halves: what both say, it is. */
+#define TAB      1
+#define ROW      2 /* of sixteen, all */
+#define EQUALS_3 4 /* all but '=' */
+#define DEL_7    8 /* all but DEL */
+#define ANY_LOW  (ROW | EQUALS_3 | DEL_7)
+
+static const uint8_t literal_by_high[16] = {
+    [0x0] = TAB, [0x2] = ROW, [0x3] = EQUALS_3, [0x4] = ROW,
+    [0x5] = ROW, [0x6] = ROW, [0x7] = DEL_7,
+};
+
+static const uint8_t literal_by_low[16] = {
+    [0x0 ... 0x8] = ANY_LOW, [0x9] = ANY_LOW | TAB, [0xA ... 0xC] = ANY_LOW,
+    [0xD] = ROW | DEL_7,     [0xE] = ANY_LOW,       [0xF] = ROW | EQUALS_3,
+};
+
+/* How much is quoted at a time; what it comes to, a whole vector and a line behind it, at most. */
+#define WINDOW      63U
+#define WINDOW_ROOM 384
+
+#define ALWAYS static inline __attribute__((always_inline))
+
+/* A place, while WINDOW_ROOM is there. */
+typedef struct quoter {
+    const char *s, *end;
+    char *to, *line;   /* the output; where its line is full */
+    const char *start; /* of the output */
+    uint64_t stops;    /* a bit for each byte of the window that is coded, and one for its end */
+    size_t grown;
+} quoter;
+
+ALWAYS void pass(quoter *q, size_t octets)
+{
+    q->s += octets;
+    q->stops >>= octets;
+}
+
+ALWAYS void pass_octet(quoter *q)
+{
+    q->to = put_octet(q->to, *q->s);
+    pass(q, 1);
+}
+
+ALWAYS void begin_line(quoter *q)
+{
+    q->line = q->to + QP_COLUMNS;
+    if (q->s < q->end && is_fragile(q->s, q->end))
+        pass_octet(q);
+}
+
+ALWAYS void break_line(quoter *q)
+{
+    q->to = put_soft_break(q->to);
+    begin_line(q);
+}
+
+/* A blank in front is one that ends its line, and has been written as one that doesn't. */
+ALWAYS void end_line(quoter *q)
+{
+    if (q->to > q->start && kind_of(q->to[-1]) == BLANK) {
+        char blank = *--q->to;
+        if (q->line - q->to < 3)
+            q->to = put_soft_break(q->to);
+        q->to = put_octet(q->to, blank);
+    }
+    size_t octets = line_end(q->s, q->end);
+    q->grown += 2 - octets;
+    q->to = put_end(q->to);
+    pass(q, octets);
+    begin_line(q);
+}
+
+/* Where the line may have no room for it. */
+ALWAYS void encode_character(quoter *q)
+{
+    size_t octets = character_octets(q->s, q->end);
+    if ((size_t)(q->line - q->to) < 3 * octets)
+        break_line(q);
+    for (; octets > 0; octets--)
+        pass_octet(q);
+}
+
+/* What has been copied, `run` bytes that stand for themselves, if there is room for them, and the
+ * one behind them if it is in the window. */
+ALWAYS void pass_run(quoter *q, size_t run)
+{
+    size_t room = (size_t)(q->line - q->to);
+    if (run > room) {
+        q->to += room;
+        pass(q, room);
+        break_line(q);
+        return;
+    }
+    q->to += run;
+    pass(q, run);
+    if (q->stops == 1)
+        return;
+    if (kind_of(*q->s) == END)
+        end_line(q);
+    else if (room - run >= LONGEST_CODE)
+        pass_octet(q);
+    else
+        encode_character(q);
+}
+
+ALWAYS quoter begin_quoting(const place *p, char *to)
+{
+    quoter q = {.s = p->s, .end = p->end, .to = to, .start = to};
+    if (p->column == 0)
+        begin_line(&q);
+    else
+        q.line = to + (QP_COLUMNS - p->column);
+    return q;
+}
+
+/* Goes back in front of a blank: its line may end there. The end of the output. */
+ALWAYS char *end_quoting(const quoter *q, place *p)
+{
+    size_t back = q->to > q->start && kind_of(q->to[-1]) == BLANK;
+    p->s = p->end - (q->end - q->s) - back;
+    p->column = QP_COLUMNS - (size_t)(q->line - q->to) - back;
+    p->grown += q->grown;
+    return q->to - back;
+}
+
+#endif
+
+#ifdef VECTOR_HAS_128
+#define VECTOR_BITS   128
+#define SHORTER(name) plain_##name
 #include "mime/encode_vector.h"
-#undef SHORT_COUNT
 #undef SHORTER
 #undef VECTOR_BITS
 #endif
 
 #ifdef VECTOR_HAS_256
-#define VECTOR_BITS    256
-#define SHORTER(stops) until_##stops##_128
-#define SHORT_COUNT    tally_128
+#define VECTOR_BITS   256
+#define SHORTER(name) name##_128
 #include "mime/encode_vector.h"
-#undef SHORT_COUNT
 #undef SHORTER
 #undef VECTOR_BITS
 #endif
 
 static const mime_encode_kernel kernels[VECTOR_LEVELS] = {
-    [VECTOR_NONE] = {plain_until_coded, plain_until_ends, plain_count},
+    [VECTOR_NONE] = {plain_quote, plain_until_ends, plain_count_tally},
 #ifdef VECTOR_HAS_128
-    [VECTOR_128] = {until_coded_128, until_ends_128, tally_128},
+    [VECTOR_128] = {quote_128, until_ends_128, count_tally_128},
 #endif
 #ifdef VECTOR_HAS_256
-    [VECTOR_256] = {until_coded_256, until_ends_256, tally_256},
+    [VECTOR_256] = {quote_256, until_ends_256, count_tally_256},
 #endif
 };
 
@@ -145,90 +352,14 @@ void mime_encoder_init(mime_encoder *e, mime_encoding encoding, const char *s, s
     mime_encoder_init_with(vector_best(), e, encoding, s, len);
 }
 
-/* ---- quoted-printable ---- */
-
-static char *put_octet(char *out, char octet)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    out[0] = '=';
-    out[1] = hex[(unsigned char)octet >> 4];
-    out[2] = hex[(unsigned char)octet & 15];
-    return out + 3;
-}
-
-/* A position in a text and in the output line: what of an encoder changes with every character. */
-typedef struct place {
-    const char *s, *end;
-    size_t column;
-} place;
-
-/* At a line's start: what readers of mailbox files and of SMTP would change. */
-static inline bool is_fragile(place p)
-{
-    return p.column == 0 &&
-           (*p.s == '.' || (*p.s == 'F' && p.end - p.s >= 5 && memcmp(p.s, "From ", 5) == 0));
-}
-
-/* The character or line end at `p`, whichever it is, a soft break before it if it doesn't fit the
- * line: at most CHARACTER bytes. */
-static inline char *encode_character(place *p, char *to)
-{
-    unsigned kind = kind_of(*p->s);
-    if (kind == END) {
-        p->s += line_end(p->s, p->end);
-        p->column = 0;
-        return put_end(to);
-    }
-    bool bare = kind == LITERAL || (kind == BLANK && p->s + 1 < p->end && kind_of(p->s[1]) != END);
-    size_t octets = 1;
-    if ((unsigned char)*p->s >= 0x80) {
-        uint32_t point;
-        size_t n = utf8_decode(p->s, (size_t)(p->end - p->s), &point);
-        octets = n > 1 ? n : 1; /* a byte that begins no character goes alone */
-    }
-    if (p->column + (bare ? 1 : 3 * octets) > QP_COLUMNS) {
-        *to++ = '=';
-        to = put_end(to);
-        p->column = 0;
-    }
-    char *start = to;
-    if (bare && !is_fragile(*p))
-        *to++ = *p->s;
-    else
-        for (size_t i = 0; i < octets; i++)
-            to = put_octet(to, p->s[i]);
-    p->column += (size_t)(to - start);
-    p->s += octets;
-    return to;
-}
-
-/* A run of characters that stand for themselves. A blank is among them unless it ends its line. */
-static inline char *copy_run(copy_until *until_coded, place *p, char *to, size_t room)
-{
-    size_t left = (size_t)(p->end - p->s);
-    if (!(kind_of(*p->s) & (LITERAL | BLANK)) || is_fragile(*p))
-        return to;
-    size_t n = until_coded(p->s, left, to, room, smaller(left, QP_COLUMNS - p->column));
-    if (n > 0 && kind_of(p->s[n - 1]) == BLANK && (n == left || kind_of(p->s[n]) == END))
-        n--;
-    p->s += n;
-    p->column += n;
-    return to + n;
-}
-
 /* As much of the text as surely has room in `out`. */
 static size_t quote(mime_encoder *e, char *out, size_t cap)
 {
-    copy_until *until_coded = e->kernel->until_coded;
-    place p = {e->s + e->at, e->s + e->len, e->column};
-    char *to = out, *end = out + cap;
-    while (p.s < p.end && end - to >= CHARACTER) {
-        to = copy_run(until_coded, &p, to, (size_t)(end - to));
-        if (p.s < p.end && end - to >= CHARACTER)
-            to = encode_character(&p, to);
-    }
+    place p = {e->s + e->at, e->s + e->len, e->column, 0};
+    char *to = e->kernel->quote(&p, out, out + cap);
     e->at = (size_t)(p.s - e->s);
     e->column = p.column;
+    e->grown += p.grown;
     return (size_t)(to - out);
 }
 
@@ -320,15 +451,25 @@ static uint64_t base64_size(uint64_t octets)
     return characters + (characters + MIME_LINE_COLUMNS - 1) / MIME_LINE_COLUMNS * 2;
 }
 
-static tally count(vector_level level, const char *s, size_t len)
+/* What a text takes with its line ends as CRLF. */
+static uint64_t count_octets(vector_level level, const char *s, size_t len, size_t *coded)
 {
     tally t = {0};
-    if (len == 0)
-        return t;
-    t.ends = kind_of(s[0]) == END;
-    t.coded = kind_of(s[0]) == 0;
-    kernels[level].count(s + 1, len - 1, &t);
-    return t;
+    if (len > 0) {
+        t.ends = kind_of(s[0]) == END;
+        t.coded = kind_of(s[0]) == 0;
+        kernels[level].count(s + 1, len - 1, &t);
+    }
+    *coded = t.coded;
+    return (uint64_t)len + t.ends - 2 * t.pairs;
+}
+
+/* Quoted-printable takes as much, and what must be encoded, at least. */
+static bool may_be_quoted(vector_level level, const char *s, size_t len)
+{
+    size_t coded;
+    uint64_t octets = count_octets(level, s, len, &coded);
+    return octets + 2 * (uint64_t)coded <= base64_size(octets);
 }
 
 mime_encoding mime_encoding_choose_with(vector_level level, const char *s, size_t len, char *out,
@@ -337,16 +478,16 @@ mime_encoding mime_encoding_choose_with(vector_level level, const char *s, size_
     char scratch[SCRATCH];
     mime_encoder e;
     size_t n;
-    tally t = count(level, s, len);
-    /* With line ends as CRLF; quoted-printable takes as much, and what must be encoded, at least.
-     */
-    uint64_t octets = (uint64_t)len + t.ends - 2 * t.pairs;
-    uint64_t base64 = base64_size(octets), quoted = octets + 2 * t.coded;
+    uint64_t quoted = UINT64_MAX, base64 = 0;
+    size_t coded;
 
-    if (quoted <= base64) {
+    /* A text that begins so mostly goes on so: trying tells. */
+    if (may_be_quoted(level, s, smaller(len, PROBE)) || may_be_quoted(level, s, len)) {
         mime_encoder_init_with(level, &e, MIME_QUOTED_PRINTABLE, s, len);
         quoted = mime_encoder_read(&e, out, cap);
-        while (quoted <= base64 && (n = mime_encoder_read(&e, scratch, sizeof scratch)) > 0)
+        /* In base64, the rest takes twice its length before it is made so, at most. */
+        while (quoted <= (base64 = base64_size((uint64_t)len + e.grown + (len - e.at))) &&
+               (n = mime_encoder_read(&e, scratch, sizeof scratch)) > 0)
             quoted += n;
     }
     if (quoted <= base64) {
@@ -354,7 +495,7 @@ mime_encoding mime_encoding_choose_with(vector_level level, const char *s, size_
         *ends_line = len > 0 && kind_of(s[len - 1]) == END;
         return MIME_QUOTED_PRINTABLE;
     }
-    *size = base64;
+    *size = base64_size(count_octets(level, s, len, &coded));
     *ends_line = len > 0;
     return MIME_BASE64;
 }

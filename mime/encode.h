@@ -32,6 +32,7 @@ typedef struct mime_encoder {
     const char *s;
     size_t len, at;
     size_t column;    /* quoted-printable: in the output line */
+    uint64_t grown;   /* line ends that have become one octet longer */
     bool owe_lf;      /* base64: the LF of a CR LF that a group of octets has parted */
     char pending[80]; /* made, not yet given */
     uint8_t pending_len, pending_at;

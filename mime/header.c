@@ -25,52 +25,56 @@ typedef enum rule { FORBIDDEN, STRUCTURED } rule;
 #define OWN   "Postern writes it itself"
 #define TRACE "it belongs to those who carry the message"
 
+#define NAMED(name)  name, sizeof(name) - 1, false
+#define PREFIX(name) name, sizeof(name) - 1, true /* all that begin so */
+
 static const struct {
-    const char *name; /* ended by * : all that begin so */
+    const char *name;
+    uint8_t len;
+    bool prefix;
     rule rule;
     const char *reason;
 } rules[] = {
-    {"Bcc", FORBIDDEN, "use the member bcc"},
-    {"Cc", FORBIDDEN, "use the member cc"},
-    {"Content-*", FORBIDDEN, OWN},
-    {"Date", FORBIDDEN, OWN},
-    {"From", FORBIDDEN, "use the member from"},
-    {"Message-ID", FORBIDDEN, OWN},
-    {"MIME-Version", FORBIDDEN, OWN},
-    {"Reply-To", FORBIDDEN, "use the member reply_to"},
-    {"Subject", FORBIDDEN, "use the member subject"},
-    {"To", FORBIDDEN, "use the member to"},
-    {"ARC-*", FORBIDDEN, TRACE},
-    {"Authentication-Results", FORBIDDEN, TRACE},
-    {"Delivered-To", FORBIDDEN, TRACE},
-    {"DKIM-Signature", FORBIDDEN, TRACE},
-    {"Received", FORBIDDEN, TRACE},
-    {"Received-SPF", FORBIDDEN, TRACE},
-    {"Resent-*", FORBIDDEN, TRACE},
-    {"Return-Path", FORBIDDEN, "use the member envelope_from"},
-    {"Auto-Submitted", STRUCTURED, NULL},
-    {"Autocrypt", STRUCTURED, NULL},
-    {"Disposition-Notification-To", STRUCTURED, NULL},
-    {"Errors-To", STRUCTURED, NULL},
-    {"Feedback-ID", STRUCTURED, NULL},
-    {"Importance", STRUCTURED, NULL},
-    {"In-Reply-To", STRUCTURED, NULL},
-    {"List-*", STRUCTURED, NULL},
-    {"Precedence", STRUCTURED, NULL},
-    {"Priority", STRUCTURED, NULL},
-    {"References", STRUCTURED, NULL},
-    {"Sender", STRUCTURED, NULL},
-    {"X-Priority", STRUCTURED, NULL},
+    {NAMED("Bcc"), FORBIDDEN, "use the member bcc"},
+    {NAMED("Cc"), FORBIDDEN, "use the member cc"},
+    {PREFIX("Content-"), FORBIDDEN, OWN},
+    {NAMED("Date"), FORBIDDEN, OWN},
+    {NAMED("From"), FORBIDDEN, "use the member from"},
+    {NAMED("Message-ID"), FORBIDDEN, OWN},
+    {NAMED("MIME-Version"), FORBIDDEN, OWN},
+    {NAMED("Reply-To"), FORBIDDEN, "use the member reply_to"},
+    {NAMED("Subject"), FORBIDDEN, "use the member subject"},
+    {NAMED("To"), FORBIDDEN, "use the member to"},
+    {PREFIX("ARC-"), FORBIDDEN, TRACE},
+    {NAMED("Authentication-Results"), FORBIDDEN, TRACE},
+    {NAMED("Delivered-To"), FORBIDDEN, TRACE},
+    {NAMED("DKIM-Signature"), FORBIDDEN, TRACE},
+    {NAMED("Received"), FORBIDDEN, TRACE},
+    {NAMED("Received-SPF"), FORBIDDEN, TRACE},
+    {PREFIX("Resent-"), FORBIDDEN, TRACE},
+    {NAMED("Return-Path"), FORBIDDEN, "use the member envelope_from"},
+    {NAMED("Auto-Submitted"), STRUCTURED, NULL},
+    {NAMED("Autocrypt"), STRUCTURED, NULL},
+    {NAMED("Disposition-Notification-To"), STRUCTURED, NULL},
+    {NAMED("Errors-To"), STRUCTURED, NULL},
+    {NAMED("Feedback-ID"), STRUCTURED, NULL},
+    {NAMED("Importance"), STRUCTURED, NULL},
+    {NAMED("In-Reply-To"), STRUCTURED, NULL},
+    {PREFIX("List-"), STRUCTURED, NULL},
+    {NAMED("Precedence"), STRUCTURED, NULL},
+    {NAMED("Priority"), STRUCTURED, NULL},
+    {NAMED("References"), STRUCTURED, NULL},
+    {NAMED("Sender"), STRUCTURED, NULL},
+    {NAMED("X-Priority"), STRUCTURED, NULL},
 };
 
 /* The row for a name, or NULL: an unstructured field. */
 static const void *find(const char *name, size_t len, rule *out, const char **reason)
 {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        size_t n = strlen(rules[i].name);
-        bool prefix = rules[i].name[n - 1] == '*';
-        n -= prefix;
-        if ((prefix ? len >= n : len == n) && strncasecmp(name, rules[i].name, n) == 0) {
+        size_t n = rules[i].len;
+        if ((rules[i].prefix ? len >= n : len == n) && (*name | 0x20) == (*rules[i].name | 0x20) &&
+            strncasecmp(name, rules[i].name, n) == 0) {
             *out = rules[i].rule;
             *reason = rules[i].reason;
             return &rules[i];
@@ -152,9 +156,10 @@ typedef struct field {
 
 static field begin(buf *out, const char *name)
 {
-    buf_adds(out, name);
+    size_t len = strlen(name);
+    buf_add(out, name, len);
     buf_adds(out, ": ");
-    return (field){out, strlen(name) + 2, false};
+    return (field){out, len + 2, false};
 }
 
 static void end(field *f)
@@ -312,7 +317,13 @@ static void put_encoded(field *f, const char *s, size_t len)
 /* True if a word can't stand as it is: beyond ASCII, or it could be taken for an encoded-word. */
 static bool needs_encoding(const char *word, size_t len)
 {
-    return !utf8_is_ascii(word, len) || memmem(word, len, "=?", 2) != NULL;
+    unsigned char met = 0, before = 0;
+    for (size_t i = 0; i < len; before = (unsigned char)word[i++]) {
+        met |= (unsigned char)word[i];
+        if (word[i] == '?' && before == '=')
+            return true;
+    }
+    return met >= 0x80;
 }
 
 /* Words with their own blanks between them, folded. */

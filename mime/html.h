@@ -89,23 +89,43 @@ mime_html_kind mime_html_next(mime_html *h, mime_html_token *token);
  * input ends. */
 const char *mime_html_attributes(mime_html_token *token, const char *at, const char *end);
 
-/* The three that follow take what documents mostly consist of, without a token; mime_html_next() is
- * for the rest.
+/* What documents mostly consist of is taken without a token; mime_html_next() is for the rest.
  *
- * A tag of a well-known element with ordinary content: NULL if that isn't what comes next. Of the
- * token only what is told of attributes is set: has, known and self_closing. `to_open` and
- * `to_close`: the elements to try first. */
-static inline const mime_element_row *mime_html_take_tag(mime_html *h, mime_html_token *token,
-                                                         const mime_element_row *to_open,
-                                                         const mime_element_row *to_close,
-                                                         bool *closes)
+ * The text that comes next, up to *end, and markup with it; nothing where only mime_html_next() can
+ * tell. Any byte but "<", "&", CR and NUL is text as it stands; CR is a line's end, as is CR LF.
+ * mime_html_take() says up to where it was taken. */
+static inline const char *mime_html_peek(const mime_html *h, const char **end)
 {
-    const char *at = h->at;
-    if (h->plain_end - at < 2 + OCTETS || *at != '<')
-        return NULL;
-    *closes = at[1] == '/';
-    at += 1 + *closes;
-    const mime_element_row *row = *closes ? to_close : to_open;
+    *end = h->plain_end;
+    return h->at;
+}
+
+static inline void mime_html_take(mime_html *h, const char *to)
+{
+    h->at = to;
+}
+
+/* A tag can be taken where mime_html_peek() tells of a "<" with so many bytes from it on. */
+#define MIME_HTML_TAG_ROOM (2 + OCTETS)
+
+/* The end tag of this element, without attributes. False if that isn't what comes next. */
+static inline bool mime_html_take_end_tag(mime_html *h, const mime_element_row *row)
+{
+    const char *at = h->at + 2;
+    if (at[-1] != '/' || !mime_element_is_at(row, at) || at[row->element.len] != '>')
+        return false;
+    h->at = at + row->element.len + 1;
+    return true;
+}
+
+/* A tag of a well-known element with ordinary content: NULL if that isn't what comes next. Of the
+ * token only what is told of attributes is set: has, known and self_closing. `likely`: the element
+ * to try first. `at`: behind the "<", or the "</". */
+static inline const mime_element_row *mime_html_take_tag(mime_html *h, mime_html_token *token,
+                                                         const mime_element_row *likely,
+                                                         const char *at)
+{
+    const mime_element_row *row = likely;
     if (!mime_element_is_at(row, at)) {
         octets o = octets_load(at);
         size_t len = octets_first((octets)((o <= ' ') | (o == '>')));
@@ -122,20 +142,6 @@ static inline const mime_element_row *mime_html_take_tag(mime_html *h, mime_html
     }
     h->at = at + 1;
     return row;
-}
-
-/* The text that comes next, up to *end, and markup with it; nothing where only mime_html_next() can
- * tell. Any byte but "<", "&", CR and NUL is text as it stands; CR is a line's end, as is CR LF.
- * mime_html_take() says up to where it was taken. */
-static inline const char *mime_html_peek(const mime_html *h, const char **end)
-{
-    *end = h->plain_end;
-    return h->at;
-}
-
-static inline void mime_html_take(mime_html *h, const char *to)
-{
-    h->at = to;
 }
 
 /* What the reference at the "&" stands for, in out[*len]: its end, or NULL if the "&" is text. */

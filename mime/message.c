@@ -1,10 +1,10 @@
 #include "mime/message.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/civil.h"
 #include "mime/encode.h"
 #include "mime/header.h"
 #include "mime/text.h"
@@ -16,7 +16,10 @@
 /* What headers and boundaries take, mostly. */
 #define HEADERS 1536
 /* Beyond a text and a quarter of it, for quoted-printable. */
-#define QUOTED_ROOM 64
+#define QUOTED_ROOM 448
+
+/* Messages without attachments have no more, unless their texts are long. */
+#define FIRST_SEGMENTS 1
 
 /* ---- segments: what a message is made of ---- */
 
@@ -33,27 +36,31 @@ typedef struct segment {
 } segment;
 
 struct mime_message {
-    buf bytes; /* headers, boundaries, small texts */
-    segment *segments;
+    buf bytes;         /* headers, boundaries, small texts */
+    segment *segments; /* `first` until there are more */
     size_t count, cap;
     size_t literal_start;    /* of the literal segment that is being written */
     mime_base64_info *infos; /* the attachments', copied */
     buf made_text;           /* the plain-text twin */
     uint64_t size;
-    char *id; /* with <> */
     bool utf8;
     bool failed;
+    segment first[FIRST_SEGMENTS];
+    char id[]; /* with <> */
 };
 
 static segment *add_segment(mime_message *m)
 {
     if (m->count == m->cap) {
-        size_t cap = m->cap ? 2 * m->cap : 4;
-        segment *segments = realloc(m->segments, cap * sizeof *segments);
+        bool first = m->segments == m->first;
+        size_t cap = 4 * m->cap;
+        segment *segments = realloc(first ? NULL : m->segments, cap * sizeof *segments);
         if (!segments) {
             m->failed = true;
             return NULL;
         }
+        if (first)
+            memcpy(segments, m->first, sizeof m->first);
         m->segments = segments;
         m->cap = cap;
     }
@@ -73,48 +80,34 @@ static void end_literal(mime_message *m)
 
 /* ---- the header ---- */
 
-/* Two digits and what follows them. */
-static void add_two(buf *out, int n, char then)
+static void put_digits(char *to, unsigned n, unsigned digits)
 {
-    const char digits[3] = {(char)('0' + n / 10 % 10), (char)('0' + n % 10), then};
-    buf_add(out, digits, sizeof digits);
+    for (; digits > 0; n /= 10)
+        to[--digits] = (char)('0' + n % 10);
 }
 
+/* One that the calendar doesn't have is its first. */
 static void add_date(buf *out, time_t date)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    struct tm tm;
-    if (!gmtime_r(&date, &tm))
-        (void)gmtime_r(&(time_t){0}, &tm);
-    buf_adds(out, "Date: ");
-    buf_add(out, days + (size_t)tm.tm_wday * 3, 3);
-    buf_adds(out, ", ");
-    add_two(out, tm.tm_mday, ' ');
-    buf_add(out, months + (size_t)tm.tm_mon * 3, 3);
-    buf_addc(out, ' ');
-    buf_addu(out, (unsigned)tm.tm_year + 1900);
-    buf_addc(out, ' ');
-    add_two(out, tm.tm_hour, ':');
-    add_two(out, tm.tm_min, ':');
-    add_two(out, tm.tm_sec, ' ');
-    buf_adds(out, "+0000\r\n");
+    char line[] = "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n";
+    bool known = date >= 0 && date / 86400 <= CIVIL_LAST;
+    civil_day day = civil_of(known ? (uint32_t)(date / 86400) : 0);
+    unsigned second = known ? (unsigned)(date % 86400) : 0;
+
+    memcpy(line + 6, days + (size_t)day.weekday * 3, 3);
+    put_digits(line + 11, day.day, 2);
+    memcpy(line + 14, months + (size_t)(day.month - 1) * 3, 3);
+    put_digits(line + 18, day.year, 4);
+    put_digits(line + 23, second / 3600, 2);
+    put_digits(line + 26, second / 60 % 60, 2);
+    put_digits(line + 29, second % 60, 2);
+    buf_add(out, line, sizeof line - 1);
 }
 
-static void add_message_id(mime_message *m, const mime_draft *d)
+static void add_message_id(mime_message *m)
 {
-    const char *domain = d->id_domain ? d->id_domain : d->from->domain;
-    buf id = BUF_INIT;
-    buf_addc(&id, '<');
-    buf_adds(&id, d->id);
-    buf_addc(&id, '@');
-    buf_adds(&id, domain);
-    buf_addc(&id, '>');
-    m->id = buf_take(&id);
-    if (!m->id) {
-        m->failed = true;
-        return;
-    }
     buf_adds(&m->bytes, "Message-ID: ");
     buf_adds(&m->bytes, m->id);
     buf_adds(&m->bytes, "\r\n");
@@ -152,7 +145,7 @@ static void add_header(mime_message *m, const mime_draft *d)
     add_list(out, "Cc", &d->cc);
     if (d->subject.data)
         mime_header_add_text(out, "Subject", d->subject.data, d->subject.len);
-    add_message_id(m, d);
+    add_message_id(m);
     add_user_headers(m, d);
     buf_adds(out, "MIME-Version: 1.0\r\n");
 }
@@ -174,6 +167,7 @@ typedef struct layout {
     const mime_draft *draft;
     mime_bytes text, html;
     size_t inlines, files; /* attachments of each kind */
+    size_t id_len;         /* of the draft's */
 } layout;
 
 typedef enum level { MIXED, RELATED, ALTERNATIVE } level;
@@ -188,10 +182,10 @@ static const char *const level_names[] = {
 static void add_boundary(const layout *l, level which)
 {
     buf *out = &l->message->bytes;
+    const char end[2] = {'_', (char)('1' + (int)which)};
     buf_adds(out, "=_");
-    buf_adds(out, l->draft->id);
-    buf_addc(out, '_');
-    buf_addc(out, (char)('1' + (int)which));
+    buf_add(out, l->draft->id, l->id_len);
+    buf_add(out, end, sizeof end);
 }
 
 static void open_multipart(const layout *l, level which, const char *root_type)
@@ -409,12 +403,27 @@ static bool copy_infos(layout *l)
     return true;
 }
 
-mime_message *mime_compose(const mime_draft *draft)
+/* An empty message with its Message-ID; NULL if memory ran out. */
+static mime_message *create(const char *id, const char *domain)
 {
-    mime_message *m = calloc(1, sizeof *m);
+    mime_message *m = malloc(sizeof *m + strlen(id) + strlen(domain) + sizeof "<@>");
     if (!m)
         return NULL;
-    layout l = {.message = m, .draft = draft};
+    *m = (mime_message){.segments = m->first, .cap = FIRST_SEGMENTS};
+    m->id[0] = '<';
+    char *to = stpcpy(m->id + 1, id);
+    *to++ = '@';
+    to = stpcpy(to, domain);
+    memcpy(to, ">", sizeof ">");
+    return m;
+}
+
+mime_message *mime_compose(const mime_draft *draft)
+{
+    mime_message *m = create(draft->id, draft->id_domain ? draft->id_domain : draft->from->domain);
+    if (!m)
+        return NULL;
+    layout l = {.message = m, .draft = draft, .id_len = strlen(draft->id)};
     const mime_mailboxes from = {draft->from, 1};
     m->utf8 = any_utf8(&from) || any_utf8(&draft->to) || any_utf8(&draft->cc) ||
               any_utf8(&draft->reply_to);
@@ -440,9 +449,9 @@ void mime_message_free(mime_message *m)
         return;
     buf_free(&m->bytes);
     buf_free(&m->made_text);
-    free(m->segments);
+    if (m->segments != m->first)
+        free(m->segments);
     free(m->infos);
-    free(m->id);
     free(m);
 }
 

@@ -48,16 +48,16 @@ typedef struct writer {
 
     bool linked; /* an <a href> is open */
     buf href;
-    const mime_element_row *closed; /* the last one closed: another of its kind is likely */
-    size_t link_start;              /* where its text begins; SIZE_MAX: none yet */
+    size_t link_start; /* where its text begins; SIZE_MAX: none yet */
 
     char referred[OCTETS];      /* what the last reference stood for */
     buf scratch;                /* attributes' values */
-    unsigned depth;             /* open elements */
+    level *top;                 /* the innermost open element */
     unsigned skip;              /* how many, with the one that is left out; 0: none is */
     unsigned foreign;           /* how many, with <svg> or <math>; 0: neither is open */
     level stack[1 + DEPTH_MAX]; /* from 1 on; stack[0] is none */
     uint16_t open[128];         /* how many there are, by the low bits of their number */
+    uint8_t likely[128];        /* by an element's number, what was the last to begin in one */
     mime_html html;
 } writer;
 
@@ -140,9 +140,9 @@ RARE static bool begin_line(writer *w)
     return buf_reserve(&w->out, PIECE_ROOM);
 }
 
-/* Pays what is owed before a visible character. There is room for BEGIN_ROOM and PIECE_ROOM, and
- * for PIECE_ROOM behind it; false if memory ran out. */
-static inline __attribute__((always_inline)) bool begin_piece(writer *w)
+/* Pays what is owed before a visible character, and a space if nothing else is. There is room for
+ * BEGIN_ROOM and PIECE_ROOM, and for PIECE_ROOM behind it; false if memory ran out. */
+static inline __attribute__((always_inline)) bool begin_piece(writer *w, bool space)
 {
     static const char separator[BEGIN_ROOM] = {' ', '|', ' '};
     char *to = w->out.data + w->out.len;
@@ -158,12 +158,11 @@ static inline __attribute__((always_inline)) bool begin_piece(writer *w)
         memcpy(to, separator, sizeof separator);
         w->out.len += sizeof separator;
         w->row_parted = true;
-    } else if (w->space) {
+    } else if (space) {
         *to = ' ';
         w->out.len++;
     }
     w->low_quotes = w->quotes;
-    w->space = false;
     w->cell_owed = false;
     w->row_has_text = true;
     if (w->linked && w->link_start == SIZE_MAX)
@@ -174,7 +173,8 @@ static inline __attribute__((always_inline)) bool begin_piece(writer *w)
 RARE static void begin_text(writer *w)
 {
     if (buf_reserve(&w->out, BEGIN_ROOM + PIECE_ROOM))
-        (void)begin_piece(w);
+        (void)begin_piece(w, w->space);
+    w->space = false;
 }
 
 /* ---- text ---- */
@@ -308,29 +308,46 @@ static inline piece referred_piece(writer *w, const char *at, const char *end)
     return (piece){w->referred, next ? len : 0, next};
 }
 
-static inline bool add_piece(writer *w, const piece *p, bool *begun)
+/* Where text is written while pieces of it come one after the other. */
+typedef struct flow {
+    char *to, *limit; /* NULL before the first */
+    size_t space;     /* 1: one is owed */
+} flow;
+
+/* Room for a piece, and what is owed before the first; false if memory ran out. */
+static inline bool begin_flow(writer *w, flow *f)
 {
-    if (!buf_reserve(&w->out, BEGIN_ROOM + PIECE_ROOM) || (!*begun && !begin_piece(w)))
+    if (f->to)
+        w->out.len = (size_t)(f->to - w->out.data);
+    if (!buf_reserve(&w->out, BEGIN_ROOM + PIECE_ROOM))
         return false;
-    *begun = true;
-    char *to = w->out.data + w->out.len;
-    size_t owed = w->space;
-    bool space = p->s[p->len - 1] == ' '; /* owed from now on */
-    w->space = space;
-    w->out.len += owed + p->len - space;
-    *to = ' ';
-    memcpy(to + owed, p->s, OCTETS);
+    if (!f->to) {
+        if (!begin_piece(w, f->space))
+            return false;
+        f->space = 0;
+    }
+    f->to = w->out.data + w->out.len;
+    f->limit = w->out.data + w->out.cap - PIECE_ROOM;
     return true;
 }
 
-/* Takes what it can of the flowing text that comes next, without a token for it; the rest is left
- * to add_flowing(). */
-static inline void take_flowing(writer *w)
+static inline bool add_piece(writer *w, const piece *p, flow *f)
 {
-    const char *end, *at = mime_html_peek(&w->html, &end);
-    bool begun = false;
-    if (end - at <= OCTETS || *at == '<' || w->skip | w->pre | w->no_newline)
-        return;
+    if ((!f->to || f->to > f->limit) && !begin_flow(w, f))
+        return false;
+    size_t owed = f->space;
+    f->space = p->s[p->len - 1] == ' ';
+    *f->to = ' ';
+    memcpy(f->to + owed, p->s, OCTETS);
+    f->to += owed + p->len - f->space;
+    return true;
+}
+
+/* Takes what it can of the flowing text at `at`, without a token for it; the rest is left to
+ * add_flowing(). Where it ends. */
+static inline const char *take_flowing(writer *w, const char *at, const char *end)
+{
+    flow f = {NULL, NULL, w->space};
     do {
         unsigned class = classes[(unsigned char)*at];
         piece p = {at, 1, at + 1};
@@ -343,13 +360,16 @@ static inline void take_flowing(writer *w)
             p = referred_piece(w, at, end);
             class = classify(p.s, p.len, &first);
         }
-        if (p.len == 0 || (class == VISIBLE && !add_piece(w, &p, &begun)))
+        if (p.len == 0 || (class == VISIBLE && !add_piece(w, &p, &f)))
             break;
         if (class == SPACE)
-            w->space = true;
+            f.space = 1;
         at = p.next;
     } while (end - at > OCTETS && *at != '<');
-    mime_html_take(&w->html, at);
+    if (f.to)
+        w->out.len = (size_t)(f.to - w->out.data);
+    w->space = f.space;
+    return at;
 }
 
 /* ---- attributes ---- */
@@ -700,21 +720,27 @@ RARE static void close_element(writer *w, const mime_element *e)
 
 /* ---- open elements ---- */
 
-/* Takes the innermost element from the stack. */
+/* How many there are. */
+static inline unsigned depth_of(const writer *w)
+{
+    return (unsigned)(w->top - w->stack);
+}
+
+/* Takes the innermost one from the stack. */
 static inline void drop(writer *w)
 {
-    w->open[w->stack[w->depth].id & 0x7F]--;
-    w->depth--;
+    w->open[w->top->id & 0x7F]--;
+    w->top--;
 }
 
 RARE static void pop(writer *w)
 {
     if (!w->skip)
-        close_element(w, &w->stack[w->depth].row->element);
+        close_element(w, &w->top->row->element);
     drop(w);
-    if (w->skip > w->depth)
+    if (w->skip > depth_of(w))
         w->skip = 0;
-    if (w->foreign > w->depth) {
+    if (w->foreign > depth_of(w)) {
         w->foreign = 0;
         w->html.foreign = false;
     }
@@ -722,16 +748,16 @@ RARE static void pop(writer *w)
 
 static void pop_to(writer *w, unsigned depth)
 {
-    while (w->depth > depth)
+    while (depth_of(w) > depth)
         pop(w);
 }
 
 static inline void push_row(writer *w, const mime_element_row *row, uint16_t id)
 {
-    if (w->depth == DEPTH_MAX)
+    if (w->top == &w->stack[DEPTH_MAX])
         pop(w);
-    w->depth++;
-    w->stack[w->depth] = (level){row, id};
+    w->top++;
+    *w->top = (level){row, id};
     w->open[id & 0x7F]++;
 }
 
@@ -739,7 +765,7 @@ static void push(writer *w, const mime_element *e)
 {
     push_row(w, &mime_elements[e->id < EL_COUNT ? e->id : EL_UNKNOWN], e->id);
     if (e->act == ACT_FOREIGN && !w->foreign) {
-        w->foreign = w->depth;
+        w->foreign = depth_of(w);
         w->html.foreign = true;
     }
 }
@@ -750,7 +776,7 @@ static unsigned find(const writer *w, uint16_t id, unsigned flags)
 {
     if (w->open[id & 0x7F] == 0)
         return 0;
-    for (unsigned depth = w->depth; depth > 0; depth--) {
+    for (unsigned depth = depth_of(w); depth > 0; depth--) {
         if (w->stack[depth].id == id)
             return depth;
         if (w->stack[depth].row->element.flags & flags)
@@ -762,7 +788,7 @@ static unsigned find(const writer *w, uint16_t id, unsigned flags)
 /* How deep the innermost element with one of the flags is; 0: there is none. */
 static unsigned find_flags(const writer *w, unsigned flags)
 {
-    unsigned depth = w->depth;
+    unsigned depth = depth_of(w);
     while (depth > 0 && !(w->stack[depth].row->element.flags & flags))
         depth--;
     return depth;
@@ -778,7 +804,7 @@ static void end_if_open(writer *w, uint16_t id, unsigned flags)
 /* An item ends the one before, unless a list has begun in between; the same with <dt> and <dd>. */
 static void end_item(writer *w, uint16_t id, uint16_t other)
 {
-    for (unsigned depth = w->depth; depth > 0; depth--) {
+    for (unsigned depth = depth_of(w); depth > 0; depth--) {
         uint16_t open = w->stack[depth].id;
         if (open == id || open == other) {
             pop_to(w, depth - 1);
@@ -819,7 +845,7 @@ RARE static void end_usual(writer *w, uint16_t id, unsigned flags)
         end_if_open(w, id, EF_SPECIAL);
     if (flags & EF_ENDS_P)
         end_if_open(w, EL_P, EF_SCOPE | EF_P_SCOPE);
-    if (flags & EF_HEADING && w->stack[w->depth].row->element.flags & EF_HEADING)
+    if (flags & EF_HEADING && w->top->row->element.flags & EF_HEADING)
         pop(w);
 }
 
@@ -855,7 +881,7 @@ RARE static void on_start(writer *w, const mime_element *e, mime_html_token *tok
         return;
     if (w->foreign && e->flags & (EF_ENDS_P | EF_IN_TABLE))
         pop_to(w, w->foreign - 1); /* nothing closes <svg> so often as forgetting to */
-    end_others(w, e, w->stack[w->depth].row);
+    end_others(w, e, w->top->row);
     bool has_end = has_end_tag(w, e, token);
     if (has_end)
         push(w, e);
@@ -863,7 +889,7 @@ RARE static void on_start(writer *w, const mime_element *e, mime_html_token *tok
         return;
     if (is_left_out(w, e) || is_hidden(w, token)) {
         if (has_end)
-            w->skip = w->depth;
+            w->skip = depth_of(w);
         return;
     }
     open_element(w, e, token);
@@ -892,7 +918,7 @@ static unsigned find_ended(const writer *w, const mime_element *e)
 
 RARE static void on_end(writer *w, const mime_element *e, mime_html_token *token)
 {
-    if (w->stack[w->depth].id == e->id) {
+    if (w->top->id == e->id) {
         pop(w);
         return;
     }
@@ -917,7 +943,7 @@ static inline void start_ordinary(writer *w, const mime_element_row *row,
     end_others(w, e, inner);
     push_row(w, row, e->id);
     if (is_hidden(w, token))
-        w->skip = w->depth;
+        w->skip = depth_of(w);
     else if (!open_block(w, e->act))
         open_element(w, e, token);
 }
@@ -927,28 +953,63 @@ static inline void end_innermost(writer *w, const mime_element_row *row)
     if (!close_block(w, row->element.act))
         close_element(w, &row->element);
     drop(w);
-    w->closed = row;
 }
 
-/* Most tags. False if another thing comes next. */
-static inline bool take_tag(writer *w, mime_html_token *token)
+/* An end tag that isn't the innermost element's, or has attributes. */
+RARE static bool take_other_end(writer *w, mime_html_token *token, const char *at)
 {
-    bool closes;
-    const mime_element_row *inner = w->stack[w->depth].row;
-    const mime_element_row *row = mime_html_take_tag(&w->html, token, w->closed, inner, &closes);
+    const mime_element_row *row = mime_html_take_tag(&w->html, token, w->top->row, at + 2);
     if (!row)
         return false;
     w->no_newline = false;
-    bool ordinary = !(w->skip | w->foreign | (row->element.flags & EF_ODD));
-    if (ordinary && closes && row == inner)
-        end_innermost(w, row);
-    else if (ordinary && !closes)
-        start_ordinary(w, row, inner, token);
-    else if (closes)
-        on_end(w, &row->element, token);
-    else
-        on_start(w, &row->element, token);
+    on_end(w, &row->element, token);
     return true;
+}
+
+static inline bool take_end(writer *w, mime_html_token *token, const char *at)
+{
+    const mime_element_row *inner = w->top->row;
+    if (!mime_html_take_end_tag(&w->html, inner))
+        return take_other_end(w, token, at);
+    w->no_newline = false;
+    if (w->skip | w->foreign | (inner->element.flags & EF_ODD))
+        on_end(w, &inner->element, token);
+    else
+        end_innermost(w, inner);
+    return true;
+}
+
+static inline bool take_start(writer *w, mime_html_token *token, const char *at)
+{
+    const mime_element_row *inner = w->top->row;
+    uint8_t *likely = &w->likely[inner->element.id];
+    const mime_element_row *row =
+        mime_html_take_tag(&w->html, token, &mime_elements[*likely], at + 1);
+    if (!row)
+        return false;
+    w->no_newline = false;
+    if (w->skip | w->foreign | (row->element.flags & EF_ODD)) {
+        on_start(w, &row->element, token);
+        return true;
+    }
+    *likely = (uint8_t)row->element.id;
+    start_ordinary(w, row, inner, token);
+    return true;
+}
+
+/* What documents mostly consist of. False if another thing comes next. */
+static inline bool take_usual(writer *w, mime_html_token *token)
+{
+    const char *end, *at = mime_html_peek(&w->html, &end);
+    if (end - at < MIME_HTML_TAG_ROOM)
+        return false;
+    if (*at == '<')
+        return at[1] == '/' ? take_end(w, token, at) : take_start(w, token, at);
+    if (w->skip | w->pre | w->no_newline)
+        return false;
+    const char *to = take_flowing(w, at, end);
+    mime_html_take(&w->html, to);
+    return to > at;
 }
 
 /* False at the end. */
@@ -979,8 +1040,9 @@ bool mime_text_from_html(const char *html, size_t len, buf *out)
     memset(&w, 0, offsetof(writer, stack));
     memset(w.open, 0, sizeof w.open);
     w.out = *out;
-    w.closed = &mime_elements[EL_UNKNOWN];
-    w.stack[0] = (level){w.closed, EL_UNKNOWN};
+    memset(w.likely, 0, sizeof w.likely);
+    w.stack[0] = (level){&mime_elements[EL_UNKNOWN], EL_UNKNOWN};
+    w.top = w.stack;
     w.start = out->len;
     w.prefix = 2 * len + 4096;
     if (len >= 3 && memcmp(html, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark */
@@ -988,12 +1050,11 @@ bool mime_text_from_html(const char *html, size_t len, buf *out)
         len -= 3;
     }
     mime_html_init(&w.html, html, len);
-    (void)buf_reserve(&w.out, len / 4); /* what most come to */
-    do {
-        do
-            take_flowing(&w);
-        while (take_tag(&w, &token));
-    } while (take_token(&w, &token));
+    (void)buf_reserve(&w.out, len / 2); /* what most come to */
+    do
+        while (take_usual(&w, &token))
+            ;
+    while (take_token(&w, &token));
     pop_to(&w, 0);
     close_link(&w);
     if (w.out.len > w.start)

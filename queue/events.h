@@ -98,8 +98,8 @@ events *events_create(const events_options *options, char **error);
 void events_wake(events *e); /* an event was kept */
 
 /* Begins no more, waits up to limit_us for what is under way to be told and settled, breaks off the
- * rest, joins the thread. What was not told stays in the queue. The queue may be closed before or
- * after. */
+ * rest, joins the thread. What was not told stays in the queue. The queue must be open until then;
+ * it may be closed before or after events_free(). */
 void events_stop(events *e, int64_t limit_us);
 void events_free(events *e); /* NULL may be freed; stops it at once if it was not */
 

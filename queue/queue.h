@@ -175,7 +175,7 @@ struct queue_op {
                                  settling again is seen */
             queue_state state;
             int64_t next_at;
-            const char *recipients, *log; /* in place of the old */
+            const char *recipients, *log; /* in place of the old; NULL: they stay */
             const queue_event *events;    /* kept in the same transaction */
             size_t event_count;
             const queue_suppressed *suppress; /* the same */

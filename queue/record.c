@@ -201,8 +201,7 @@ json_t *record_reply(const smtp_reply *reply)
 {
     json_t *json = json_object();
     record_set(json, "code", json_integer(reply->code));
-    if (reply->enhanced[0])
-        record_set(json, "enhanced", record_text(reply->enhanced));
+    record_set(json, "enhanced", reply->enhanced[0] ? record_text(reply->enhanced) : json_null());
     record_set(json, "message", record_text(reply->text ? reply->text : ""));
     return json;
 }

@@ -12,7 +12,7 @@
 #define PREFIX        "whsec_"
 #define VERSION_PART  "v1,"
 #define TIME_DIGITS   12 /* of a timestamp: up to the year 33658 */
-#define ENCODED(n)    (((n) + 2) / 3 * 4)
+#define ENCODED(n)    (((size_t)(n) + 2) / 3 * 4)
 #define TIME_MAX      INT64_C(999999999999)
 #define NOT_A_SECRET  "it must be \"whsec_\" and base64"
 #define WRONG_PADDING "its base64 is cut short, or padded wrongly"
@@ -125,8 +125,7 @@ static bool sign(EVP_MAC_CTX *mac, const sign_secret *secret, const content *c,
                    "a signature's length");
     if (!digest(mac, secret, c, octets))
         return false;
-    memcpy(out, VERSION_PART, strlen(VERSION_PART));
-    (void)EVP_EncodeBlock((unsigned char *)out + strlen(VERSION_PART), octets, sizeof octets);
+    (void)EVP_EncodeBlock((unsigned char *)stpcpy(out, VERSION_PART), octets, sizeof octets);
     OPENSSL_cleanse(octets, sizeof octets);
     return true;
 }

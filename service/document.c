@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/zeroed.h"
 #include "service/arena.h"
 #include "service/plain.h"
 #include "service/scan.h"
@@ -153,7 +154,7 @@ static bool add_lifted(document *d)
             return refuse(d, DOCUMENT_NOMEM);
         d->list = list;
     }
-    lifted *l = calloc(1, sizeof *l);
+    lifted *l = zeroed(1, sizeof *l);
     if (!l)
         return refuse(d, DOCUMENT_NOMEM);
     l->document = d;

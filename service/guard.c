@@ -276,6 +276,7 @@ static void add_lesson(lesson *l, const char *recipient, const smtp_reply *reply
     }
     free(s->address);
     free(s->reason);
+    *s = (queue_suppressed){0};
 }
 
 void guard_learn(guard *g, const request *r, const smtp_result *result)

@@ -14,6 +14,7 @@
 #include <microhttpd.h>
 
 #include "base/clock.h"
+#include "base/zeroed.h"
 #include "service/file.h"
 #include "service/http_thread.h"
 #include "service/listen.h"
@@ -185,7 +186,7 @@ void http_problem(http_exchange *x, problem_kind kind, const char *detail, const
 void http_suspend(http_exchange *x)
 {
     x->suspended = true;
-    MHD_suspend_connection(x->connection);
+    http_thread_suspend(x->connection);
 }
 
 const char *http_exchange_id(const http_exchange *x)
@@ -326,7 +327,7 @@ static const char *unescape(const char *text)
     char *to = (char *)text;
     for (const char *from = text; *from; from++) {
         if (*from == '%') {
-            *to++ = (char)(hex_digit(from[1]) << 4 | hex_digit(from[2]));
+            *to++ = (char)(16 * hex_digit(from[1]) + hex_digit(from[2]));
             from += 2;
         } else {
             *to++ = *from;
@@ -564,7 +565,7 @@ static http_exchange *exchange_create(http_thread *t, struct MHD_Connection *con
                                       const char *method)
 {
     http *h = http_thread_context(t);
-    http_exchange *x = calloc(1, sizeof *x);
+    http_exchange *x = zeroed(1, sizeof *x);
     if (!x)
         return NULL;
     x->http = h;
@@ -602,6 +603,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
         return MHD_YES;
     if (x->suspended) { /* resumed: the answer is there */
         x->suspended = false;
+        http_thread_resumed(connection);
         return queue_answer(x);
     }
     return request_came(x);

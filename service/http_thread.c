@@ -16,7 +16,9 @@
  * much for each request, which costs more than all the rest of HTTP where it is 32 KiB. */
 #define CONNECTION_MEMORY ((size_t)(16 * 1024))
 /* A connection on which nothing moves is closed after this long. */
-#define IDLE_SECONDS   75u
+#define IDLE_SECONDS 75u
+/* Any other time than that: see http_thread_suspend(). */
+#define RESUME_SECONDS (IDLE_SECONDS + 1)
 #define TLS_PRIORITIES "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct http_thread {
@@ -40,6 +42,22 @@ static void wake(http_thread *t)
     const uint64_t one = 1;
     /* Fails only when the count is at its end, and then it wakes all the same. */
     (void)!write(t->wake_fd, &one, sizeof one);
+}
+
+/* libmicrohttpd reads from a connection that was resumed before it asks for the answer, finds
+ * nothing, has epoll watch the socket, and takes it out again when it suspends the next request:
+ * three system calls for each mail. But to a connection with a time limit of its own it turns
+ * before it looks at any socket: the answer is there, then, and nothing is read before it is sent;
+ * by then the next request often has come. */
+void http_thread_suspend(struct MHD_Connection *connection)
+{
+    MHD_suspend_connection(connection);
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, RESUME_SECONDS);
+}
+
+void http_thread_resumed(struct MHD_Connection *connection)
+{
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, IDLE_SECONDS);
 }
 
 void http_thread_resume(http_thread *t, http_resumption *r)
@@ -88,28 +106,29 @@ static void take_wakes(http_thread *t)
     }
 }
 
-/* When the thread has something to do though nothing comes: INT64_MAX is never, 0 now. */
-static int64_t due(http_thread *t, int64_t next_look_us)
+/* When the daemon has something to do though nothing comes: INT64_MAX is never, 0 now. */
+static int64_t daemon_due(http_thread *t)
+{
+    MHD_UNSIGNED_LONG_LONG ms = 0;
+    if (MHD_get_timeout(t->daemon, &ms) != MHD_YES)
+        return INT64_MAX;
+    return ms > 0 ? clock_us() + (int64_t)ms * 1000 : 0;
+}
+
+static int64_t sender_due(const http_thread *t)
 {
     const http_thread_options *o = &t->options;
-    MHD_UNSIGNED_LONG_LONG daemon_ms = 0;
-    int64_t at = next_look_us;
-    if (t->own) /* by the daemon's second run */
-        return 0;
-    int64_t sender_at = o->sender ? smtp_sender_due(o->sender, o->loop) : INT64_MAX;
-    if (MHD_get_timeout(t->daemon, &daemon_ms) == MHD_YES) {
-        if (daemon_ms == 0)
-            return 0;
-        int64_t daemon_at = clock_us() + (int64_t)daemon_ms * 1000;
-        at = daemon_at < at ? daemon_at : at;
-    }
-    return sender_at < at ? sender_at : at;
+    return o->sender ? smtp_sender_due(o->sender, o->loop) : INT64_MAX;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 /* In milliseconds, as poll() has it; -1: until something happens. */
-static int wait_time(http_thread *t, int64_t next_look_us)
+static int wait_time(int64_t at)
 {
-    int64_t at = due(t, next_look_us);
     if (at == INT64_MAX)
         return -1;
     int64_t left_us = at > 0 ? at - clock_us() : 0;
@@ -118,22 +137,62 @@ static int wait_time(http_thread *t, int64_t next_look_us)
     return left_us / 1000 < INT_MAX ? (int)((left_us + 999) / 1000) : INT_MAX;
 }
 
-/* One turn of everything. The sender's comes behind the daemon's, which brings it mails, and what
- * it answers on this thread goes out at once. */
-static void turn(http_thread *t, bool woken, bool sender_ready)
+static void sender_turn(const http_thread *t, bool ready)
 {
     const http_thread_options *o = &t->options;
-    if (woken)
-        take_wakes(t);
-    (void)MHD_run(t->daemon);
     if (o->sender)
-        smtp_sender_turn(o->sender, o->loop, sender_ready);
-    if (t->own) { /* without a sender here, too: what it has refused at once */
-        http_resumption *first = t->own;
-        t->own = NULL;
-        resume(first);
+        smtp_sender_turn(o->sender, o->loop, ready);
+}
+
+/* What was answered on this thread goes back to the daemon; whether there was any. */
+static bool take_own(http_thread *t)
+{
+    http_resumption *first = t->own;
+    t->own = NULL;
+    resume(first);
+    return first != NULL;
+}
+
+/* What there may be to do in a turn. */
+typedef struct work {
+    bool woken, sender, daemon;
+} work;
+
+/* One turn of everything: the relays' replies, which are answers; the daemon, which sends these and
+ * takes requests; and the mails that these bring, to the relays. */
+static void turn(http_thread *t, work w)
+{
+    if (w.woken)
+        take_wakes(t);
+    if (w.sender)
+        sender_turn(t, true);
+    if (take_own(t) || w.woken || w.daemon)
         (void)MHD_run(t->daemon);
-    }
+    sender_turn(t, false);
+}
+
+static bool is_woken(http_thread *t)
+{
+    return atomic_load_explicit(&t->resumed, memory_order_relaxed) ||
+           (atomic_load_explicit(&t->quiesce, memory_order_relaxed) && !t->quiet);
+}
+
+/* Waits for work. Where there is some already, all is looked at without asking what is ready. */
+static work wait_for_work(http_thread *t, struct pollfd fds[3], int64_t next_look_us)
+{
+    const http_thread_options *o = &t->options;
+    int64_t daemon_at = daemon_due(t);
+    int ms = t->own ? 0 : wait_time(earlier(earlier(daemon_at, sender_due(t)), next_look_us));
+    if (ms == 0)
+        return (work){.woken = is_woken(t), .sender = true, .daemon = true};
+    o->before_wait(o->ctx);
+    if (poll(fds, 3, ms) < 0)
+        return (work){0}; /* a signal; none is meant for this thread */
+    return (work){
+        .daemon = fds[0].revents != 0 || (daemon_at != INT64_MAX && daemon_at <= clock_us()),
+        .woken = fds[1].revents != 0,
+        .sender = fds[2].revents != 0,
+    };
 }
 
 static void *run(void *ctx)
@@ -141,7 +200,7 @@ static void *run(void *ctx)
     http_thread *t = ctx;
     const http_thread_options *o = &t->options;
     int64_t next_look_us = INT64_MAX;
-    struct pollfd fds[] = {
+    struct pollfd fds[3] = {
         {.fd = t->daemon_fd, .events = POLLIN},
         {.fd = t->wake_fd, .events = POLLIN},
         {.fd = o->sender ? smtp_sender_fd(o->sender, o->loop) : -1, .events = POLLIN},
@@ -152,12 +211,7 @@ static void *run(void *ctx)
         fds[2].fd = -1;
     }
     while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
-        int ms = wait_time(t, next_look_us);
-        if (ms != 0)
-            o->before_wait(o->ctx);
-        if (poll(fds, sizeof fds / sizeof *fds, ms) < 0)
-            continue; /* a signal; none is meant for this thread */
-        turn(t, fds[1].revents != 0, fds[2].revents != 0);
+        turn(t, wait_for_work(t, fds, next_look_us));
         next_look_us = watch_look(t->watch, clock_us());
     }
     if (o->sender)

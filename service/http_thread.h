@@ -49,6 +49,11 @@ http_thread *http_thread_start(const http_thread_options *options); /* NULL: it 
 void *http_thread_context(const http_thread *t);
 watch_connection *http_thread_watched(struct MHD_Connection *connection); /* NULL: no memory */
 
+/* Of a connection whose access handler is running: it is not called again, and nothing is read,
+ * until http_thread_resume(). When it is called again, it calls http_thread_resumed() first. */
+void http_thread_suspend(struct MHD_Connection *connection);
+void http_thread_resumed(struct MHD_Connection *connection);
+
 /* Lets a connection that is suspended, or about to be in this very callback, go on. Any thread;
  * `r` is the thread's until the connection's access handler is called. */
 void http_thread_resume(http_thread *t, http_resumption *r);

@@ -124,6 +124,34 @@ static void add_escaped(buf *out, const char *s, size_t len)
     buf_add(out, s + run, len - run);
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Whether one of eight bytes needs something: a byte below n borrows when n is taken from it, which
+ * shows in its top bit; the top bit itself is beyond ASCII. */
+static bool needs_any(uint64_t eight)
+{
+    uint64_t quote = eight ^ EACH('"'), backslash = eight ^ EACH('\\'), del = eight ^ EACH(0x7F);
+    uint64_t found = ((eight - EACH(0x20)) & ~eight) | ((quote - EACH(1)) & ~quote) |
+                     ((backslash - EACH(1)) & ~backslash) | ((del - EACH(1)) & ~del) | eight;
+    return (found & EACH(0x80)) != 0;
+}
+
+/* Copies up to the first byte that needs something; how many. */
+static size_t copy_plain(char *to, const char *s, size_t len)
+{
+    size_t n = 0;
+    uint64_t eight = 0;
+    for (; len - n >= sizeof eight; n += sizeof eight) {
+        memcpy(&eight, s + n, sizeof eight);
+        if (needs_any(eight))
+            break;
+        memcpy(to + n, &eight, sizeof eight);
+    }
+    for (; n < len && !NEEDS[(unsigned char)s[n]]; n++)
+        to[n] = s[n];
+    return n;
+}
+
 /* Nearly all strings need no escape: up to the first escape there is nothing to add piece by piece.
  */
 void jsonw_strn(jsonw *w, const char *s, size_t len)
@@ -131,13 +159,10 @@ void jsonw_strn(jsonw *w, const char *s, size_t len)
     if (!buf_reserve(w->out, len + 3))
         return;
     char *p = w->out->data + w->out->len;
-    size_t plain = 0;
     *p = ',';
     p += w->comma;
     *p++ = '"';
-    while (plain < len && !NEEDS[(unsigned char)s[plain]])
-        plain++;
-    memcpy(p, s, plain);
+    size_t plain = copy_plain(p, s, len);
     w->out->len = (size_t)(p - w->out->data) + plain;
     w->comma = true;
     if (plain < len)

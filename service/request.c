@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "base/zeroed.h"
 #include "mime/base64.h"
 #include "mime/header.h"
 #include "mime/type.h"
@@ -188,7 +189,7 @@ static void read_mailboxes(reader *r, const char *pointer, const json_t *value, 
     }
     if (count == 0)
         return;
-    out->list = calloc(count, sizeof *out->list);
+    out->list = zeroed(count, sizeof *out->list);
     if (!out->list) {
         r->nomem = true;
         return;
@@ -559,8 +560,9 @@ static void read_transcript(reader *r, const char *pointer, const json_t *value)
 /* ---- for the queue ---- */
 
 #define SECOND_US   INT64_C(1000000)
-#define YEAR_US     (365 * 86400 * SECOND_US)
-#define EXPIRES_MAX (30 * 86400 * SECOND_US)
+#define DAY_US      (86400 * SECOND_US)
+#define YEAR_US     (365 * DAY_US)
+#define EXPIRES_MAX (30 * DAY_US)
 
 /* A number of seconds within 0 to `most`, as microseconds; false for any other value. */
 static bool get_seconds(const json_t *value, double most, int64_t *us)
@@ -861,7 +863,7 @@ static bool make_envelope(reader *r)
         r->parts->envelope_from.address ? &r->parts->envelope_from : sender_of(r);
 
     q->reverse_path = strdup(r->parts->null_envelope_from ? "" : reverse->address);
-    q->recipients = calloc(1 + r->parts->to.count + r->parts->cc.count + r->parts->bcc.count,
+    q->recipients = zeroed(1 + r->parts->to.count + r->parts->cc.count + r->parts->bcc.count,
                            sizeof *q->recipients);
     if (!q->reverse_path || !q->recipients)
         return false;
@@ -978,7 +980,7 @@ typedef struct whole_request {
 static request_result create(const config *cfg, document *d, const char id[27], time_t now,
                              bool queued, request **out, faults *errors)
 {
-    whole_request *whole = calloc(1, sizeof *whole);
+    whole_request *whole = zeroed(1, sizeof *whole);
     if (!whole) {
         document_free(d);
         return REQUEST_NOMEM;

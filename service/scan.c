@@ -125,6 +125,14 @@ static bool escape(scan *s, char c, uint64_t at)
     return (s->escape_len != 6 && s->escape_len != SCAN_ESCAPE) || put_point(s, at);
 }
 
+static bool put_byte(scan *s, char c)
+{
+    if (s->gathered_len == SCAN_GATHER)
+        return put(s, &c, 1);
+    s->gathered[s->gathered_len++] = c;
+    return true;
+}
+
 /* An escape that stands here as a whole and is one character, as nearly all are: its length. 0: it
  * is for escape(), byte by byte. */
 static size_t whole_escape(scan *s, const char *text, size_t len)
@@ -133,9 +141,9 @@ static size_t whole_escape(scan *s, const char *text, size_t len)
     int unit = 0, bad = 0;
     if (len < 2)
         return 0;
-    const char *meant = &escaped_by[(unsigned char)text[1]];
-    if (*meant) {
-        (void)put(s, meant, 1);
+    char meant = escaped_by[(unsigned char)text[1]];
+    if (meant) {
+        (void)put_byte(s, meant);
         return 2;
     }
     if (text[1] != 'u' || len < 6)

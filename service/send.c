@@ -122,7 +122,7 @@ static void decided(void *ctx, bool go)
 static send_job *job_create(app *a, http_exchange *x, request *r)
 {
     idempotency *key = http_exchange_key(x);
-    send_job *job = calloc(1, sizeof *job);
+    send_job *job = malloc(sizeof *job);
     mime_reader *reader = mime_reader_create(r->message);
     bool guarded = guard_needed(a, key);
     guard *g = job && reader && guarded ? guard_create(a, x, r, key) : NULL;

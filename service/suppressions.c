@@ -216,9 +216,10 @@ static const char *get_string(document *d, const json_t *value, const char *poin
         faults_add(errors, pointer, "wrong_type", "Must be a string.");
         return NULL;
     }
-    if (document_lifted(d, value, &found))
-        s = found.is_base64 ? "" : found.text.data;
-    if (found.has_nul || (!found.text.data && strlen(s) != json_string_length(value))) {
+    bool lifted = document_lifted(d, value, &found);
+    if (lifted)
+        s = found.text.data ? found.text.data : "";
+    if (found.has_nul || (!lifted && strlen(s) != json_string_length(value))) {
         faults_add(errors, pointer, "nul", "Must not hold a NUL character.");
         return NULL;
     }
@@ -265,7 +266,7 @@ static entry *read_entry(document *d, faults *errors)
         faults_add(errors, "/email", "address", "Not a valid address: %s.", fault);
     if (!email && !json_object_get(root, "email"))
         faults_add(errors, "/email", "required", "An address is required.");
-    entry *e = address && errors->total == 0 ? entry_create(address, reason) : NULL;
+    entry *e = address && reason && errors->total == 0 ? entry_create(address, reason) : NULL;
     free(address);
     return e;
 }

@@ -89,7 +89,7 @@ bool when_parse(const char *s, size_t len, int64_t *us)
         return false;
     struct tm parts = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
     int64_t days = (int64_t)timegm(&parts) / 86400;
-    int64_t minutes = days * MINUTES_DAY + hour * 60 + minute - zone;
+    int64_t minutes = days * MINUTES_DAY + (int64_t)hour * 60 + minute - zone;
     *us = (minutes * 60 + second) * SECOND_US + part;
     return *us >= 0;
 }

@@ -1,11 +1,13 @@
 #include "smtp/loop.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "smtp/classify.h"
@@ -181,14 +183,47 @@ __attribute__((format(printf, 2, 3))) static void log_command(smtp_task *t, cons
     buf_free(&text);
 }
 
+/* In clear there is nothing of libcurl's between us and the socket, which stays the session's: the
+ * handle is attached to the connection (take_over()), and libcurl closes none that is in use. */
+static bool in_clear(const smtp_session *s)
+{
+    return s->pool->relay->tls == SMTP_TLS_NONE;
+}
+
+static CURLcode socket_failed(CURLcode code)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? CURLE_AGAIN : code;
+}
+
+static CURLcode send_some(const smtp_session *s, const char *data, size_t len, size_t *sent)
+{
+    if (!in_clear(s))
+        return curl_easy_send(s->easy, data, len, sent);
+    ssize_t n = send(s->fd, data, len, MSG_NOSIGNAL);
+    if (n < 0)
+        return socket_failed(CURLE_SEND_ERROR);
+    *sent = (size_t)n;
+    return CURLE_OK;
+}
+
+static CURLcode receive_some(const smtp_session *s, char *data, size_t cap, size_t *received)
+{
+    if (!in_clear(s))
+        return curl_easy_recv(s->easy, data, cap, received);
+    ssize_t n = recv(s->fd, data, cap, 0);
+    if (n < 0)
+        return socket_failed(CURLE_RECV_ERROR);
+    *received = (size_t)n;
+    return CURLE_OK;
+}
+
 bool smtp_dialogue_flush(smtp_session *s)
 {
     while (s->out_at < s->out.len) {
         size_t n = 0;
         if (s->state == SMTP_SENDING && s->source_ended)
             s->dot_sent = true;
-        CURLcode code =
-            curl_easy_send(s->easy, s->out.data + s->out_at, s->out.len - s->out_at, &n);
+        CURLcode code = send_some(s, s->out.data + s->out_at, s->out.len - s->out_at, &n);
         if (code == CURLE_AGAIN)
             break;
         if (code != CURLE_OK)
@@ -717,7 +752,7 @@ static void read_all(smtp_session *s)
     char data[CHUNK];
     while (s->state != SMTP_DEAD) {
         size_t n = 0;
-        CURLcode code = curl_easy_recv(s->easy, data, sizeof data, &n);
+        CURLcode code = receive_some(s, data, sizeof data, &n);
         if (code == CURLE_AGAIN)
             return;
         if (code != CURLE_OK || n == 0) {
@@ -731,7 +766,7 @@ static void read_all(smtp_session *s)
         handle_replies(s);
         /* In clear, a short read says that there is no more; under TLS a record may wait decrypted.
          */
-        if (n < sizeof data && s->pool->relay->tls == SMTP_TLS_NONE)
+        if (n < sizeof data && in_clear(s))
             return;
     }
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
+
 /* Of a reply's text, in a fault's sentence. */
 #define QUOTE_MAX 200
 
@@ -43,14 +45,14 @@ const char *smtp_category_name(smtp_category c)
 
 smtp_result *smtp_result_create(size_t recipient_count)
 {
-    smtp_result *r = calloc(1, sizeof *r);
+    smtp_result *r = zeroed(1, sizeof *r);
 
     if (!r)
         return NULL;
     r->outcome = SMTP_NOT_SENT;
     if (recipient_count == 0)
         return r;
-    r->recipients = calloc(recipient_count, sizeof *r->recipients);
+    r->recipients = zeroed(recipient_count, sizeof *r->recipients);
     if (!r->recipients) {
         free(r);
         return NULL;

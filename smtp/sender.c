@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/zeroed.h"
 #include "smtp/loop.h"
 #include "smtp/result.h"
 
@@ -98,7 +99,7 @@ static bool hand_over(smtp_sender *s, const smtp_transaction *what, bool is_chec
 {
     if (atomic_load(&s->stopping))
         return false;
-    smtp_task *t = calloc(1, sizeof *t);
+    smtp_task *t = zeroed(1, sizeof *t);
     if (!t)
         return false;
     t->what = *what;

@@ -7,11 +7,12 @@
  *
  * Inside, a loop thread (epoll) owns for each relay a pool of sessions. libcurl opens a session in
  * a multi with CONNECT_ONLY: resolve, connect, TLS, greeting, EHLO, STARTTLS, AUTH. From then on
- * this module speaks on it (curl_easy_send, curl_easy_recv): MAIL, RCPT and DATA in one write where
- * the relay offers PIPELINING (RFC 2920), the body dot-stuffed (RFC 5321 section 4.5.2), RSET after
- * a refused transaction, QUIT at the end. Where transactions wait for a session, the next one's
- * envelope goes out with the end of the body before it (RFC 2920 section 3.1), unless the relay's
- * URL says ahead=off: one write and one round trip for each.
+ * this module speaks on it (in clear on its socket, else by curl_easy_send and curl_easy_recv):
+ * MAIL, RCPT and DATA in one write where the relay offers PIPELINING (RFC 2920), the body dot-
+ * stuffed (RFC 5321 section 4.5.2), RSET after a refused transaction, QUIT at the end. Where
+ * transactions wait for a session, the next one's envelope goes out with the end of the body before
+ * it (RFC 2920 section 3.1), unless the relay's URL says ahead=off: one write and one round trip
+ * for each.
  *
  * What is promised:
  * - Each submitted transaction gets its callback exactly once, in bounded time (its timeout).

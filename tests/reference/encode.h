@@ -124,6 +124,7 @@ static inline bool reference_encode_agrees(const char *text, size_t len, size_t 
                (q > b || q > piece || !memcmp(out, quoted, q)) &&
                reference_encoder_agrees(level, MIME_QUOTED_PRINTABLE, s, len, piece, quoted, q) &&
                reference_encoder_agrees(level, MIME_QUOTED_PRINTABLE, s, len, q + 1, quoted, q) &&
+               reference_encoder_agrees(level, MIME_QUOTED_PRINTABLE, s, len, q + 999, quoted, q) &&
                reference_encoder_agrees(level, MIME_BASE64, s, len, piece, base64, b) &&
                reference_encoder_agrees(level, MIME_BASE64, s, len, b + 1, base64, b);
     }

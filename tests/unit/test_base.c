@@ -5,10 +5,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/civil.h"
 #include "base/utf8.h"
 #include "tests/reference/utf8.h"
 
@@ -142,6 +144,22 @@ static void a_plain_run_ends_where_json_must_look(void **state)
     }
 }
 
+static void days_are_those_of_the_calendar(void **state)
+{
+    (void)state;
+    for (uint32_t day = 0; day <= CIVIL_LAST;
+         day += day < 50000 || day > CIVIL_LAST - 400 ? 1 : 13) {
+        struct tm tm;
+        time_t at = (time_t)day * 86400;
+        civil_day civil = civil_of(day);
+        assert_non_null(gmtime_r(&at, &tm));
+        if (civil.year != (unsigned)tm.tm_year + 1900 || civil.month != (unsigned)tm.tm_mon + 1 ||
+            civil.day != (unsigned)tm.tm_mday || civil.weekday != (unsigned)tm.tm_wday)
+            fail_msg("day %u is told as %u-%u-%u", day, civil.year, civil.month, civil.day);
+    }
+    assert_int_equal(civil_of(CIVIL_LAST).year, 9999);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +170,7 @@ int main(void)
         cmocka_unit_test(utf8_of_each_way_is_what_the_grammar_says),
         cmocka_unit_test(utf8_may_be_cut_anywhere),
         cmocka_unit_test(a_plain_run_ends_where_json_must_look),
+        cmocka_unit_test(days_are_those_of_the_calendar),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

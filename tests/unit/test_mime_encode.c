@@ -313,6 +313,45 @@ static void texts_are_encoded_as_the_reference_does(void **state)
     }
 }
 
+/* Each byte, wherever it may be in what is gone through at a time and in its line. */
+static void every_byte_is_quoted_as_the_reference_does(void **state)
+{
+    (void)state;
+    static const char *const around[][2] = {{"x", "x"}, {"x", "\n"}, {"\n", "\r\n"}, {" ", "é"}};
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 1; at < 80; at++) {
+            char text[200];
+            const char *const *beside = around[(byte + at) % 4];
+            memset(text, 'x', sizeof text);
+            memcpy(text + at - 1, beside[0], strlen(beside[0]));
+            text[at] = (char)byte;
+            memcpy(text + at + 1, beside[1], strlen(beside[1]));
+            size_t len = at % 3 ? sizeof text : at + 1 + strlen(beside[1]);
+            if (!reference_encode_agrees(text, len, 500))
+                fail_msg("byte %u at %zu", byte, at);
+        }
+    }
+}
+
+/* How a text begins doesn't tell how it must be encoded. */
+static void the_choice_is_that_of_the_whole_text(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"plain ASCII text ", "谢谢您的订单。"};
+    for (size_t turn = 0; turn < 2; turn++) {
+        for (size_t first = 0; first < 40; first++) {
+            char text[4000];
+            size_t len = 0;
+            for (size_t i = 0; i < 80; i++) {
+                const char *word = words[(i < first) == turn];
+                memcpy(text + len, word, strlen(word));
+                len += strlen(word);
+            }
+            assert_true(reference_encode_agrees(text, len, 700));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +364,8 @@ int main(void)
         cmocka_unit_test(base64_of_a_text_has_crlf_line_ends),
         cmocka_unit_test(the_smaller_encoding_is_chosen_and_its_size_known),
         cmocka_unit_test(texts_are_encoded_as_the_reference_does),
+        cmocka_unit_test(every_byte_is_quoted_as_the_reference_does),
+        cmocka_unit_test(the_choice_is_that_of_the_whole_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

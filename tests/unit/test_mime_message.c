@@ -138,6 +138,32 @@ static void an_inline_part_without_html_is_an_attachment_of_mixed(void **state)
           "Content-Disposition: inline\r\nContent-ID: <logo>\r\n\r\n\r\n--=_" ID "_1--\r\n");
 }
 
+static void the_date_is_written_in_utc(void **state)
+{
+    (void)state;
+    static const struct {
+        time_t date;
+        const char *line;
+    } cases[] = {
+        {0, "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n"},
+        {951827696, "Date: Tue, 29 Feb 2000 12:34:56 +0000\r\n"},
+        {253402300799, "Date: Fri, 31 Dec 9999 23:59:59 +0000\r\n"},
+        {253402300800, "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n"}, /* beyond the calendar */
+        {-1, "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n"},
+    };
+    mime_mailbox from = mailbox("a@b.c");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mime_draft d = {.from = &from, .text = {"x", 1}, .date = cases[i].date, .id = ID};
+        mime_message *m = mime_compose(&d);
+        assert_non_null(m);
+        char *all = read_message(m, 4096);
+        assert_memory_equal(all, cases[i].line, strlen(cases[i].line));
+        free(all);
+        mime_message_free(m);
+    }
+    mime_mailbox_clear(&from);
+}
+
 static void a_large_text_is_encoded_while_it_is_read(void **state)
 {
     (void)state;
@@ -189,6 +215,7 @@ int main(void)
         cmocka_unit_test(html_without_a_word_has_no_twin),
         cmocka_unit_test(every_level_is_there_where_it_is_needed),
         cmocka_unit_test(an_inline_part_without_html_is_an_attachment_of_mixed),
+        cmocka_unit_test(the_date_is_written_in_utc),
         cmocka_unit_test(a_large_text_is_encoded_while_it_is_read),
         cmocka_unit_test(addresses_beyond_ascii_are_told),
     };

@@ -8,7 +8,7 @@
 
 #include "queue/breaker.h"
 
-#define FIRST 100
+#define FIRST ((int64_t)100)
 #define MOST  350
 
 static const breaker_pauses pauses = {FIRST, MOST};

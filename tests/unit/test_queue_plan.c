@@ -89,7 +89,7 @@ static smtp_result *make_result(const said *s, size_t count)
                      .retryable = s->blame == SMTP_BLAME_RELAY || s->blame == SMTP_BLAME_TIMEOUT,
                      .detail = s->category ? strdup("what happened") : NULL,
                      .hint = s->category ? "do this" : NULL};
-    r->recipients = calloc(count, sizeof *r->recipients);
+    r->recipients = calloc(count + 1, sizeof *r->recipients);
     r->recipient_count = count;
     for (size_t i = 0; i < count; i++) {
         char one[100];
@@ -204,11 +204,11 @@ static void run_case(const plan_case *c)
 
 #define OK(rcpt_)                                                                                  \
     {                                                                                              \
-        .outcome = SMTP_SENT, .reply = "250 2.0.0 queued", .rcpt = rcpt_                           \
+        .outcome = SMTP_SENT, .reply = "250 2.0.0 queued", .rcpt = (rcpt_)                         \
     }
 #define SOME(rcpt_)                                                                                \
     {                                                                                              \
-        .outcome = SMTP_PARTIAL, .reply = "250 2.0.0 queued", .rcpt = rcpt_                        \
+        .outcome = SMTP_PARTIAL, .reply = "250 2.0.0 queued", .rcpt = (rcpt_)                      \
     }
 #define LOST(rcpt_)                                                                                \
     {                                                                                              \
@@ -217,8 +217,8 @@ static void run_case(const plan_case *c)
     }
 #define NOT(stage, category, blame, reply_, rcpt_)                                                 \
     {                                                                                              \
-        SMTP_NOT_SENT, SMTP_STAGE_##stage, SMTP_CATEGORY_##category, SMTP_BLAME_##blame, reply_,   \
-            rcpt_, false                                                                           \
+        SMTP_NOT_SENT, SMTP_STAGE_##stage, SMTP_CATEGORY_##category, SMTP_BLAME_##blame, (reply_), \
+            (rcpt_), false                                                                         \
     }
 #define DOWN   NOT(CONNECT, NETWORK, RELAY, NULL, NULL)
 #define LOGIN  NOT(AUTH, AUTH, GATEWAY, "535 5.7.8 no", NULL)

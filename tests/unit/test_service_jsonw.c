@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,30 @@ static void controls_are_escaped_del_and_c1_too(void **state)
     buf_free(&b);
 }
 
+/* Strings are looked at in steps of some bytes. */
+static void an_escape_is_found_wherever_it_stands(void **state)
+{
+    (void)state;
+    enum { LENGTH = 20 };
+    static const char around[] = {' ', '!', '#', '[', ']', 'a', '~'};
+    buf b = BUF_INIT;
+    for (int c = 0; c < 0x80; c++) {
+        char alone[16], byte = (char)c;
+        (void)snprintf(alone, sizeof alone, "%s", written(&b, &byte, 1) + 1);
+        alone[strlen(alone) - 1] = '\0'; /* the quote */
+        for (size_t i = 0; i < sizeof around * LENGTH; i++) {
+            char s[LENGTH], expected[64];
+            int at = (int)(i % LENGTH);
+            memset(s, around[i / LENGTH], sizeof s);
+            (void)snprintf(expected, sizeof expected, "\"%.*s%s%.*s\"", at, s, alone,
+                           LENGTH - 1 - at, s);
+            s[at] = byte;
+            assert_string_equal(written(&b, s, sizeof s), expected);
+        }
+    }
+    buf_free(&b);
+}
+
 static void bytes_that_are_no_utf8_become_replacement_characters(void **state)
 {
     (void)state;
@@ -161,6 +186,7 @@ int main(void)
         cmocka_unit_test(numbers_are_exact_at_their_ends),
         cmocka_unit_test(every_character_is_read_back_as_it_was),
         cmocka_unit_test(controls_are_escaped_del_and_c1_too),
+        cmocka_unit_test(an_escape_is_found_wherever_it_stands),
         cmocka_unit_test(bytes_that_are_no_utf8_become_replacement_characters),
         cmocka_unit_test(any_bytes_give_json_that_parses),
     };
