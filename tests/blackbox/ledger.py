@@ -145,6 +145,9 @@ class Posters:
                 self.faults.append(f"{key}: {status} {document}")
                 return connection
             if status != 202:
+                if status == 503 and connection:  # as a balancer does, that takes another one
+                    connection.close()
+                    connection = None
                 if not keyed:
                     time.sleep(0.02)
                     return connection
