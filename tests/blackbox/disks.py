@@ -76,7 +76,12 @@ class Real(_Disk):
             os.close(folder)
 
     def mount_again(self):
-        _call("umount", self.path)
+        """What is on it, on a new one: the old may still be mounted in another namespace, and would be given again."""
+        self.remove()
+        new = scratch("image") / "disk"
+        _call("cp", "--sparse=always", self._image, new)
+        self._image.unlink()
+        self._image = new
         self.mount()
 
 
