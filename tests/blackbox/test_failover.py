@@ -37,8 +37,9 @@ class Gateway:
 
     def start(self):
         self.postern = Postern(before=self.machine.inside, host=self.host, port=PORT, listen=f"0.0.0.0:{PORT}",
-                               auth="off", queue=self.site.cluster.url, relay=self.site.sink.relay + "&sessions=32", timeout="5s",
-                               retry_first="1s", retry_most="5s")
+                               auth="off", queue=self.site.cluster.url,
+                               relay=self.site.sink.relay + "&sessions=32", timeout="5s", retry_first="1s",
+                               retry_most="5s")
 
     def kill(self):
         """How many messages it had under way."""
@@ -98,9 +99,14 @@ def kill_a_postern(site):
 
 
 def kill_the_primary(site):
-    """Of what a failover interrupts nothing comes twice: what could not be settled is settled later."""
+    """The standby hears nothing of its last second: what the primary kept for itself then is gone, and must not have
+    been told to anybody. Of what a failover interrupts nothing comes twice: it is settled later."""
     old = site.cluster.primary()
+    standby = next(node for node in site.cluster.nodes if node is not old)
+    standby.cut()
+    time.sleep(1)
     old.kill()
+    standby.heal()
     site.cluster.failed_over(old)
     site.goes_on()
     old.start()
