@@ -45,8 +45,8 @@ def test_nothing_accepted_is_lost_by_kill_9(capsys):
         finally:
             postern.kill()
     with capsys.disabled():
-        print(f"\n{ROUNDS} kills: {account}; {under_way} were under way at the kills, at most {most_left} in the queue. "
-              f"Answers: {dict(posters.statuses)}, {posters.repeated} repeated with their key")
+        print(f"\n{ROUNDS} kills: {account}; {under_way} were under way at the kills, at most {most_left} were in the "
+              f"queue. Answers: {dict(posters.statuses)}, {posters.repeated} repeated with their key")
     assert not posters.faults, posters.faults[:10]
     assert posters.statuses[0] or not ROUNDS, "no kill hit a request"
     account.check(under_way)

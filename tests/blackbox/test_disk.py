@@ -1,4 +1,4 @@
-"""The queue's disk is full, read-only, damaged, or loses its power: refusals that say so, and nothing accepted is lost."""
+"""The queue's disk is full, read-only, damaged, or loses its power: it says so, and nothing accepted is lost."""
 
 import contextlib
 import random
