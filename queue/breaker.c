@@ -4,10 +4,13 @@
 #include <string.h>
 
 #define BREAKERS_MOST 256 /* relays come from the configuration */
+/* What finds too much under way to a relay comes back after so long. */
+#define FULL_US INT64_C(1000000)
 
 bool breaker_may(const breaker *b, int64_t now)
 {
-    return !breaker_is_open(b) || (!b->probing && now >= b->until);
+    bool room = b->window == 0 || b->under_way < b->window;
+    return breaker_is_open(b) ? !b->probing && now >= b->until : room;
 }
 
 bool breaker_go(breaker *b, int64_t now, bool *probe)
@@ -16,42 +19,70 @@ bool breaker_go(breaker *b, int64_t now, bool *probe)
     if (!breaker_may(b, now))
         return false;
     *probe = b->probing = breaker_is_open(b);
+    b->under_way++;
     return true;
 }
 
 int64_t breaker_until(const breaker *b, int64_t now)
 {
     if (!breaker_is_open(b))
-        return now;
+        return breaker_may(b, now) ? now : now + FULL_US;
     return b->probing || b->until < now ? now + b->pause_us : b->until;
 }
 
-void breaker_worked(breaker *b)
+static void ended(breaker *b, bool probe)
 {
-    *b = (breaker){0};
-}
-
-void breaker_failed(breaker *b, bool probe, int64_t now, breaker_pauses pauses, double jitter)
-{
-    if (breaker_is_open(b) && !probe)
-        return;
-    b->failures++;
-    if (!probe && b->failures < BREAKER_FAILURES)
-        return;
-    b->pause_us = probe ? b->pause_us * 2 : pauses.first_us;
-    if (b->pause_us > pauses.most_us)
-        b->pause_us = pauses.most_us;
-    b->probing = false;
-    b->until = now + b->pause_us + (int64_t)((double)b->pause_us * 0.2 * jitter);
-}
-
-void breaker_told_nothing(breaker *b, bool probe)
-{
+    if (b->under_way > 0)
+        b->under_way--;
     if (probe)
         b->probing = false;
 }
 
-/* One that waited in vain for a session says nothing of the relay. */
+void breaker_worked(breaker *b)
+{
+    unsigned under_way = b->under_way > 0 ? b->under_way - 1 : 0;
+    unsigned window = b->window > 0 ? b->window + 1 : 0;
+    *b = (breaker){.under_way = under_way, .window = window, .halved_at = b->halved_at};
+}
+
+void breaker_failed(breaker *b, const breaker_went *w, breaker_pauses pauses, double jitter)
+{
+    ended(b, w->probe);
+    if ((breaker_is_open(b) && !w->probe) || (b->failures > 0 && w->begun < b->failed_at))
+        return;
+    b->failed_at = w->now;
+    b->failures++;
+    if (!w->probe && b->failures < BREAKER_FAILURES)
+        return;
+    b->pause_us = w->probe ? b->pause_us * 2 : pauses.first_us;
+    if (b->pause_us > pauses.most_us)
+        b->pause_us = pauses.most_us;
+    b->until = w->now + b->pause_us + (int64_t)((double)b->pause_us * 0.2 * jitter);
+}
+
+void breaker_told_nothing(breaker *b, bool probe)
+{
+    ended(b, probe);
+}
+
+void breaker_waited(breaker *b, const breaker_went *w)
+{
+    bool narrow = b->window > 0 && b->window < b->under_way;
+    unsigned half = (narrow ? b->window : b->under_way) / 2;
+    ended(b, w->probe);
+    /* Those that went together wait in vain together: the first has halved it for all. */
+    if (b->window > 0 && w->begun < b->halved_at)
+        return;
+    b->halved_at = w->now;
+    b->window = half > BREAKER_WINDOW ? half : BREAKER_WINDOW;
+}
+
+bool breaker_is_vain(const smtp_result *r)
+{
+    return r->outcome == SMTP_NOT_SENT && r->fault.stage == SMTP_STAGE_NONE &&
+           r->fault.blame != SMTP_BLAME_MESSAGE;
+}
+
 static bool is_sessions_fault(const smtp_result *r)
 {
     const smtp_fault *f = &r->fault;
@@ -62,13 +93,15 @@ static bool is_sessions_fault(const smtp_result *r)
     return silent || (f->stage >= SMTP_STAGE_RESOLVE && f->stage <= SMTP_STAGE_AUTH);
 }
 
-void breaker_judge(breaker *b, const smtp_result *r, bool probe, int64_t now, breaker_pauses pauses,
+void breaker_judge(breaker *b, const smtp_result *r, const breaker_went *w, breaker_pauses pauses,
                    double jitter)
 {
-    if (!r || (r->outcome == SMTP_NOT_SENT && r->fault.stage == SMTP_STAGE_NONE))
-        breaker_told_nothing(b, probe);
+    if (r && breaker_is_vain(r) && r->fault.blame == SMTP_BLAME_TIMEOUT)
+        breaker_waited(b, w);
+    else if (!r || (r->outcome == SMTP_NOT_SENT && r->fault.stage == SMTP_STAGE_NONE))
+        breaker_told_nothing(b, w->probe);
     else if (is_sessions_fault(r))
-        breaker_failed(b, probe, now, pauses, jitter);
+        breaker_failed(b, w, pauses, jitter);
     else
         breaker_worked(b);
 }

@@ -129,6 +129,7 @@ static start submit_try(deliver *d, flight *f)
     smtp_transaction t;
     f->phase = FLIGHT_TRYING;
     f->begun = deliver_now();
+    f->went = clock_us();
     flight_transaction(f, &t);
     t.timeout_us = d->options.timeout_us;
     t.done = on_answer;
@@ -161,7 +162,7 @@ static start try_relay(deliver *d, flight *f, const char *name)
     if (b && !breaker_go(b, now, &probe)) {
         int64_t until = breaker_until(b, now);
         /* Spread, so that a backlog doesn't come back all at once. */
-        until += (int64_t)((double)b->pause_us * deliver_random(d));
+        until += (int64_t)((double)(until - now) * deliver_random(d));
         if (!f->wait_until || until < f->wait_until)
             f->wait_until = until;
         f->plan.hope = true;
@@ -215,6 +216,17 @@ void deliver_begin(deliver *d, flight *f)
         give_back(d, f, deliver_now() + d->plan.first_us);
 }
 
+/* The sender had no session for it in time, or stops: it was not tried. */
+static void was_not_tried(deliver *d, flight *f)
+{
+    smtp_result_free(f->result);
+    f->result = NULL;
+    f->plan.hope = true;
+    if (f->plan.tries == 0)
+        f->next_at = deliver_now() + deliver_smeared(d, d->plan.first_us);
+    go_on(d, f);
+}
+
 void deliver_answered(deliver *d, flight *f)
 {
     const plan_try t = {.relay = f->relay_name,
@@ -223,9 +235,14 @@ void deliver_answered(deliver *d, flight *f)
                         .result = f->result,
                         .at = f->begun,
                         .now = deliver_now()};
+    const breaker_went went = {.probe = f->probe, .begun = f->went, .now = clock_us()};
     breaker *b = breakers_of(&d->relays, f->relay_name);
     if (b)
-        breaker_judge(b, f->result, f->probe, clock_us(), d->relays.pauses, deliver_random(d));
+        breaker_judge(b, f->result, &went, d->relays.pauses, deliver_random(d));
+    if (f->result && breaker_is_vain(f->result)) {
+        was_not_tried(d, f);
+        return;
+    }
     bool walk = plan_note(&f->plan, &t, d->options.resend_unknown);
     f->untold = true;
     f->number = f->plan.record.tries;

@@ -47,6 +47,7 @@ struct flight {
     bool untold; /* `attempted` was not called for it */
     unsigned number;
     int64_t begun;   /* queue's time */
+    int64_t went;    /* the same by clock_us() */
     uint64_t offset; /* of the body, read so far */
     smtp_result *result;
 

@@ -73,7 +73,7 @@ def test_every_answer_has_an_id_of_its_own(bare):
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "",
                                   "application/jsonx", "application/json; charset=latin-1"])
 def test_what_is_not_json_is_415(bare, kind):
-    for path in ("/v1/compose", "/v1/send"):
+    for path in ("/v1/compose", "/v1/send", "/v1/messages", "/v1/suppressions"):
         answer = bare.post(path, mail(), headers={"Content-Type": kind})
         assert answer.status == 415, answer
 

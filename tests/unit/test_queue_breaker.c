@@ -13,10 +13,70 @@
 
 static const breaker_pauses pauses = {FIRST, MOST};
 
+static void fail_one(breaker *b, bool probe, int64_t begun, int64_t now, double jitter)
+{
+    const breaker_went w = {.probe = probe, .begun = begun, .now = now};
+    breaker_failed(b, &w, pauses, jitter);
+}
+
+/* One after the other, in no time. */
 static void fail_often(breaker *b, unsigned times, int64_t now)
 {
     for (unsigned i = 0; i < times; i++)
-        breaker_failed(b, false, now, pauses, 0);
+        fail_one(b, false, now, now, 0);
+}
+
+static void what_fails_together_is_one_failure(void **state)
+{
+    breaker b = {0};
+    (void)state;
+    for (unsigned i = 0; i < 100; i++)
+        fail_one(&b, false, 10, 20 + (int64_t)i, 0);
+    assert_false(breaker_is_open(&b));
+    for (unsigned i = 1; i < BREAKER_FAILURES; i++) {
+        assert_false(breaker_is_open(&b));
+        fail_one(&b, false, 1000 * (int64_t)i, 1000 * (int64_t)i + 1, 0);
+    }
+    assert_true(breaker_is_open(&b));
+}
+
+/* All that may, and the last that went. */
+static unsigned go_all(breaker *b)
+{
+    bool probe;
+    unsigned n = 0;
+    while (n < 1000 && breaker_go(b, 0, &probe))
+        n++;
+    return n;
+}
+
+static void wait_in_vain(breaker *b, int64_t begun, int64_t now)
+{
+    const breaker_went w = {.begun = begun, .now = now};
+    breaker_waited(b, &w);
+}
+
+static void who_waits_in_vain_makes_it_fewer(void **state)
+{
+    breaker b = {0};
+    (void)state;
+    assert_int_equal(go_all(&b), 1000); /* no limit */
+    for (unsigned i = 0; i < 900; i++)  /* they went together */
+        wait_in_vain(&b, 0, 10 + (int64_t)i);
+    assert_int_equal(b.window, 500);
+    assert_int_equal(b.under_way, 100);
+    assert_int_equal(go_all(&b), 400);
+    assert_true(breaker_until(&b, 5) > 5);
+    for (unsigned i = 0; i < 10; i++)
+        breaker_worked(&b);
+    assert_int_equal(go_all(&b), 20); /* ten that ended, and one more for each */
+    while (b.under_way > 0)
+        breaker_told_nothing(&b, false);
+    for (unsigned i = 1; i < 20; i++) {
+        (void)go_all(&b);
+        wait_in_vain(&b, 1000 * (int64_t)i, 1000 * (int64_t)i + 1);
+    }
+    assert_int_equal(b.window, BREAKER_WINDOW);
 }
 
 static void a_few_failures_are_nothing(void **state)
@@ -64,7 +124,7 @@ static void the_pause_doubles_up_to_the_longest(void **state)
         assert_int_equal(breaker_until(&b, now) - now, wanted[i]);
         now += wanted[i];
         assert_true(breaker_go(&b, now, &probe));
-        breaker_failed(&b, probe, now, pauses, 0);
+        fail_one(&b, probe, now, now, 0);
     }
     breaker_worked(&b);
     assert_false(breaker_is_open(&b));
@@ -77,7 +137,7 @@ static void a_pause_has_jitter(void **state)
     breaker b = {0};
     (void)state;
     for (unsigned i = 0; i < BREAKER_FAILURES; i++)
-        breaker_failed(&b, false, 0, pauses, 1);
+        fail_one(&b, false, 0, 0, 1);
     assert_int_equal(breaker_until(&b, 0), FIRST + FIRST / 5);
 }
 
@@ -130,6 +190,7 @@ static void only_sessions_count(void **state)
         {SMTP_NOT_SENT, SMTP_STAGE_RCPT, SMTP_CATEGORY_RECIPIENT, 550, 1},
         {SMTP_NOT_SENT, SMTP_STAGE_BODY, SMTP_CATEGORY_NETWORK, 0, 1},
     };
+    const breaker_went now = {0};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const smtp_result r = {.outcome = cases[i].outcome,
@@ -137,13 +198,13 @@ static void only_sessions_count(void **state)
                                .fault = {.stage = cases[i].stage, .category = cases[i].category}};
         breaker b = {0};
         fail_often(&b, BREAKER_FAILURES - 1, 0);
-        breaker_judge(&b, &r, false, 0, pauses, 0);
+        breaker_judge(&b, &r, &now, pauses, 0);
         int verdict = breaker_is_open(&b) ? -1 : b.failures == 0;
         if (verdict != cases[i].verdict)
             fail_msg("case %zu: %d", i, verdict);
     }
     breaker b = {0};
-    breaker_judge(&b, NULL, false, 0, pauses, 0);
+    breaker_judge(&b, NULL, &now, pauses, 0);
     assert_int_equal(b.failures, 0);
 }
 
@@ -177,6 +238,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_few_failures_are_nothing),
+        cmocka_unit_test(what_fails_together_is_one_failure),
+        cmocka_unit_test(who_waits_in_vain_makes_it_fewer),
         cmocka_unit_test(an_open_one_lets_one_through_after_a_while),
         cmocka_unit_test(the_pause_doubles_up_to_the_longest),
         cmocka_unit_test(a_pause_has_jitter),

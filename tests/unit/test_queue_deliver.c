@@ -1086,6 +1086,28 @@ static void a_relay_that_fails_is_left_alone_for_a_while(void **state)
     assert_int_equal(atomic_load(&w->relays[0]->met), 5);
 }
 
+static void what_waits_for_its_turn_in_vain_was_not_tried(void **state)
+{
+    enum { MANY = 12 };
+    world *w = *state;
+    char url[100], *error = NULL, ids[MANY][QUEUE_ID + 1];
+    smtp_relay_free(w->routes[0]);
+    (void)snprintf(url, sizeof url, "smtp://127.0.0.1:%u?tls=none&ehlo=client.test&rate=20/s",
+                   w->relays[0]->port);
+    w->routes[0] = smtp_relay_create(names[0], url, &error);
+    assert_non_null(w->routes[0]);
+    w->options.timeout_us = 100 * MS; /* three can go in that time */
+    for (size_t i = 0; i < MANY; i++)
+        put(w, &(letter){.to = "ok"}, ids[i]);
+    start(w);
+    for (size_t i = 0; i < MANY; i++) {
+        await_state(w, ids[i], QUEUE_SENT);
+        assert_int_equal(tries(w, ids[i]), 1);
+        assert_int_equal(told_of(w, ids[i], NULL), 1);
+        assert_int_equal(taken(w->relays[0], ids[i], "ok"), 1);
+    }
+}
+
 static void a_relay_that_works_again_is_used_again(void **state)
 {
     world *w = *state;
@@ -1402,6 +1424,8 @@ static void what_is_under_way_is_not_begun_again_when_its_lease_ran_out(void **s
         cmocka_unit_test_setup_teardown(a_relay_that_fails_is_left_alone_for_a_while, setup,       \
                                         tear_down),                                                \
         cmocka_unit_test_setup_teardown(a_relay_that_works_again_is_used_again, setup, tear_down), \
+        cmocka_unit_test_setup_teardown(what_waits_for_its_turn_in_vain_was_not_tried, setup,      \
+                                        tear_down),                                                \
         cmocka_unit_test_setup_teardown(room_has_bounds, setup, tear_down),                        \
         cmocka_unit_test_setup_teardown(no_more_is_claimed_than_there_is_room_for, setup,          \
                                         tear_down),                                                \

@@ -616,8 +616,11 @@ static void values_are_read_and_shown(void **state)
         int64_t us;
         const char *shown;
     } durations[] = {
-        {"500ms", 500000, "500ms"}, {"60s", 60000000, "60s"}, {"2m", 120000000, "120s"},
-        {"1h", 3600000000, "1h"},   {"0s", 0, "0h"},
+        {"500ms", 500000, "500ms"},
+        {"60s", 60000000, "60s"},
+        {"2m", 120000000, "120s"},
+        {"1h", 3600000000, "1h"},
+        {"0s", 0, "0h"},
         {"30d", INT64_C(2592000000000), "720h"},
     };
     static const char *const no_durations[] = {"",     "s",  "5",   "5 s",
