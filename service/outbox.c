@@ -24,6 +24,7 @@
 #define EVENTS_GRACE_US  (5 * SECOND_US)
 #define SETTLE_GRACE_US  (5 * SECOND_US)
 #define CLOSE_GRACE_US   (5 * SECOND_US)
+#define LOG_AGAIN_US     (10 * SECOND_US) /* between two lines about a queue that fails */
 #define MEMORY_SHARE     4 /* of POSTERN_MAX_MEMORY, for bodies that are being sent: a quarter */
 
 struct outbox {
@@ -36,8 +37,10 @@ struct outbox {
 
     queue_op clean, stats;
     atomic_bool cleaning;
-    /* By clock_us(); 0: never. Since when an answer is waited for; when one was last asked for. */
-    _Atomic int64_t asking_since, asked_at, failed_at;
+    /* By clock_us(); 0: never. Since when an answer is waited for; when one was last asked for;
+     * when the queue failed; when a line told of that. */
+    _Atomic int64_t asking_since, asked_at, failed_at, logged_at;
+    atomic_uint unlogged; /* failures since that line */
     pthread_mutex_t lock; /* of the rest */
     pthread_cond_t work;
     metrics_queue last; /* what the queue said of itself */
@@ -58,9 +61,22 @@ void outbox_ended(outbox *o, const queue_op *op)
 {
     if (op->outcome != QUEUE_FAILED)
         return;
-    atomic_store(&o->failed_at, clock_us());
-    log_message(o->app->log, LOG_ERROR, "queue", "%s",
-                op->error ? op->error : "the queue failed and gave no reason");
+    const char *why = op->error ? op->error : "the queue failed and gave no reason";
+    int64_t now = clock_us(), last = atomic_load(&o->logged_at);
+
+    atomic_store(&o->failed_at, now);
+    /* A database that is away fails all that is asked of it: one line tells of many. */
+    if ((last != 0 && now - last < LOG_AGAIN_US) ||
+        !atomic_compare_exchange_strong(&o->logged_at, &last, now)) {
+        atomic_fetch_add(&o->unlogged, 1);
+        return;
+    }
+    unsigned more = atomic_exchange(&o->unlogged, 0);
+    if (more > 0)
+        log_message(o->app->log, LOG_ERROR, "queue",
+                    "%s (and %u failures more since the last line)", why, more);
+    else
+        log_message(o->app->log, LOG_ERROR, "queue", "%s", why);
 }
 
 const char *outbox_backend(const outbox *o)
@@ -392,6 +408,7 @@ static bool start_deliver(outbox *o, char **error)
         .ctx = o,
         .owner = o->owner,
         .timeout_us = c->timeout_us,
+        .relays = (unsigned)c->relay_count,
         .first_us = c->retry_first_us,
         .most_us = c->retry_most_us,
         .resend_unknown = c->resend_unknown,

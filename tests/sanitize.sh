@@ -4,6 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# It is slow enough; how often it can be killed is not what is looked at here.
+export POSTERN_CRASH_ROUNDS="${POSTERN_CRASH_ROUNDS:-10}"
+
 failed=0
 run() {
     echo "== $1"

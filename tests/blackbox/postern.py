@@ -72,12 +72,13 @@ class UnixConnection(http.client.HTTPConnection):
 class Postern:
     """A running `postern serve`. Settings are environment variables without POSTERN_, in lower
     case: Postern(relay=…, api_keys=…). It listens on a free loopback port unless told otherwise.
-    before: a command that it is started by."""
+    before: a command that it is started by; host: where it is reached."""
 
-    def __init__(self, secrets=(), key=None, tls_ca=None, port=None, before=(), **settings):
+    def __init__(self, secrets=(), key=None, tls_ca=None, port=None, before=(), host="127.0.0.1", **settings):
         self.key = key
+        self.host = host
         self.port = port or free_port()
-        settings.setdefault("listen", f"127.0.0.1:{self.port}")
+        settings.setdefault("listen", f"{host}:{self.port}")
         self.settings = settings
         self._unix = settings["listen"].removeprefix("unix:") if (
             settings["listen"].startswith("unix:")) else None
@@ -103,7 +104,7 @@ class Postern:
         if self._tls:
             return http.client.HTTPSConnection("localhost", self.port, timeout=PATIENCE,
                                                context=self._tls)
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        return http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE)
 
     def request(self, method, path, body=None, headers=None, key=None, connection=None):
         """key: None takes the fixture's, "" sends none."""
@@ -143,7 +144,7 @@ class Postern:
 
     def socket(self):
         """A raw connection, for what an HTTP client wouldn't do."""
-        raw = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+        raw = socket.create_connection((self.host, self.port), PATIENCE)
         raw.settimeout(PATIENCE)
         return raw
 

@@ -59,20 +59,27 @@ def _unprivileged():
     return None
 
 
-def _as_user(argv):
+def as_user(argv):
+    """The command, run by the user that the server runs as."""
     if os.getuid() != 0:
         return argv
     who = _unprivileged()
     return ["setpriv", f"--reuid={who.pw_uid}", f"--regid={who.pw_gid}", "--clear-groups", "--", *argv]
 
 
-def _environment():
+def give(path):
+    """Gives it to that user."""
+    if os.getuid() == 0:
+        shutil.chown(path, _unprivileged().pw_uid, _unprivileged().pw_gid)
+
+
+def environment():
     """Neither what the caller has set for libpq, nor his language."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_", "LANG"))} | {"LC_ALL": "C"}
 
 
 def _run(argv, **more):
-    done = subprocess.run(_as_user([str(a) for a in argv]), env=_environment(), text=True, cwd="/",
+    done = subprocess.run(as_user([str(a) for a in argv]), env=environment(), text=True, cwd="/",
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **more)
     if done.returncode != 0:
         raise RuntimeError(f"{argv[0]}: {done.stdout}")
@@ -96,8 +103,7 @@ class Cluster:
         cluster._make_folder()
         secret = cluster.folder / "password"
         secret.write_text(PASSWORD)
-        if os.getuid() == 0:
-            shutil.chown(secret, _unprivileged().pw_uid)
+        give(secret)
         _run([programs() / "initdb", "--pgdata", cluster.data, "--username", USER, "--pwfile", secret,
               "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"])
         cluster._configure(_CONFIG.format(port=cluster.port))
@@ -107,8 +113,7 @@ class Cluster:
 
     def _make_folder(self):
         self.folder.mkdir(parents=True, exist_ok=True)
-        if os.getuid() == 0:
-            shutil.chown(self.folder, _unprivileged().pw_uid, _unprivileged().pw_gid)
+        give(self.folder)
 
     def _configure(self, text):
         with open(self.data / "postgresql.conf", "a", encoding="ascii") as file:
@@ -132,7 +137,7 @@ class Cluster:
 
     def start(self):
         with open(self.log, "ab") as log:
-            self._child = Child(_as_user([str(programs() / "postgres"), "-D", str(self.data)]), env=_environment(),
+            self._child = Child(as_user([str(programs() / "postgres"), "-D", str(self.data)]), env=environment(),
                                 stdout=log, stderr=log)
         wait_until(self.ready, timeout=60)
 
@@ -140,7 +145,7 @@ class Cluster:
         if not self._child.running():
             raise RuntimeError(f"the server ended: {self.log.read_text(errors='replace')[-2000:]}")
         argv = [programs() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        return subprocess.run(argv, env=_environment(), check=False).returncode == 0
+        return subprocess.run(argv, env=environment(), check=False).returncode == 0
 
     def stop(self):
         """At once, but in order: what is connected is told 57P01."""
@@ -178,7 +183,7 @@ class Cluster:
     def sql(self, text, database=DATABASE):
         """What psql prints: rows as lines, columns parted by |."""
         done = subprocess.run([programs() / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text, self.url(database)],
-                              env=_environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=120, check=False)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)

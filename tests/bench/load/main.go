@@ -19,6 +19,7 @@ import (
 
 type options struct {
 	address  string
+	path     string
 	body     string
 	clients  int
 	idle     int
@@ -31,6 +32,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.address, "to", "127.0.0.1:8025", "host:port")
+	flag.StringVar(&o.path, "path", "/v1/send", "what is posted to")
 	flag.StringVar(&o.body, "body", "", "file with the request's body")
 	flag.IntVar(&o.clients, "c", 64, "busy clients")
 	flag.IntVar(&o.idle, "idle", 0, "only keep so many connections, each after one GET /healthz")
@@ -56,7 +58,7 @@ func run(o *options) error {
 	if err != nil {
 		return err
 	}
-	l, err := newLoop(o, target, request(o.address, body))
+	l, err := newLoop(o, target, request(o.address, o.path, body))
 	if err != nil {
 		return err
 	}
@@ -70,9 +72,9 @@ func run(o *options) error {
 	return err
 }
 
-func request(host string, body []byte) []byte {
-	head := fmt.Sprintf("POST /v1/send HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
-		host, len(body))
+func request(host, path string, body []byte) []byte {
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+		path, host, len(body))
 	return append([]byte(head), body...)
 }
 
