@@ -17,7 +17,8 @@
 #define CLEAN_FIRST_US   (60 * SECOND_US)
 #define CLEAN_US         (3600 * SECOND_US)
 #define STATS_US         (10 * SECOND_US)
-#define PROBE_US         (2 * SECOND_US)  /* between questions whether the queue is there … */
+#define PROBE_US         (2 * SECOND_US)  /* between questions whether the queue is there, … */
+#define LATE_US          (5 * SECOND_US)  /* … how long it may take to answer … */
 #define FAILED_US        (10 * SECOND_US) /* … and how long a failure counts */
 #define EVENT_TIMEOUT_US (20 * SECOND_US)
 #define EVENTS_AT_ONCE   32
@@ -27,6 +28,13 @@
 #define LOG_AGAIN_US     (10 * SECOND_US) /* between two lines about a queue that fails */
 #define MEMORY_SHARE     4 /* of POSTERN_MAX_MEMORY, for bodies that are being sent: a quarter */
 
+/* A question that is asked now and then. By clock_us(), 0: never. */
+typedef struct question {
+    queue_op op;
+    _Atomic int64_t asking_since; /* an answer is waited for */
+    _Atomic int64_t asked_at;     /* the last time */
+} question;
+
 struct outbox {
     app *app;
     queue *queue;
@@ -35,11 +43,11 @@ struct outbox {
     store *files; /* the folder of POSTERN_DATA; NULL: none */
     char owner[QUEUE_OWNER + 1];
 
-    queue_op clean, stats;
+    queue_op clean;
     atomic_bool cleaning;
-    /* By clock_us(); 0: never. Since when an answer is waited for; when one was last asked for;
-     * when the queue failed; when a line told of that. */
-    _Atomic int64_t asking_since, asked_at, failed_at, logged_at;
+    question stats, probe;
+    /* By clock_us(); 0: never. When the queue failed; when a line told of that. */
+    _Atomic int64_t failed_at, logged_at;
     atomic_uint unlogged; /* failures since that line */
     pthread_mutex_t lock; /* of the rest */
     pthread_cond_t work;
@@ -313,7 +321,32 @@ static void *run(void *arg)
 
 /* ---- how it is ---- */
 
-static void answered(queue_op *op)
+/* One at a time of each; true: it is to be asked now. */
+static bool may_ask(question *q, int64_t fresh_us)
+{
+    int64_t at = atomic_load(&q->asked_at), now = clock_us(), nobody = 0;
+    if ((at != 0 && now - at < fresh_us) ||
+        !atomic_compare_exchange_strong(&q->asking_since, &nobody, now))
+        return false;
+    atomic_store(&q->asked_at, now);
+    return true;
+}
+
+static void ask(outbox *o, question *q, queue_op op)
+{
+    q->op = op;
+    q->op.ctx = o;
+    if (!outbox_submit(o, &q->op))
+        atomic_store(&q->asking_since, 0);
+}
+
+static void asked(question *q)
+{
+    queue_op_clear(&q->op);
+    atomic_store(&q->asking_since, 0);
+}
+
+static void counted(queue_op *op)
 {
     outbox *o = op->ctx;
     outbox_ended(o, op);
@@ -330,30 +363,26 @@ static void answered(queue_op *op)
         o->known = true;
         (void)pthread_mutex_unlock(&o->lock);
     }
-    queue_op_clear(op);
-    atomic_store(&o->asking_since, 0);
+    asked(&o->stats);
 }
 
-/* Asks the queue what it holds, unless that is known well enough, or was asked. */
-static void ask(outbox *o, int64_t fresh_us)
+static void probed(queue_op *op)
 {
-    int64_t at = atomic_load(&o->asked_at), now = clock_us(), nobody = 0;
-    if ((at != 0 && now - at < fresh_us) ||
-        !atomic_compare_exchange_strong(&o->asking_since, &nobody, now))
-        return;
-    atomic_store(&o->asked_at, now);
-    o->stats = (queue_op){.kind = QUEUE_STATS, .done = answered, .ctx = o};
-    if (!outbox_submit(o, &o->stats))
-        atomic_store(&o->asking_since, 0);
+    outbox *o = op->ctx;
+    outbox_ended(o, op);
+    asked(&o->probe);
 }
 
+/* Whether it answers is asked by what costs nothing: a message that there is not. */
 bool outbox_ready(outbox *o)
 {
-    int64_t failed = atomic_load(&o->failed_at), since = atomic_load(&o->asking_since);
+    int64_t failed = atomic_load(&o->failed_at), since = atomic_load(&o->probe.asking_since);
     int64_t now = clock_us();
-    bool late = since != 0 && now - since > PROBE_US;
+    bool late = since != 0 && now - since > LATE_US;
 
-    ask(o, PROBE_US);
+    if (may_ask(&o->probe, PROBE_US))
+        ask(o, &o->probe,
+            (queue_op){.kind = QUEUE_GET, .id = "00000000000000000000000000", .done = probed});
     return !late && (failed == 0 || now - failed > FAILED_US);
 }
 
@@ -362,7 +391,8 @@ void outbox_write_metrics(outbox *o, buf *out)
     metrics_queue last;
     bool known;
 
-    ask(o, STATS_US);
+    if (may_ask(&o->stats, STATS_US))
+        ask(o, &o->stats, (queue_op){.kind = QUEUE_STATS, .done = counted});
     (void)pthread_mutex_lock(&o->lock);
     last = o->last;
     known = o->known;
