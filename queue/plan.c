@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
+
 #define JITTER 0.2
 
 /* ---- what a relay's words mean for one recipient ---- */
@@ -230,7 +232,7 @@ bool plan_begin(plan *p, const queue_message *m, int64_t now)
     if (ok && fault) {
         ok = begin_broken(p, fault, now);
     } else if (ok) {
-        p->marks = calloc(p->record.count, sizeof *p->marks);
+        p->marks = zeroed(p->record.count, sizeof *p->marks);
         ok = p->marks != NULL;
         if (ok && !m->body.data && m->body.fd < 0)
             plan_give_up(p, "the message's body is gone from the queue", now);
