@@ -12,7 +12,7 @@
 /* Of trees: nearly all fit, and if not they go on in malloc's. */
 #define TREE_LEAST  ((size_t)1024)
 #define TREE_MOST   ((size_t)32 * 1024)
-#define TREE_FACTOR 12  /* octets for one of the text */
+#define TREE_FACTOR 8   /* octets for one of the text */
 #define TEXT_USUAL  512 /* of a text with one recipient, or one entry */
 
 static const char *const status_names[RECORD_STATUSES] = {
@@ -446,7 +446,8 @@ static void write_log(jsonw *w, const record *r, int64_t next_at)
                 member_time(w, "next_at", next_at);
             jsonw_object_end(w);
         }
-        fresh += i < old ? 0 : len + 1;
+        if (i >= old)
+            fresh += len + 1;
     }
     jsonw_array_end(w);
 }
