@@ -15,6 +15,7 @@
 #include "queue/queue.h"
 
 #define QUEUE_CLEAN_KEYS 20000 /* in one CLEAN, so that it is soon over; the next one goes on */
+#define QUEUE_CLEAN_ROWS 10000 /* of a day: where more are done, they go as a whole */
 
 typedef enum queue_run_result {
     QUEUE_RUN_DONE,
@@ -50,5 +51,10 @@ int queue_day_at(int64_t us);
 
 /* The day of an id's time; 0: it is no id. */
 int queue_day_of(const char *id);
+
+/* What sorts before all ids of a day, and behind those of the days before; the day behind it. */
+#define QUEUE_FIRST_ID 11
+void queue_first_id(int day, char out[QUEUE_FIRST_ID]);
+int queue_next_day(int day);
 
 #endif

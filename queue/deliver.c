@@ -129,7 +129,10 @@ void deliver_wake(deliver *d)
 
 int64_t deliver_lease_us(const deliver *d)
 {
-    return d->options.timeout_us * PLAN_RELAYS + LEASE_SPARE;
+    unsigned relays = d->options.relays;
+    if (relays == 0 || relays > PLAN_RELAYS)
+        relays = PLAN_RELAYS;
+    return d->options.timeout_us * relays + LEASE_SPARE;
 }
 
 /* ---- what is under way ---- */

@@ -64,6 +64,7 @@ typedef struct deliver_options {
     void *ctx;
     const char *owner; /* the process's name for leases, unlike any other's */
     int64_t timeout_us;
+    unsigned relays; /* that there are: a lease must cover a walk over them; 0: not known */
     int64_t first_us, most_us; /* between attempts; first_us 0: a second */
     bool resend_unknown;
     bool events;         /* keep one for each outcome */

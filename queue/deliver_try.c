@@ -191,7 +191,7 @@ static void go_on(deliver *d, flight *f)
 
     while (s == NEXT_RELAY && f->relay_at < relays) {
         bool late = f->lease_end - clock_us() < d->options.timeout_us + DELIVER_LEASE_SETTLE;
-        if (late || (f->plan.tries > 0 && deliver_is_stopping(d))) {
+        if (late || deliver_is_stopping(d)) { /* one more would outlast what is waited for */
             f->next_at = deliver_now();
             f->plan.hope = true;
             s = NO_MORE;

@@ -9,6 +9,8 @@
 #define TIME_CHARACTERS 10 /* of an id, in front: milliseconds since 1970 */
 #define LAST_DAY        99991231
 
+static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* Crockford's */
+
 static const char *const state_names[QUEUE_STATES] = {
     [QUEUE_QUEUED] = "queued",       [QUEUE_SENDING] = "sending",     [QUEUE_SENT] = "sent",
     [QUEUE_PARTIAL] = "partial",     [QUEUE_FAILED_STATE] = "failed", [QUEUE_EXPIRED] = "expired",
@@ -49,9 +51,31 @@ int queue_day_at(int64_t us)
     return (t.tm_year + 1900) * 10000 + (t.tm_mon + 1) * 100 + t.tm_mday;
 }
 
+static struct tm start_of(int day)
+{
+    return (struct tm){
+        .tm_year = day / 10000 - 1900, .tm_mon = day / 100 % 100 - 1, .tm_mday = day % 100};
+}
+
+void queue_first_id(int day, char out[QUEUE_FIRST_ID])
+{
+    struct tm t = start_of(day);
+    uint64_t ms = (uint64_t)timegm(&t) * 1000;
+    for (int i = TIME_CHARACTERS - 1; i >= 0; i--, ms >>= 5)
+        out[i] = alphabet[ms & 31];
+    out[TIME_CHARACTERS] = '\0';
+}
+
+int queue_next_day(int day)
+{
+    struct tm t = start_of(day);
+    t.tm_mday++;
+    (void)timegm(&t);
+    return (t.tm_year + 1900) * 10000 + (t.tm_mon + 1) * 100 + t.tm_mday;
+}
+
 int queue_day_of(const char *id)
 {
-    static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     uint64_t ms = 0;
 
     for (size_t i = 0; i < QUEUE_ID; i++) {

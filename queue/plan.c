@@ -163,7 +163,10 @@ bool plan_note(plan *p, const plan_try *t, bool resend_unknown)
 void plan_give_up(plan *p, const char *detail, int64_t now)
 {
     const smtp_fault fault = {.detail = (char *)detail};
-    const record_entry e = {.at = now, .outcome = "not_sent", .fault = &fault};
+    const record_entry e = {.at = now,
+                            .recipients = record_having(&p->record, RECORD_WAITING),
+                            .outcome = "not_sent",
+                            .fault = &fault};
     record_log(&p->record, &e);
     for (size_t i = 0; i < p->record.count; i++) {
         if (p->record.list[i].status == RECORD_WAITING)

@@ -237,7 +237,8 @@ static bool open_(const queue_options *options, void **shared, char **error)
     pg_shared *s = calloc(1, sizeof *s);
     if (!s)
         return false;
-    pg *p = pg_shared_init(s, options->url, error) ? pg_open(s, true, error) : NULL;
+    s->files = pg_body_folder(options->files);
+    pg *p = s->files && pg_shared_init(s, options->url, error) ? pg_open(s, true, error) : NULL;
     bool ok = p && pg_schema_migrate(p);
     if (ok) {
         s->notifies = pg_command(p, "LISTEN postern_queue");

@@ -86,17 +86,20 @@ void pg_send_key(pg *p, pg_step *s, pg_name n, const queue_key *k, int status, c
     pg_step_send(p, s, n, &args);
 }
 
-void pg_send_key_named(pg *p, pg_step *s, pg_name n, const char *key)
+void pg_send_key_drop(pg *p, pg_step *s, const char *key, const char *by)
 {
     pg_args args = {0};
     pg_text(&args, key);
-    pg_step_send(p, s, n, &args);
+    pg_text(&args, by);
+    pg_step_send(p, s, PG_KEY_DROP, &args);
 }
 
 void pg_send_key_begin(pg *p, pg_step *s, const queue_key *k, int status, const char *answer)
 {
+    pg_args args = {0};
     pg_send_key(p, s, PG_KEY_PUT, k, status, answer);
-    pg_send_key_named(p, s, PG_KEY_GET, k->key);
+    pg_text(&args, k->key);
+    pg_step_send(p, s, PG_KEY_GET, &args);
 }
 
 bool pg_read_key_begin(pg *p, pg_step *s, const queue_key *k)
@@ -121,7 +124,7 @@ bool pg_read_key_begin(pg *p, pg_step *s, const queue_key *k)
 
 static void key_begin_send(pg_batch *b, pg_step *s)
 {
-    pg_send_key_begin(b->p, s, &s->op->in.key, 0, NULL);
+    pg_send_key_begin(b->p, s, &s->op->in.key, 0, s->op->in.key.by);
 }
 
 static void key_begin_read(pg_batch *b, pg_step *s)
@@ -133,7 +136,7 @@ static void key_end_send(pg_batch *b, pg_step *s)
 {
     const queue_key *k = &s->op->in.key;
     if (k->status == 0)
-        pg_send_key_named(b->p, s, PG_KEY_DROP, k->key);
+        pg_send_key_drop(b->p, s, k->key, k->by);
     else
         pg_send_key(b->p, s, PG_KEY_SET, k, k->status, k->answer);
 }

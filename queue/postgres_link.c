@@ -483,6 +483,7 @@ void pg_shared_free(pg_shared *s)
 {
     free(s->url);
     free(s->password);
+    free(s->files);
 }
 
 /* A warning of the server while it commits may say that the standby was not waited for. */

@@ -26,6 +26,7 @@
 typedef struct pg_shared {
     char *url;
     char *password; /* as the URL has it, decoded; NULL: none */
+    char *files;    /* the folder for large bodies; "": none */
     bool notifies;  /* the server knows LISTEN and NOTIFY */
 } pg_shared;
 

@@ -87,11 +87,11 @@ static char *list_text(const queue_op *op, int day)
 /* Adds a step's rows. False: the page is full, or an error. */
 static bool list_add(pg *p, queue_op *op, const char *before, int day, size_t most)
 {
-    char from[16] = "", *text = list_text(op, day);
+    char from[QUEUE_FIRST_ID] = "", *text = list_text(op, day);
     pg_args args = {0};
     PGresult *r = NULL;
     if (day)
-        pg_schema_first_id(day, from);
+        queue_first_id(day, from);
     pg_text(&args, before);
     pg_text(&args, from);
     pg_int(&args, (int64_t)(most - op->message_count + 1));
@@ -127,9 +127,9 @@ static void list_later(pg_batch *b, pg_step *s)
     op->messages = pg_new_items(p, most, sizeof *op->messages);
     (void)snprintf(before, sizeof before, "%s", op->in.list.before ? op->in.list.before : "zzzz");
     for (int i = 0; more && op->messages && i < PQntuples(days); i++) {
-        char first[16];
+        char first[QUEUE_FIRST_ID];
         int day = (int)pg_get_int(days, i, 0);
-        pg_schema_first_id(day, first);
+        queue_first_id(day, first);
         if (strcmp(first, before) >= 0)
             continue; /* all of it is newer */
         more = list_add(p, op, before, day, most);

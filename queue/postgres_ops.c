@@ -142,7 +142,7 @@ static void put_send_second(pg_batch *b, pg_step *s)
     const queue_op *op = s->op;
     const queue_key *k = &op->in.put.key;
     if (op->outcome == QUEUE_ALL_SUPPRESSED) {
-        pg_send_key_named(b->p, s, PG_KEY_DROP, k->key);
+        pg_send_key_drop(b->p, s, k->key, NULL); /* this run has made it */
         return;
     }
     if (k->key && op->in.put.addresses)
@@ -257,7 +257,7 @@ static void claim_later(pg_batch *b, pg_step *s)
     bool none = op->message_count > 0 && kept == 0;
     op->message_count = kept;
     if (none && b->p->trouble == PG_FINE)
-        pg_step_refuse(s, "a large body can't be copied to a file in TMPDIR (or /var/tmp)");
+        pg_step_refuse(s, "there is no room for a large body, on the disk or in memory");
 }
 
 /* ---- SETTLE, CANCEL ---- */
@@ -456,7 +456,7 @@ static void clean_later(pg_batch *b, pg_step *s)
     for (int i = 0; r && i < PQntuples(r) && p->trouble == PG_FINE; i++) {
         int day = (int)pg_get_int(r, i, 0);
         pg_forget_day(p, day);
-        pg_schema_drop_day(p, day);
+        pg_schema_clean_day(p, day, s->op->in.clean.since);
     }
     PQclear(r);
     PQclear(pg_query(p, "i",

@@ -127,9 +127,11 @@ void pg_confirm(pg *p);
 /* Up to a chunk of the body from `at`, of its memory or in `room`; NULL if its file can't be
  * read. */
 const char *pg_body_piece(const queue_body *b, uint64_t at, size_t len, char *room);
-/* Copies a large body to a file, a chunk in memory at a time; the message has the file then. False:
- * there is no room for it, or the connection failed. A body that isn't there has neither data nor a
- * file. Outside of the pipeline. */
+/* Where files for bodies are made, as the options say; free() it. NULL: no memory. */
+char *pg_body_folder(const char *files);
+/* Copies a large body to a file, a chunk in memory at a time, or to memory where no file can be
+ * made; the message has it then. False: there is no room for it, or the connection failed. A body
+ * that isn't there has neither data nor a file. Outside of the pipeline. */
 bool pg_body_fetch(pg *p, queue_message *m);
 
 /* ---- postgres_keys.c ---- */
@@ -144,9 +146,10 @@ void pg_add_suppressed(pg_args *a, const queue_suppressed *e, size_t count);
 void pg_send_look_up(pg *p, pg_step *s, const char *const *addresses, const char *list);
 void pg_read_look_up(pg *p, pg_step *s, const char *const *addresses);
 
-/* KEY_PUT or KEY_SET; KEY_GET or KEY_DROP. */
+/* KEY_PUT or KEY_SET. */
 void pg_send_key(pg *p, pg_step *s, pg_name n, const queue_key *k, int status, const char *answer);
-void pg_send_key_named(pg *p, pg_step *s, pg_name n, const char *key);
+/* KEY_DROP: what `by` has begun; NULL: whatever is there. */
+void pg_send_key_drop(pg *p, pg_step *s, const char *key, const char *by);
 /* Makes the key, and looks what is there: of use if it could not be made. */
 void pg_send_key_begin(pg *p, pg_step *s, const queue_key *k, int status, const char *answer);
 /* True if the key was made; else the outcome says what is there. */

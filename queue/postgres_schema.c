@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "queue/backend.h"
 
 #define TRIES 50 /* of what several instances do at once */
 
@@ -65,12 +66,6 @@ static const char *const drop_day[] = {
     "DROP TABLE IF EXISTS postern_tag_########",
 };
 
-static const char *const empty_day[] = {
-    "DELETE FROM postern_done_########",
-    "DELETE FROM postern_tag_######## AS t WHERE NOT EXISTS"
-    " (SELECT 1 FROM postern_message AS m WHERE m.id = t.id)",
-};
-
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
 char *pg_schema_with_day(const char *text, int day)
@@ -80,17 +75,6 @@ char *pg_schema_with_day(const char *text, int day)
     for (char *at = copy; at && (at = strstr(at, PG_DAY_MARK)); at += 8)
         memcpy(at, digits, 8);
     return copy;
-}
-
-void pg_schema_first_id(int day, char out[16])
-{
-    static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    struct tm t = {
-        .tm_year = day / 10000 - 1900, .tm_mon = day / 100 % 100 - 1, .tm_mday = day % 100};
-    uint64_t ms = (uint64_t)timegm(&t) * 1000;
-    for (int i = 9; i >= 0; i--, ms >>= 5)
-        out[i] = alphabet[ms & 31];
-    out[10] = '\0';
 }
 
 /* Two that make the same thing at once get into each other's way even with IF NOT EXISTS: one of
@@ -230,34 +214,70 @@ bool pg_schema_day(pg *p, int day, bool make)
     return p->trouble == PG_FINE && make && insist(p, make_day, day);
 }
 
-static int next_day(int day)
-{
-    struct tm t = {
-        .tm_year = day / 10000 - 1900, .tm_mon = day / 100 % 100 - 1, .tm_mday = day % 100 + 1};
-    (void)timegm(&t);
-    return (t.tm_year + 1900) * 10000 + (t.tm_mon + 1) * 100 + t.tm_mday;
-}
-
 static bool drop(pg *p, int day)
 {
     return run_all(p, drop_day, COUNT(drop_day), day);
 }
 
-static bool empty(pg *p, int day)
+#define DAY_TABLE "postern_done_" PG_DAY_MARK
+#define DAY_TAGS  "postern_tag_" PG_DAY_MARK
+
+/* Whether one of a day's has a row for it. */
+static bool day_has(pg *p, int day, const char *text, int64_t n)
 {
-    return run_all(p, empty_day, COUNT(empty_day), day);
+    char *with_day = pg_schema_with_day(text, day);
+    pg_args args = {0};
+    pg_int(&args, n);
+    bool has = with_day && day_query(p, with_day, "i", &args);
+    if (!with_day) {
+        pg_args_free(&args);
+        pg_fail_memory(p);
+    }
+    free(with_day);
+    return has;
 }
 
-void pg_schema_drop_day(pg *p, int day)
+static bool has_live(pg *p, int day)
 {
     pg_args args = {0};
-    char from[16], to[16];
-    pg_schema_first_id(day, from);
-    pg_schema_first_id(next_day(day), to);
+    char from[QUEUE_FIRST_ID], to[QUEUE_FIRST_ID];
+    queue_first_id(day, from);
+    queue_first_id(queue_next_day(day), to);
     pg_text(&args, from);
     pg_text(&args, to);
-    bool live = day_query(p, "SELECT 1 FROM postern_message WHERE id >= $1 AND id < $2 LIMIT 1",
-                          "tt", &args);
-    if (p->trouble == PG_FINE)
-        (void)insist(p, live ? empty : drop, day);
+    return day_query(p, "SELECT 1 FROM postern_message WHERE id >= $1 AND id < $2 LIMIT 1", "tt",
+                     &args);
+}
+
+/* What is done goes, unless it ended since then; tags of what went, too. */
+static void empty(pg *p, int day, int64_t since)
+{
+    char done[120];
+    const char *const texts[] = {
+        done,
+        "DELETE FROM " DAY_TAGS " AS t WHERE NOT EXISTS"
+        " (SELECT 1 FROM postern_message AS m WHERE m.id = t.id)"
+        " AND NOT EXISTS (SELECT 1 FROM " DAY_TABLE " AS d WHERE d.id = t.id)",
+    };
+    (void)snprintf(done, sizeof done, "DELETE FROM " DAY_TABLE " WHERE finished_at < %lld",
+                   (long long)since);
+    if (!run_all(p, texts, COUNT(texts), day) && is_race(p)) {
+        p->trouble = PG_AGAIN; /* another cleans, too; the next time is soon enough */
+        (void)pg_recover(p);
+    }
+}
+
+void pg_schema_clean_day(pg *p, int day, int64_t since)
+{
+    if (!pg_schema_day(p, day, false))
+        return;
+    bool live = has_live(p, day);
+    bool many = day_has(p, day, "SELECT 1 FROM " DAY_TABLE " OFFSET $1 LIMIT 1", QUEUE_CLEAN_ROWS);
+    bool late =
+        !many &&
+        day_has(p, day, "SELECT 1 FROM " DAY_TABLE " WHERE finished_at >= $1 LIMIT 1", since);
+    if (p->trouble == PG_FINE && !live && !late)
+        (void)insist(p, drop, day);
+    else if (p->trouble == PG_FINE)
+        empty(p, day, many ? INT64_MAX : since);
 }

@@ -17,13 +17,10 @@ bool pg_schema_migrate(pg *p);
  * Outside of a pipeline. */
 bool pg_schema_day(pg *p, int day, bool make);
 
-/* Drops them, or, if live messages are of that day, what is done of it. */
-void pg_schema_drop_day(pg *p, int day);
+/* CLEAN's part of a day that is over. Outside of a pipeline. */
+void pg_schema_clean_day(pg *p, int day, int64_t since);
 
 /* The text with the day in place; free() it. */
 char *pg_schema_with_day(const char *text, int day);
-
-/* The first id of a day, or what sorts before all of them. */
-void pg_schema_first_id(int day, char out[16]);
 
 #endif

@@ -82,10 +82,15 @@ static const pg_sql statements[PG_NAMES] = {
                     "WITH gone AS (UPDATE postern_message SET state = $4, due_at = $15,"
                     " attempts = $3, recipients = coalesce($5, recipients), log = coalesce($6, log)"
                     " WHERE " MINE " RETURNING id), " BESIDE " SELECT id FROM gone"},
-    [PG_KEY_PUT] = {"ttiit", KEY_SAVE " WHERE postern_key.keep_until <= " PG_NOW " RETURNING 1"},
+    /* While a key runs, its answer is who has begun it: a former run of the same begins it again.
+     */
+    [PG_KEY_PUT] = {"ttiit", KEY_SAVE " WHERE postern_key.keep_until <= " PG_NOW
+                                      " OR (postern_key.status = 0 AND excluded.status = 0"
+                                      " AND postern_key.answer = excluded.answer) RETURNING 1"},
     [PG_KEY_GET] = {"t", "SELECT fingerprint, status, answer FROM postern_key WHERE key = $1"},
     [PG_KEY_SET] = {"ttiit", KEY_SAVE},
-    [PG_KEY_DROP] = {"t", "DELETE FROM postern_key WHERE key = $1"},
+    [PG_KEY_DROP] = {"tt", "DELETE FROM postern_key WHERE key = $1"
+                           " AND ($2 IS NULL OR (status = 0 AND answer = $2))"},
     [PG_SUPPRESS] = {"TTTI", SUPPRESS_FROM("unnest($1, $2, $3, $4)")},
     [PG_UNSUPPRESS] = {"tt", "DELETE FROM postern_suppressed"
                              " WHERE address = $1 AND list = coalesce($2, list) RETURNING 1"},

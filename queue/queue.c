@@ -70,10 +70,12 @@ static void fail(queue_op *op, const char *error)
     op->done(op);
 }
 
-static void fail_all(queue_op *const *ops, size_t count, const char *error)
+static void fail_all(queue_op *const *ops, size_t count, const char *error, bool doubtful)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        ops[i]->doubtful = doubtful;
         fail(ops[i], error);
+    }
 }
 
 /* ---- the line ---- */
@@ -211,9 +213,10 @@ static void run_batch(worker *w, size_t count)
     while (count > 0) {
         char *error = NULL;
         if (stopped(q)) {
-            fail_all(w->ops, count, CLOSED);
+            fail_all(w->ops, count, CLOSED, w->ran);
             return;
         }
+        bool before = w->ran;
         queue_run_result result = run_once(w, count, &error);
         const char *reason = error ? error : NO_REASON;
         if (result == QUEUE_RUN_BROKEN) {
@@ -229,7 +232,7 @@ static void run_batch(worker *w, size_t count)
         }
         w->broken_at = 0;
         if (result == QUEUE_RUN_FAILED)
-            fail_all(w->ops, count, reason);
+            fail_all(w->ops, count, reason, before);
         for (size_t i = 0; result == QUEUE_RUN_DONE && i < count; i++)
             w->ops[i]->done(w->ops[i]);
         free(error);

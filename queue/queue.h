@@ -11,11 +11,12 @@
  * recipients, and the log of its attempts, each a JSON text that only the caller reads; and its
  * body, the octets of the composed message. Live messages are in one table; one that is done moves,
  * without its body, to the table of the day it was accepted on, which is dropped as a whole when
- * its time is over. So the cost of a message does not depend on how many there were.
+ * its time is over and nothing of it is live. So the cost of a message does not depend on how many
+ * there were.
  *
  * Every operation may be run again when a connection broke in the middle of its commit: PUT by the
- * message's id, SETTLE by the attempt's number, KEY_END by the key, all others by nature. That is
- * how a failover of the database loses nothing.
+ * message's id, SETTLE by the attempt's number, KEY_BEGIN by who begins, KEY_END by the key, all
+ * others by nature. That is how a failover of the database loses nothing.
  *
  * Ownership of a message: whoever sends it holds a lease, with the name of its process. SETTLE with
  * a lost lease does nothing and says so. Times are microseconds since 1970; leases go by the
@@ -136,6 +137,10 @@ typedef struct queue_key {
     const char *key;         /* NULL: none */
     const char *fingerprint; /* of the request's body */
     int64_t keep_until;
+    /* KEY_BEGIN: who begins, unlike any other (a request's id): the same once more has it already.
+     * KEY_END with status 0: only what the same has begun, and not ended, is forgotten; NULL:
+     * whatever is there. */
+    const char *by;
     int status;         /* the answer's: HTTP status … */
     const char *answer; /* … and body */
 } queue_key;
@@ -204,7 +209,9 @@ struct queue_op {
             int64_t next_at; /* … tried again */
         } event;
         struct {
-            int64_t before; /* CLEAN: days that ended before are dropped; keys by their own time */
+            /* CLEAN: of days that ended before, what is done goes, but for what ended since then (a
+             * day of very many goes as a whole); keys go by their own time. */
+            int64_t before, since;
         } clean;
     } in;
 
@@ -240,7 +247,10 @@ typedef struct queue_options {
     unsigned writers; /* connections that write; SQLite has one whatever is said. 0: as it likes */
     unsigned batch;   /* operations in one transaction at most; 0: as it likes */
     size_t waiting;   /* operations that may wait; 0: as it likes */
-    int64_t patience_us;      /* how long an operation is tried again on a broken connection */
+    int64_t patience_us; /* how long an operation is tried again on a broken connection */
+    /* PostgreSQL: the folder for large bodies that were claimed, as files without a name; where
+     * none can be made they are in memory. "": no files; NULL: TMPDIR, or /var/tmp. */
+    const char *files;
     void (*woken)(void *ctx); /* another process put something in; may be NULL */
     void *ctx;
 } queue_options;

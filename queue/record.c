@@ -52,14 +52,23 @@ void record_time(int64_t us, char out[RECORD_TIME])
 
 /* ---- reading ---- */
 
-/* Nothing that could end a line of SMTP; the sender quotes nothing. */
+/* Nothing that could end a path of SMTP before its end; the sender quotes nothing. An angle bracket
+ * may stand in a quoted local part. */
 static bool is_path(const char *s)
 {
+    bool quoted = false;
+
     for (; *s; s++) {
-        if ((unsigned char)*s < 0x20 || *s == 0x7F || *s == '<' || *s == '>')
+        if ((unsigned char)*s < 0x20 || *s == 0x7F)
+            return false;
+        if (*s == '"')
+            quoted = !quoted;
+        else if (quoted && *s == '\\' && (unsigned char)s[1] >= 0x20 && s[1] != 0x7F)
+            s++;
+        else if (!quoted && (*s == '<' || *s == '>'))
             return false;
     }
-    return true;
+    return !quoted;
 }
 
 static const char *read_head(record *r)
@@ -319,10 +328,8 @@ void record_log(record *r, const record_entry *e)
     member_text(&w, "relay", e->relay);
     member_text(&w, "outcome", e->outcome);
     member_int(&w, "ms", e->us / 1000);
-    if (e->relay) {
-        member_int(&w, "recipients", (int64_t)e->recipients);
-        member_int(&w, "accepted", (int64_t)e->accepted);
-    }
+    member_int(&w, "recipients", (int64_t)e->recipients);
+    member_int(&w, "accepted", (int64_t)e->accepted);
     if (e->fault) {
         members_fault(&w, e->fault, !e->relay);
         member_reply(&w, e->reply);

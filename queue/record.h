@@ -117,7 +117,7 @@ void record_say(record *r, size_t recipient, const record_word *w);
 /* An entry of the log. */
 typedef struct record_entry {
     int64_t at, us;    /* when it began; how long it took */
-    const char *relay; /* NULL: the message is given up; the next two are left out */
+    const char *relay; /* NULL: the message is given up */
     size_t recipients, accepted;
     const char *outcome;
     const smtp_fault *fault; /* NULL: none, nor a reply */

@@ -71,6 +71,7 @@ static const char *const texts[DB_NAMES] = {
         " recipients = coalesce(?5, recipients), log = coalesce(?6, log) WHERE n = ?1",
     [DB_MESSAGE_DELETE] = "DELETE FROM postern_message WHERE n = ?1",
     [DB_MESSAGE_GET] = LIVE(LIVE_COLUMNS ", log, size") "id = ?1",
+    [DB_MESSAGE_BETWEEN] = LIVE("1") "id >= ?1 AND id < ?2 LIMIT 1",
     [DB_MESSAGE_LIST] = LIVE(LIVE_COLUMNS) "id < ?1 ORDER BY id DESC",
     [DB_MESSAGE_LIST_QUEUED] = LIVE(LIVE_COLUMNS) "id < ?1 AND state = 0 ORDER BY id DESC",
     [DB_MESSAGE_LIST_SENDING] = LIVE(LIVE_COLUMNS) "id < ?1 AND state = 1 ORDER BY id DESC",
@@ -81,12 +82,13 @@ static const char *const texts[DB_NAMES] = {
     [DB_DAY_INSERT] = "INSERT INTO postern_day(day) VALUES(?1)",
     [DB_DAY_DELETE] = "DELETE FROM postern_day WHERE day = ?1",
     [DB_DAY_LIST] = "SELECT day FROM postern_day WHERE day <= ?1 ORDER BY day DESC",
-    [DB_DAY_BEFORE] = "SELECT min(day) FROM postern_day WHERE day < ?1",
+    [DB_DAY_BETWEEN] = "SELECT min(day) FROM postern_day WHERE day > ?1 AND day < ?2",
     [DB_KEY_GET] = "SELECT fingerprint, keep_until, status, answer FROM postern_key WHERE key = ?1",
     [DB_KEY_PUT] =
         "INSERT OR REPLACE INTO postern_key(key, fingerprint, keep_until, status, answer)"
         " VALUES(?1, ?2, ?3, ?4, ?5)",
-    [DB_KEY_DELETE] = "DELETE FROM postern_key WHERE key = ?1",
+    [DB_KEY_DELETE] = "DELETE FROM postern_key WHERE key = ?1"
+                      " AND (?2 IS NULL OR (status = 0 AND answer = ?2))",
     [DB_KEY_CLEAN] = "DELETE FROM postern_key WHERE key IN"
                      " (SELECT key FROM postern_key WHERE keep_until <= ?1 LIMIT ?2)",
     [DB_SUPPRESSED_PUT] =
@@ -128,6 +130,14 @@ static const char *const day_texts[DB_DAY_NAMES] = {
     [DB_DONE_GET] = DONE(DONE_COLUMNS ", log, 0") "id = ?1",
     [DB_DONE_LIST] = DONE(DONE_COLUMNS) "id < ?1 ORDER BY id DESC",
     [DB_DONE_LIST_STATE] = DONE(DONE_COLUMNS) "id < ?1 AND state = ?2 ORDER BY id DESC",
+    [DB_DONE_MANY] = "SELECT 1 FROM postern_done_######## LIMIT 1 OFFSET ?1",
+    [DB_DONE_SINCE] = DONE("1") "finished_at >= ?1 LIMIT 1",
+    [DB_DONE_BEFORE] = "DELETE FROM postern_done_######## WHERE finished_at < ?1",
+    [DB_TAG_UNUSED] = "DELETE FROM postern_tag_########"
+                      " WHERE NOT EXISTS (SELECT 1 FROM postern_message AS m"
+                      " WHERE m.id = postern_tag_########.id)"
+                      " AND NOT EXISTS (SELECT 1 FROM postern_done_######## AS d"
+                      " WHERE d.id = postern_tag_########.id)",
     [DB_TAG_INSERT] = "INSERT OR IGNORE INTO postern_tag_########(tag, id) VALUES(?1, ?2)",
     [DB_TAG_LIST] = ("SELECT id FROM postern_tag_######## WHERE id < ?1 AND tag = ?2"
                      " ORDER BY id DESC"),
@@ -405,6 +415,12 @@ void db_drop_day(db *d, int day)
     }
     if (exec_day(d, drop_day_tables, day))
         (void)db_run(d, db_start(d, DB_DAY_DELETE, "i", (int64_t)day));
+}
+
+void db_empty_day(db *d, int day)
+{
+    /* Without a WHERE: pages go, not rows. */
+    (void)exec_day(d, "DELETE FROM postern_done_########", day);
 }
 
 /* ---- open and close ---- */

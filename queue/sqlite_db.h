@@ -31,6 +31,7 @@ typedef enum db_name {
     DB_MESSAGE_REQUEUE,
     DB_MESSAGE_DELETE,
     DB_MESSAGE_GET,
+    DB_MESSAGE_BETWEEN,
     DB_MESSAGE_LIST,
     DB_MESSAGE_LIST_QUEUED,
     DB_MESSAGE_LIST_SENDING,
@@ -41,7 +42,7 @@ typedef enum db_name {
     DB_DAY_INSERT,
     DB_DAY_DELETE,
     DB_DAY_LIST,
-    DB_DAY_BEFORE,
+    DB_DAY_BETWEEN,
     DB_KEY_GET,
     DB_KEY_PUT,
     DB_KEY_DELETE,
@@ -68,6 +69,10 @@ typedef enum db_day_name {
     DB_DONE_GET,
     DB_DONE_LIST,
     DB_DONE_LIST_STATE,
+    DB_DONE_MANY,
+    DB_DONE_SINCE,
+    DB_DONE_BEFORE,
+    DB_TAG_UNUSED,
     DB_TAG_INSERT,
     DB_TAG_LIST,
     DB_DAY_NAMES
@@ -96,6 +101,7 @@ void db_close(db *d);
 bool db_make_tables(db *d);
 bool db_make_day(db *d, int day); /* … of a day, unless they are there */
 void db_drop_day(db *d, int day);
+void db_empty_day(db *d, int day); /* all that is done of it, which is soon over */
 bool db_has_day(db *d, int day);
 
 /* Runs SQL that gives no rows. */

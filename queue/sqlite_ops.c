@@ -150,7 +150,9 @@ static bool key_there(sqlite_connection *c, queue_op *op, const queue_key *k)
             op->outcome = QUEUE_KEY_DIFFERENT;
             op->status = 0;
         } else if (op->status == 0) {
-            op->outcome = QUEUE_KEY_RUNNING;
+            const char *by = (const char *)sqlite3_column_text(s, 3);
+            bool mine = by && k->by && strcmp(by, k->by) == 0; /* begun by a former run */
+            op->outcome = mine ? QUEUE_OK : QUEUE_KEY_RUNNING;
         } else {
             op->outcome = QUEUE_KEY_ANSWERED;
             op->answer = db_text(d, s, 3);
@@ -413,14 +415,14 @@ static void cancel(sqlite_connection *c, queue_op *op)
 static void key_begin(sqlite_connection *c, queue_op *op)
 {
     if (!key_there(c, op, &op->in.key))
-        key_put(c, &op->in.key, 0, NULL);
+        key_put(c, &op->in.key, 0, op->in.key.by);
 }
 
 static void key_end(sqlite_connection *c, queue_op *op)
 {
     const queue_key *k = &op->in.key;
     if (k->status == 0)
-        (void)db_run(&c->db, db_start(&c->db, DB_KEY_DELETE, "t", k->key));
+        (void)db_run(&c->db, db_start(&c->db, DB_KEY_DELETE, "tt", k->key, k->by));
     else
         key_put(c, k, k->status, k->answer);
 }
@@ -503,17 +505,35 @@ static void event_settle(sqlite_connection *c, queue_op *op)
 
 /* ---- CLEAN ---- */
 
+static void clean_day(db *d, int day, int64_t since)
+{
+    char from[QUEUE_FIRST_ID], to[QUEUE_FIRST_ID];
+    queue_first_id(day, from);
+    queue_first_id(queue_next_day(day), to);
+    bool live = db_found(d, db_start(d, DB_MESSAGE_BETWEEN, "tt", from, to));
+    bool many = db_found(d, db_start_day(d, day, DB_DONE_MANY, "i", (int64_t)QUEUE_CLEAN_ROWS));
+    bool late = !many && db_found(d, db_start_day(d, day, DB_DONE_SINCE, "i", since));
+    if (!live && !late) {
+        db_drop_day(d, day);
+        return;
+    }
+    if (many)
+        db_empty_day(d, day);
+    else
+        (void)db_run(d, db_start_day(d, day, DB_DONE_BEFORE, "i", since));
+    (void)db_run(d, db_start_day(d, day, DB_TAG_UNUSED, ""));
+}
+
 static void clean(sqlite_connection *c, queue_op *op)
 {
     db *d = &c->db;
-    int64_t before = queue_day_at(op->in.clean.before);
-    int day;
+    int64_t before = queue_day_at(op->in.clean.before), day = 0;
     do {
-        sqlite3_stmt *s = db_start(d, DB_DAY_BEFORE, "i", before);
+        sqlite3_stmt *s = db_start(d, DB_DAY_BETWEEN, "ii", day, before);
         day = db_row(d, s) ? sqlite3_column_int(s, 0) : 0;
         db_end(s);
         if (day)
-            db_drop_day(d, day);
+            clean_day(d, (int)day, op->in.clean.since);
     } while (day && !d->failed);
     (void)db_run(d, db_start(d, DB_KEY_CLEAN, "ii", sqlite_now(), (int64_t)QUEUE_CLEAN_KEYS));
 }

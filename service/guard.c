@@ -139,6 +139,7 @@ void guard_start(guard *g, void (*decided)(void *ctx, bool go), void *ctx)
     if (key)
         g->key_op.in.key = (queue_key){.key = idempotency_key(g->key),
                                        .fingerprint = idempotency_fingerprint(g->key),
+                                       .by = http_exchange_id(g->exchange),
                                        .keep_until = when_now() + IDEMPOTENCY_KEPT};
     if (key)
         start_one(g, &g->key_op);
@@ -181,6 +182,7 @@ static void end_key(guard *g, bool keep)
         .ctx = g,
         .in.key = {.key = idempotency_key(g->key),
                    .fingerprint = idempotency_fingerprint(g->key),
+                   .by = http_exchange_id(g->exchange),
                    .keep_until = when_now() + IDEMPOTENCY_KEPT,
                    .status = text ? (int)g->said.status : 0,
                    .answer = text},

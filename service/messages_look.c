@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "queue/record.h"
 #include "service/look.h"
 #include "service/routes.h"
@@ -206,7 +207,8 @@ void messages_list(app *a, http_exchange *x)
                 "unknown.";
     else if (before && !is_id(before))
         fault = "before must be a message's id.";
-    else if (tag && (*tag == '\0' || strlen(tag) > 4 * (size_t)REQUEST_TAG_LENGTH))
+    else if (tag && (*tag == '\0' || strlen(tag) > 4 * (size_t)REQUEST_TAG_LENGTH ||
+                     !utf8_valid(tag, strlen(tag))))
         fault = "tag must be a tag: 1 to 64 characters.";
     if (fault) {
         http_problem(x, PROBLEM_BAD_REQUEST, fault, NULL);

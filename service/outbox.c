@@ -22,7 +22,9 @@
 #define EVENT_TIMEOUT_US (20 * SECOND_US)
 #define EVENTS_AT_ONCE   32
 #define EVENTS_GRACE_US  (5 * SECOND_US)
+#define SETTLE_GRACE_US  (5 * SECOND_US)
 #define CLOSE_GRACE_US   (5 * SECOND_US)
+#define LOG_AGAIN_US     (10 * SECOND_US) /* between two lines about a queue that fails */
 #define MEMORY_SHARE     4 /* of POSTERN_MAX_MEMORY, for bodies that are being sent: a quarter */
 
 struct outbox {
@@ -34,9 +36,12 @@ struct outbox {
     char owner[QUEUE_OWNER + 1];
 
     queue_op clean, stats;
-    atomic_bool cleaning, asking;
-    _Atomic int64_t asked_at, failed_at; /* by clock_us(); 0: never */
-    pthread_mutex_t lock;                /* of the rest */
+    atomic_bool cleaning;
+    /* By clock_us(); 0: never. Since when an answer is waited for; when one was last asked for;
+     * when the queue failed; when a line told of that. */
+    _Atomic int64_t asking_since, asked_at, failed_at, logged_at;
+    atomic_uint unlogged; /* failures since that line */
+    pthread_mutex_t lock; /* of the rest */
     pthread_cond_t work;
     metrics_queue last; /* what the queue said of itself */
     bool known;
@@ -56,9 +61,22 @@ void outbox_ended(outbox *o, const queue_op *op)
 {
     if (op->outcome != QUEUE_FAILED)
         return;
-    atomic_store(&o->failed_at, clock_us());
-    log_message(o->app->log, LOG_ERROR, "queue", "%s",
-                op->error ? op->error : "the queue failed and gave no reason");
+    const char *why = op->error ? op->error : "the queue failed and gave no reason";
+    int64_t now = clock_us(), last = atomic_load(&o->logged_at);
+
+    atomic_store(&o->failed_at, now);
+    /* A database that is away fails all that is asked of it: one line tells of many. */
+    if ((last != 0 && now - last < LOG_AGAIN_US) ||
+        !atomic_compare_exchange_strong(&o->logged_at, &last, now)) {
+        atomic_fetch_add(&o->unlogged, 1);
+        return;
+    }
+    unsigned more = atomic_exchange(&o->unlogged, 0);
+    if (more > 0)
+        log_message(o->app->log, LOG_ERROR, "queue",
+                    "%s (and %u failures more since the last line)", why, more);
+    else
+        log_message(o->app->log, LOG_ERROR, "queue", "%s", why);
 }
 
 const char *outbox_backend(const outbox *o)
@@ -238,10 +256,11 @@ static void clean(outbox *o)
 {
     if (atomic_exchange(&o->cleaning, true))
         return;
+    int64_t before = when_now() - o->app->config->keep_us;
     o->clean = (queue_op){.kind = QUEUE_CLEAN,
                           .done = cleaned,
                           .ctx = o,
-                          .in.clean.before = when_now() - o->app->config->keep_us};
+                          .in.clean = {.before = before, .since = before}};
     if (!outbox_submit(o, &o->clean))
         atomic_store(&o->cleaning, false);
 }
@@ -317,25 +336,27 @@ static void answered(queue_op *op)
         (void)pthread_mutex_unlock(&o->lock);
     }
     queue_op_clear(op);
-    atomic_store(&o->asking, false);
+    atomic_store(&o->asking_since, 0);
 }
 
 /* Asks the queue what it holds, unless that is known well enough, or was asked. */
 static void ask(outbox *o, int64_t fresh_us)
 {
-    int64_t at = atomic_load(&o->asked_at);
-    if ((at != 0 && clock_us() - at < fresh_us) || atomic_exchange(&o->asking, true))
+    int64_t at = atomic_load(&o->asked_at), now = clock_us(), nobody = 0;
+    if ((at != 0 && now - at < fresh_us) ||
+        !atomic_compare_exchange_strong(&o->asking_since, &nobody, now))
         return;
-    atomic_store(&o->asked_at, clock_us());
+    atomic_store(&o->asked_at, now);
     o->stats = (queue_op){.kind = QUEUE_STATS, .done = answered, .ctx = o};
     if (!outbox_submit(o, &o->stats))
-        atomic_store(&o->asking, false);
+        atomic_store(&o->asking_since, 0);
 }
 
 bool outbox_ready(outbox *o)
 {
-    int64_t failed = atomic_load(&o->failed_at), now = clock_us();
-    bool late = atomic_load(&o->asking) && now - atomic_load(&o->asked_at) > PROBE_US;
+    int64_t failed = atomic_load(&o->failed_at), since = atomic_load(&o->asking_since);
+    int64_t now = clock_us();
+    bool late = since != 0 && now - since > PROBE_US;
 
     ask(o, PROBE_US);
     return !late && (failed == 0 || now - failed > FAILED_US);
@@ -372,7 +393,9 @@ static bool make_owner(outbox *o)
 
 static bool open_queue(outbox *o, char **error)
 {
-    const queue_options options = {.url = o->app->config->queue_url, .woken = woken, .ctx = o};
+    const char *files = store_folder(o->app->store);
+    const queue_options options = {
+        .url = o->app->config->queue_url, .files = files ? files : "", .woken = woken, .ctx = o};
     o->queue = queue_open(&options, error);
     return o->queue != NULL;
 }
@@ -391,6 +414,7 @@ static bool start_deliver(outbox *o, char **error)
         .ctx = o,
         .owner = o->owner,
         .timeout_us = c->timeout_us,
+        .relays = (unsigned)c->relay_count,
         .first_us = c->retry_first_us,
         .most_us = c->retry_most_us,
         .resend_unknown = c->resend_unknown,
@@ -463,14 +487,19 @@ void outbox_stop(outbox *o, int64_t limit_us)
     if (o->started)
         (void)pthread_join(o->thread, NULL);
     o->started = false;
-    if (d && !deliver_stop(d, limit_us))
-        log_message(o->app->log, LOG_WARNING, "queue",
-                    "not every message under way was settled: they are tried again");
+    if (d)
+        (void)deliver_stop(d, limit_us);
 }
 
 void outbox_close(outbox *o)
 {
+    deliver *d = atomic_load(&o->deliver);
     events *e = atomic_load(&o->events);
+    /* What the sender's end has told is settled, too: of what it had begun, much is not known, and
+     * must not be sent again. */
+    if (d && !deliver_stop(d, SETTLE_GRACE_US))
+        log_message(o->app->log, LOG_WARNING, "queue",
+                    "not every message under way was settled: they are tried again");
     if (e)
         events_stop(e, EVENTS_GRACE_US);
     if (o->queue)

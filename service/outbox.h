@@ -29,7 +29,8 @@ outbox *outbox_create(app *a, char **error);
 /* Begins nothing more, and waits up to limit_us for what is being sent. The sender must run. */
 void outbox_stop(outbox *o, int64_t limit_us);
 
-/* After outbox_stop() and the sender's end: runs or fails what the queue was given, and closes it.
+/* After outbox_stop() and the sender's end: settles what that has ended, runs or fails what the
+ * queue was given, and closes it.
  * Requests that wait for it are answered. */
 void outbox_close(outbox *o);
 void outbox_free(outbox *o); /* NULL is nothing */

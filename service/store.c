@@ -49,6 +49,11 @@ const char *store_usual_folder(void)
     return NULL;
 }
 
+const char *store_folder(const store *s)
+{
+    return s->folder;
+}
+
 void store_free(store *s)
 {
     if (!s)

@@ -28,6 +28,9 @@ bool store_writes(const char *folder);
 /* The first folder for large temporary files that can be written; NULL: none. */
 const char *store_usual_folder(void);
 
+/* Where its files are made; NULL: it makes none. */
+const char *store_folder(const store *s);
+
 /* Takes `bytes` of the budget, or gives them back. False: there are not so many left. */
 bool store_take(store *s, size_t bytes);
 void store_give(store *s, size_t bytes);

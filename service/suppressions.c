@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "queue/record.h"
 #include "service/look.h"
 #include "service/routes.h"
@@ -160,7 +161,13 @@ void suppressions_list(app *a, http_exchange *x)
         look_drop(l);
         return;
     }
-    l->op.in.suppress.after = http_query(x, "after"); /* lives as long as the exchange */
+    const char *after = http_query(x, "after"); /* lives as long as the exchange */
+    if (after && !utf8_valid(after, strlen(after))) {
+        http_problem(x, PROBLEM_BAD_REQUEST, "after must be an address.", NULL);
+        look_drop(l);
+        return;
+    }
+    l->op.in.suppress.after = after;
     l->op.in.suppress.list = "";
     look_start(l);
 }

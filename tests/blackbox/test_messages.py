@@ -13,7 +13,7 @@ from .places import scratch
 from .postern import Postern, mail
 from .process import wait_until
 from .queued import FAST, cluster, end, hand_over, kept, look, state  # noqa: F401: fixtures
-from .scripted import ScriptedServer, by_recipient, drop, gate, nth, then
+from .scripted import ScriptedServer, by_recipient, drop, gate, hang, nth, then
 
 KEY = "k3y-of-the-back-gate-0001"
 NO_ID = "01KQXW3V9M4T5Y8ZC2B7D6F1GH"
@@ -54,6 +54,14 @@ def test_a_message_is_kept_and_then_sent(kept, document):
         [received] = relay.complete
         assert subject_of(document) in received.message
         assert answer.json["message_id"].encode() in received.message
+
+
+@pytest.mark.parametrize("address", ['"a<b"@example.net', '"a>b c"@example.net', '"<>"@example.net',
+                                     r'"a\"<b"@example.net'])
+def test_brackets_in_a_quoted_address_do_no_harm(relay, queued, address):
+    message = end(queued, hand_over(queued, mail(to=address)))
+    assert message["status"] == "sent", message
+    assert f"RCPT TO:<{address}>" in relay.commands
 
 
 def test_the_message_is_what_compose_gives(relay, queued):
@@ -147,6 +155,22 @@ def test_what_waits_when_it_ends_is_there_when_it_starts(relay):
         message_id = hand_over(postern, mail(send_at=time.time() + 3600))
     with Postern(relay=relay.url(), data=folder) as postern:
         assert look(postern, message_id)["status"] == "scheduled"
+
+
+def test_what_waits_in_vain_as_it_ends_goes_to_no_other_relay(tmp_path):
+    """That would outlast what is waited for, nobody would hear its end, and it would be sent again."""
+    file = tmp_path / "postern.json"
+    with ScriptedServer() as first, ScriptedServer(body=hang) as second:
+        file.write_text('{"relays": {"first": "%s", "second": "%s"}}' % (first.url(rate="1/h"), second.url()))
+        settings = {"config": file, "failover": "first,second", "data": scratch("data"), "timeout": "2s", **FAST}
+        with Postern(**settings) as postern:
+            assert end(postern, hand_over(postern))["status"] == "sent"
+            waits = hand_over(postern, mail(subject="waits"))
+            state(postern, waits, "sending")
+            time.sleep(1)  # half of its time: the other half would be the second relay's
+        with Postern(**settings) as postern:
+            assert end(postern, waits)["status"] == "sent"
+        assert len([m for m in first.complete + second.complete if b"Subject: waits" in m.message]) == 1
 
 
 def test_one_folder_is_one_process_s(relay):
@@ -253,6 +277,14 @@ def test_what_is_not_there_is_404(queued):
 def test_a_wrong_query_is_400(queued, query):
     answer = queued.get(f"/v1/messages?{query}")
     assert answer.status == 400 and answer.json["type"].endswith(":bad-request"), answer
+
+
+@pytest.mark.parametrize("path", ["/v1/messages?tag=%FF", "/v1/messages?tag=caf%C3", "/v1/suppressions?after=%C3%28"])
+def test_octets_that_are_no_text_never_reach_the_queue(kept, relay, path):
+    """A database that must refuse them would make the instance look broken."""
+    with Postern(relay=relay.url(), **kept, **FAST) as postern:
+        assert postern.get(path).status == 400
+        assert postern.get("/readyz").status == 200
 
 
 def test_other_methods_are_405_with_all_that_there_are(queued):

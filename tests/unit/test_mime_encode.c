@@ -343,9 +343,8 @@ static void the_choice_is_that_of_the_whole_text(void **state)
             char text[4000];
             size_t len = 0;
             for (size_t i = 0; i < 80; i++) {
-                const char *word = words[(i < first) == turn];
-                memcpy(text + len, word, strlen(word));
-                len += strlen(word);
+                len += (size_t)snprintf(text + len, sizeof text - len, "%s",
+                                        words[(i < first) == turn]);
             }
             assert_true(reference_encode_agrees(text, len, 700));
         }

@@ -623,6 +623,35 @@ static void a_key_is_kept_until_its_time(void **state)
     assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &key, &status, answer), QUEUE_KEY_RUNNING);
 }
 
+/* As a run whose commit was not answered is run again; and nobody gives back another's key. */
+static void who_has_begun_a_key_has_it(void **state)
+{
+    fixture *f = *state;
+    queue_key mine = {.key = "k", .fingerprint = "f", .keep_until = now_us() + HOUR, .by = "r1"};
+    queue_key other = mine, end = mine;
+    int status;
+    char answer[32];
+    other.by = "r2";
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &mine, &status, answer), QUEUE_OK);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &other, &status, answer), QUEUE_KEY_RUNNING);
+    assert_string_equal(answer, "");
+    assert_int_equal(key_op(f->q, QUEUE_KEY_END, &other, &status, answer), QUEUE_OK);
+    assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &other, &status, answer), QUEUE_KEY_RUNNING);
+    end.status = 200;
+    end.answer = "said";
+    assert_int_equal(key_op(f->q, QUEUE_KEY_END, &end, &status, answer), QUEUE_OK);
+    assert_int_equal(key_op(f->q, QUEUE_KEY_END, &other, &status, answer), QUEUE_OK);
+    assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &mine, &status, answer), QUEUE_KEY_ANSWERED);
+    assert_string_equal(answer, "said");
+    mine.key = other.key = "k2";
+    assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &mine, &status, answer), QUEUE_OK);
+    assert_int_equal(key_op(f->q, QUEUE_KEY_END, &mine, &status, answer), QUEUE_OK);
+    assert_int_equal(key_op(f->q, QUEUE_KEY_BEGIN, &other, &status, answer), QUEUE_OK);
+}
+
 static void a_message_is_put_with_its_key(void **state)
 {
     fixture *f = *state;
@@ -834,8 +863,10 @@ static void assert_list(queue *q, const char *tag, int state, size_t page,
         run(q, &op, QUEUE_OK);
         assert_true(op.message_count <= page);
         for (size_t i = 0; i < op.message_count; i++, n++) {
-            assert_true(n < count);
-            assert_string_equal(op.messages[i].id, ids[wanted[count - 1 - n]]);
+            if (n >= count)
+                fail();
+            else
+                assert_string_equal(op.messages[i].id, ids[wanted[count - 1 - n]]);
             assert_non_null(op.messages[i].head);
             assert_null(op.messages[i].log);
         }
@@ -892,7 +923,8 @@ static void lists_go_back_over_days_in_pages(void **state)
     }
 
     /* The first two days go, but for what is still queued. */
-    queue_op op = {.kind = QUEUE_CLEAN, .in.clean = {.before = start + 2 * DAY}};
+    queue_op op = {.kind = QUEUE_CLEAN,
+                   .in.clean = {.before = start + 2 * DAY, .since = now_us() + DAY}};
     run(f->q, &op, QUEUE_OK);
     queue_op_clear(&op);
     op = get(f->q, ids[0], QUEUE_NOT_FOUND);
@@ -906,12 +938,56 @@ static void lists_go_back_over_days_in_pages(void **state)
         gone++;
     assert_list(f->q, NULL, QUEUE_SENT, 7, ids, sent + gone, sent_count - gone);
     assert_list(f->q, NULL, QUEUE_QUEUED, 7, ids, queued, queued_count);
+    assert_list(f->q, "any", QUEUE_QUEUED, 7, ids, queued, queued_count);
     /* And one of them can still end: its day is made again. */
     queue_op cancel = {.kind = QUEUE_CANCEL};
     memcpy(cancel.id, ids[1], sizeof cancel.id);
     run(f->q, &cancel, QUEUE_OK);
     queue_op_clear(&cancel);
     assert_state(f->q, ids[1], QUEUE_CANCELLED, 0);
+}
+
+static void clean(queue *q, int64_t before, int64_t since)
+{
+    queue_op op = {.kind = QUEUE_CLEAN, .in.clean = {.before = before, .since = since}};
+    run(q, &op, QUEUE_OK);
+    queue_op_clear(&op);
+}
+
+/* Accepted 40 days ago, for today: the day it was accepted on is long over when it is done. */
+static void what_ends_late_is_known_for_its_time(void **state)
+{
+    fixture *f = *state;
+    static const char *const tag[] = {"late", NULL};
+    const char *const *tags[1] = {tag};
+    int64_t now = now_us();
+    queue_message m = message(1, "x"), other = message(2, "x");
+    char ids[2][QUEUE_ID + 1];
+    const unsigned both[] = {0, 1}, second[] = {1};
+    memcpy(m.id, id_at(ids[0], now - 40 * DAY, 1), sizeof m.id);
+    memcpy(other.id, id_at(ids[1], now - 40 * DAY, 2), sizeof other.id);
+    for (int i = 0; i < 2; i++) {
+        queue_op op = {.kind = QUEUE_PUT,
+                       .in.put = {.messages = i ? &other : &m, .count = 1, .tags = tags}};
+        run(f->q, &op, QUEUE_OK);
+        queue_op_clear(&op);
+    }
+    clean(f->q, now - 30 * DAY, now - 30 * DAY);
+    assert_list(f->q, "late", -1, 7, ids, both, 2);
+    assert_int_equal(claimed(f->q, "a"), 2);
+    settle(f->q, m.id, "a", 1, QUEUE_SENT, QUEUE_OK);
+    clean(f->q, now - 30 * DAY, now - 30 * DAY);
+    assert_state(f->q, m.id, QUEUE_SENT, 1);
+    assert_list(f->q, "late", -1, 7, ids, both, 2);
+    clean(f->q, now - 30 * DAY, now + DAY); /* a month later, but for the other */
+    queue_op op = get(f->q, m.id, QUEUE_NOT_FOUND);
+    queue_op_clear(&op);
+    assert_list(f->q, "late", -1, 7, ids, second, 1);
+    settle(f->q, other.id, "a", 1, QUEUE_FAILED_STATE, QUEUE_OK);
+    clean(f->q, now - 30 * DAY, now + DAY);
+    op = get(f->q, other.id, QUEUE_NOT_FOUND);
+    queue_op_clear(&op);
+    assert_list(f->q, "late", -1, 7, ids, NULL, 0);
 }
 
 /* ---- many at once ---- */
@@ -1576,11 +1652,12 @@ static void days_and_states_have_names(void **state)
         TEST(an_operation_run_again_does_no_harm, set_up),                                         \
         TEST(a_batch_of_messages_is_kept_whole, set_up), TEST(cancelling, set_up),                 \
         TEST(a_key_runs_and_is_answered, set_up), TEST(a_key_is_kept_until_its_time, set_up),      \
-        TEST(a_message_is_put_with_its_key, set_up),                                               \
+        TEST(who_has_begun_a_key_has_it, set_up), TEST(a_message_is_put_with_its_key, set_up),     \
         TEST(recipients_are_suppressed_by_list, set_up),                                           \
         TEST(suppressions_are_listed_and_lifted, set_up),                                          \
         TEST(events_wait_for_their_receiver, set_up),                                              \
         TEST(lists_go_back_over_days_in_pages, set_up),                                            \
+        TEST(what_ends_late_is_known_for_its_time, set_up),                                        \
         TEST(two_owners_never_get_the_same, set_up), TEST(too_many_may_not_wait, set_up),          \
         TEST(closing_runs_what_waits, set_up),                                                     \
         TEST(closing_without_grace_fails_what_waits, set_up),                                      \

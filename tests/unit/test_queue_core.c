@@ -157,6 +157,12 @@ static void what_is_no_use_is_not_tried_again(void **state)
     assert_int_equal(queue_run(q, &op), QUEUE_FAILED);
     assert_string_equal(op.error, "it went wrong");
     assert_int_equal(fake.runs, 1);
+    assert_false(op.doubtful);
+    queue_op_clear(&op);
+    atomic_store(&fake.runs_break, 1); /* but here a former run may have been committed */
+    atomic_store(&fake.runs_fail, 1);
+    assert_int_equal(queue_run(q, &op), QUEUE_FAILED);
+    assert_true(op.doubtful);
     queue_op_clear(&op);
     queue_close(q, SECOND);
 }
@@ -216,6 +222,28 @@ static void closing_does_not_wait_for_a_database_that_is_away(void **state)
     }
 }
 
+/* Closed after a run broke: whether it was kept before is not known, and that is said. */
+static void closing_tells_what_is_doubtful(void **state)
+{
+    (void)state;
+    queue *q = open_patient(INT64_MAX / 4);
+    queue_op ops[2] = {{0}};
+    atomic_size_t done = 0;
+    atomic_store(&fake.runs_break, 1000000);
+    for (size_t i = 0; i < COUNT(ops); i++) {
+        ops[i] = (queue_op){.kind = QUEUE_CLEAN, .done = count_done, .ctx = &done};
+        assert_true(queue_submit(q, &ops[i]));
+        while (i == 0 && atomic_load(&fake.runs) == 0)
+            nap();
+    }
+    queue_close(q, SECOND / 10);
+    assert_int_equal(done, 2000);
+    assert_true(ops[0].doubtful);
+    assert_false(ops[1].doubtful); /* it was never run */
+    queue_op_clear(&ops[0]);
+    queue_op_clear(&ops[1]);
+}
+
 static void hear_word(void *ctx)
 {
     atomic_fetch_add((atomic_size_t *)ctx, 1);
@@ -244,6 +272,7 @@ int main(void)
         cmocka_unit_test_setup(nobody_there_at_the_start, set_up),
         cmocka_unit_test_setup(what_waits_is_one_batch, set_up),
         cmocka_unit_test_setup(closing_does_not_wait_for_a_database_that_is_away, set_up),
+        cmocka_unit_test_setup(closing_tells_what_is_doubtful, set_up),
         cmocka_unit_test_setup(the_listener_wakes, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -689,6 +689,7 @@ static void a_message_without_a_body_fails(void **state)
     assert_true(plan_settle(&p, ID, &options, &when, &o));
     assert_int_equal(o.state, QUEUE_PARTIAL);
     assert_non_null(strstr(o.log, "body is gone"));
+    assert_non_null(strstr(o.log, "\"recipients\":1,\"accepted\":0")); /* as each entry says */
     plan_outcome_clear(&o);
     plan_clear(&p);
     free_message(&m);
@@ -734,6 +735,43 @@ static json_t *text_of(const char *s)
     json_t *json = json_loadb(b.data, b.len, JSON_DECODE_ANY, NULL);
     buf_free(&b);
     return json;
+}
+
+/* What /v1/send would take to a relay is not given up by what reads it back. */
+static void only_what_would_end_a_path_is_refused(void **state)
+{
+    static const struct {
+        const char *email; /* as JSON */
+        bool good;
+    } paths[] = {
+        {"a@b", true},
+        {"\\\"a<b\\\"@c", true},
+        {"\\\"a>b c\\\"@d", true},
+        {"\\\"a\\\\\\\"<b\\\"@c", true},
+        {"a<b@c", false},
+        {"a@b> SIZE=1", false},
+        {"\\\"a\\\"> \\\"b\\\"@c", false},
+        {"\\\"a\\\\\\\\\\\">b\\\"@c", false},
+        {"\\\"a@b", false},
+        {"\\\"a\\\\\\r\\\"@b", false},
+        {"a@b\\r\\nDATA", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        queue_message m = make_message("w");
+        record r;
+        bool transient;
+        free(m.recipients);
+        if (asprintf(&m.recipients, "[{\"email\":\"%s\",\"status\":\"waiting\"}]", paths[i].email) <
+            0)
+            fail();
+        const char *fault = record_read(&r, &m, &transient);
+        if ((fault == NULL) != paths[i].good)
+            print_message("%s: %s\n", paths[i].email, fault ? fault : "taken");
+        assert_true((fault == NULL) == paths[i].good);
+        record_clear(&r);
+        free_message(&m);
+    }
 }
 
 static void words_are_made_fit(void **state)
@@ -790,6 +828,7 @@ int main(void)
         cmocka_unit_test(a_log_has_a_bound),
         cmocka_unit_test(a_message_without_a_body_fails),
         cmocka_unit_test(what_is_not_read_is_kept),
+        cmocka_unit_test(only_what_would_end_a_path_is_refused),
         cmocka_unit_test(words_are_made_fit),
         cmocka_unit_test(times_are_rfc_3339),
     };
