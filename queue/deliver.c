@@ -234,14 +234,33 @@ static bool is_over(const deliver *d)
     return d->stopping && (d->taken == 0 || clock_us() >= d->stop_by);
 }
 
+/* Under the lock. */
+static bool has_work(const deliver *d)
+{
+    return d->arrived || d->claimed || d->woken || is_over(d);
+}
+
+/* Under the lock, which is given back meanwhile. */
+static void tell_of_wait(deliver *d)
+{
+    const deliver_options *o = &d->options;
+    if (!o->before_wait)
+        return;
+    (void)pthread_mutex_unlock(&d->lock);
+    o->before_wait(o->ctx);
+    (void)pthread_mutex_lock(&d->lock);
+}
+
 /* Under the lock: until something comes in, or then. */
 static void wait_for_work(deliver *d, int64_t until)
 {
     struct timespec at;
+    if (!has_work(d))
+        tell_of_wait(d);
+    if (has_work(d))
+        return;
     if (d->stopping && d->stop_by < until)
         until = d->stop_by;
-    if (d->arrived || d->claimed || d->woken || is_over(d))
-        return;
     if (until == INT64_MAX) {
         (void)pthread_cond_wait(&d->work, &d->lock);
         return;
@@ -279,6 +298,7 @@ static void *run(void *arg)
         d->open = breakers_open(&d->relays);
         wait_for_work(d, again < next ? again : next);
     }
+    tell_of_wait(d);
     (void)pthread_mutex_unlock(&d->lock);
     return NULL;
 }

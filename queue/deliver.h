@@ -59,7 +59,8 @@ typedef struct deliver_options {
     const smtp_relay *(*relay)(void *ctx, const char *name); /* NULL: there is none of that name */
     bool (*new_id)(void *ctx, char out[QUEUE_ID + 1]);       /* of an event; false: can't */
     void (*attempted)(void *ctx, const deliver_attempt *attempt); /* may be NULL */
-    void (*event_kept)(void *ctx); /* an event waits for its receiver; may be NULL */
+    void (*event_kept)(void *ctx);  /* an event waits for its receiver; may be NULL */
+    void (*before_wait)(void *ctx); /* nothing is to be done now; may be NULL */
     void *ctx;
     const char *owner; /* the process's name for leases, unlike any other's */
     int64_t timeout_us;

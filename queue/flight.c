@@ -5,9 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/zeroed.h"
+
 flight *flight_create(queue_message *m)
 {
-    flight *f = calloc(1, sizeof *f);
+    flight *f = zeroed(1, sizeof *f);
     if (!f)
         return NULL;
     f->message = *m;
@@ -34,9 +36,9 @@ bool flight_collect(flight *f)
     const record *r = &f->plan.record;
 
     if (!f->which)
-        f->which = calloc(r->count, sizeof *f->which);
+        f->which = zeroed(r->count, sizeof *f->which);
     if (!f->recipients)
-        f->recipients = calloc(r->count, sizeof *f->recipients);
+        f->recipients = zeroed(r->count, sizeof *f->recipients);
     if (!f->which || !f->recipients)
         return false;
     f->count = 0;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/zeroed.h"
+
 #define JITTER 0.2
 
 /* ---- what a relay's words mean for one recipient ---- */
@@ -121,36 +123,6 @@ static const char *outcome_name(const smtp_result *r)
     return names[r ? r->outcome : SMTP_NOT_SENT];
 }
 
-static json_t *begin_entry(const char *relay, const char *outcome, int64_t at, int64_t us)
-{
-    char text[RECORD_TIME];
-    json_t *e = json_object();
-
-    record_time(at, text);
-    record_set(e, "at", json_string(text));
-    if (relay)
-        record_set(e, "relay", record_text(relay));
-    record_set(e, "outcome", json_string(outcome));
-    record_set(e, "ms", json_integer(us / 1000));
-    return e;
-}
-
-static void add_fault(json_t *e, const smtp_fault *f, const smtp_reply *reply)
-{
-    if (f->category != SMTP_CATEGORY_NONE) {
-        record_set(e, "category", json_string(smtp_category_name(f->category)));
-        record_set(e, "stage", json_string(smtp_stage_name(f->stage)));
-    }
-    if (f->detail)
-        record_set(e, "detail", record_text(f->detail));
-    if (f->hint)
-        record_set(e, "hint", record_text(f->hint));
-    if (f->category != SMTP_CATEGORY_NONE)
-        record_set(e, "retryable", json_boolean(f->retryable));
-    if (reply && reply->code)
-        record_set(e, "smtp", record_reply(reply));
-}
-
 static void log_try(plan *p, const plan_try *t, size_t accepted)
 {
     const smtp_result *r = t->result;
@@ -158,15 +130,19 @@ static void log_try(plan *p, const plan_try *t, size_t accepted)
                              .retryable = true,
                              .detail = (char *)(t->detail ? t->detail : "out of memory")};
     int64_t us = r && r->timing.total > 0 ? r->timing.total : t->now - t->at;
-    json_t *e = begin_entry(t->relay, outcome_name(r), t->at, us > 0 ? us : 0);
-
-    record_set(e, "recipients", json_integer((json_int_t)t->count));
-    record_set(e, "accepted", json_integer((json_int_t)accepted));
-    if (!r)
-        add_fault(e, &none, NULL);
-    else if (r->outcome != SMTP_SENT)
-        add_fault(e, &r->fault, &r->reply);
-    record_log(&p->record, e);
+    const record_entry e = {
+        .at = t->at,
+        .us = us > 0 ? us : 0,
+        .relay = t->relay,
+        .recipients = t->count,
+        .accepted = accepted,
+        .outcome = outcome_name(r),
+        .fault = !r                        ? &none
+                 : r->outcome != SMTP_SENT ? &r->fault
+                                           : NULL,
+        .reply = r ? &r->reply : NULL,
+    };
+    record_log(&p->record, &e);
 }
 
 bool plan_note(plan *p, const plan_try *t, bool resend_unknown)
@@ -186,13 +162,12 @@ bool plan_note(plan *p, const plan_try *t, bool resend_unknown)
 
 void plan_give_up(plan *p, const char *detail, int64_t now)
 {
-    json_t *e = begin_entry(NULL, "not_sent", now, 0);
-    record_set(e, "recipients",
-               json_integer((json_int_t)record_having(&p->record, RECORD_WAITING)));
-    record_set(e, "accepted", json_integer(0));
-    record_set(e, "detail", record_text(detail));
-    record_set(e, "retryable", json_false());
-    record_log(&p->record, e);
+    const smtp_fault fault = {.detail = (char *)detail};
+    const record_entry e = {.at = now,
+                            .recipients = record_having(&p->record, RECORD_WAITING),
+                            .outcome = "not_sent",
+                            .fault = &fault};
+    record_log(&p->record, &e);
     for (size_t i = 0; i < p->record.count; i++) {
         if (p->record.list[i].status == RECORD_WAITING)
             p->record.list[i].status = RECORD_REFUSED;
@@ -203,24 +178,11 @@ void plan_give_up(plan *p, const char *detail, int64_t now)
 /* ---- the message ---- */
 
 /* A record that can be settled, of one that can't be read. */
-static bool begin_broken(plan *p, const char *fault, int64_t now)
+static void begin_broken(plan *p, const char *fault, int64_t now)
 {
-    record *r = &p->record;
-
     p->broken = true;
-    free(r->list);
-    r->list = NULL;
-    r->count = 0;
-    if (!json_is_array(r->log)) {
-        json_decref(r->log);
-        r->log = json_array();
-    }
-    if (!json_is_array(r->recipients)) {
-        json_decref(r->recipients);
-        r->recipients = json_array();
-    }
+    record_break(&p->record);
     plan_give_up(p, fault, now);
-    return r->log && r->recipients;
 }
 
 bool plan_begin(plan *p, const queue_message *m, int64_t now)
@@ -231,9 +193,9 @@ bool plan_begin(plan *p, const queue_message *m, int64_t now)
     bool ok = !transient;
 
     if (ok && fault) {
-        ok = begin_broken(p, fault, now);
+        begin_broken(p, fault, now);
     } else if (ok) {
-        p->marks = calloc(p->record.count, sizeof *p->marks);
+        p->marks = zeroed(p->record.count, sizeof *p->marks);
         ok = p->marks != NULL;
         if (ok && !m->body.data && m->body.fd < 0)
             plan_give_up(p, "the message's body is gone from the queue", now);
@@ -342,9 +304,7 @@ static bool make_texts(plan *p, const char *id, const plan_options *o, const pla
 {
     int64_t next = out->state == QUEUE_QUEUED ? out->next_at : 0;
 
-    if (p->tries > 0)
-        record_log_next(&p->record, next);
-    if (!record_dump(&p->record, &out->recipients, &out->log))
+    if (!record_dump(&p->record, next, &out->recipients, &out->log))
         return false;
     if (o->suppress && !list_gone(p, w->now, out))
         return false;

@@ -1,16 +1,19 @@
 #include "queue/record.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/buf.h"
-#include "base/utf8.h"
+#include "base/civil.h"
+#include "base/plain.h"
+#include "base/zeroed.h"
 
-#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
-#define LOAD        JSON_REJECT_DUPLICATES
-#define DUMP        JSON_COMPACT
+#define LOAD JSON_REJECT_DUPLICATES
+
+/* Of trees: nearly all fit, and if not they go on in malloc's. */
+#define TREE_LEAST  ((size_t)1024)
+#define TREE_MOST   ((size_t)32 * 1024)
+#define TREE_FACTOR 8   /* octets for one of the text */
+#define TEXT_USUAL  512 /* of a text with one recipient, or one entry */
 
 static const char *const status_names[RECORD_STATUSES] = {
     [RECORD_WAITING] = "waiting", [RECORD_ACCEPTED] = "accepted",
@@ -23,20 +26,28 @@ const char *record_status_name(record_status s)
     return status_names[s];
 }
 
+static void digits_before(char *end, unsigned n, int count)
+{
+    for (; count > 0; count--, n /= 10)
+        *--end = (char)('0' + n % 10);
+}
+
 void record_time(int64_t us, char out[RECORD_TIME])
 {
-    struct tm t = {0};
-    time_t seconds = (time_t)(us / 1000000);
-    unsigned ms = (unsigned)(us % 1000000 / 1000) % 1000;
-    char text[64]; /* what a year beyond 9999 would need */
+    static const char form[RECORD_TIME] = "0000-00-00T00:00:00.000Z";
+    const int64_t last = (CIVIL_LAST + INT64_C(1)) * 86400000 - 1;
+    int64_t ms = us < 0 ? 0 : us / 1000 < last ? us / 1000 : last;
+    unsigned of_day = (unsigned)(ms % 86400000);
+    civil_day d = civil_of((uint32_t)(ms / 86400000));
 
-    if (us < 0 || !gmtime_r(&seconds, &t)) {
-        t = (struct tm){.tm_year = 70, .tm_mday = 1};
-        ms = 0;
-    }
-    (void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", t.tm_year + 1900,
-                   t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, ms);
-    (void)snprintf(out, RECORD_TIME, "%.*s", RECORD_TIME - 1, text);
+    memcpy(out, form, sizeof form);
+    digits_before(out + 4, d.year, 4);
+    digits_before(out + 7, d.month, 2);
+    digits_before(out + 10, d.day, 2);
+    digits_before(out + 13, of_day / 3600000, 2);
+    digits_before(out + 16, of_day / 60000 % 60, 2);
+    digits_before(out + 19, of_day / 1000 % 60, 2);
+    digits_before(out + 23, of_day % 1000, 3);
 }
 
 /* ---- reading ---- */
@@ -97,7 +108,7 @@ static const char *read_recipients(record *r, bool *transient)
 
     if (count == 0 || count > RECORD_RECIPIENTS_MAX)
         return "what is kept of the message has no recipients";
-    r->list = calloc(count, sizeof *r->list);
+    r->list = zeroed(count, sizeof *r->list);
     if (!r->list) {
         *transient = true;
         return "out of memory";
@@ -123,22 +134,38 @@ static void read_log(record *r)
     r->tries = n > 0 && n < 1000000 ? (unsigned)n : (unsigned)count;
 }
 
-static json_t *load(const char *text, bool *transient)
+/* Into the arena, which is the current one. */
+static json_t *load(const record *r, const char *text)
 {
-    json_error_t error;
-    json_t *json = text ? json_loads(text, LOAD, &error) : NULL;
-    if (text && !json && json_error_code(&error) == json_error_out_of_memory)
-        *transient = true;
-    return json;
+    size_t len = text ? strlen(text) : 0;
+    /* No escape: of those it knows one that has no place here. */
+    json_t *json = len && !memchr(text, '\\', len) ? plain_load(text, len) : NULL;
+    return json || r->arena.failed || len == 0 ? json : json_loadb(text, len, LOAD, NULL);
+}
+
+static bool make_room(record *r, const queue_message *m)
+{
+    size_t len = (m->head ? strlen(m->head) : 0) + (m->recipients ? strlen(m->recipients) : 0) +
+                 (m->log ? strlen(m->log) : 0);
+    size_t size = len < TREE_MOST / TREE_FACTOR ? TREE_LEAST + len * TREE_FACTOR : TREE_MOST;
+    size -= size % ARENA_ALIGN;
+    char *block = malloc(size);
+    arena_init(&r->arena, block, block ? size : 0);
+    return block != NULL;
 }
 
 const char *record_read(record *r, const queue_message *m, bool *transient)
 {
     *r = (record){0};
-    *transient = false;
-    r->head = load(m->head, transient);
-    r->recipients = load(m->recipients, transient);
-    r->log = load(m->log && m->log[0] ? m->log : "[]", transient);
+    *transient = !make_room(r, m);
+    if (!*transient) {
+        arena_use(&r->arena);
+        r->head = load(r, m->head);
+        r->recipients = load(r, m->recipients);
+        r->log = load(r, m->log && m->log[0] ? m->log : "[]");
+        arena_use(NULL);
+        *transient = r->arena.failed;
+    }
     if (*transient)
         return "out of memory";
     if (!json_is_object(r->head) || !json_is_array(r->recipients) || !json_is_array(r->log))
@@ -148,12 +175,27 @@ const char *record_read(record *r, const queue_message *m, bool *transient)
     return fault ? fault : read_recipients(r, transient);
 }
 
+void record_break(record *r)
+{
+    free(r->list);
+    r->list = NULL;
+    r->count = 0;
+}
+
+/* Trees that the arena holds as a whole go with its block. */
 void record_clear(record *r)
 {
-    json_decref(r->head);
-    json_decref(r->recipients);
-    json_decref(r->log);
+    if (r->arena.spilled) {
+        arena_use(&r->arena);
+        json_decref(r->head);
+        json_decref(r->recipients);
+        json_decref(r->log);
+        arena_use(NULL);
+    }
+    free(r->arena.block);
     free(r->list);
+    buf_free(&r->words);
+    buf_free(&r->fresh);
     *r = (record){0};
 }
 
@@ -165,7 +207,7 @@ size_t record_having(const record *r, record_status s)
     return n;
 }
 
-/* ---- writing ---- */
+/* ---- what comes new ---- */
 
 /* The text's first octets, cut between characters. */
 static size_t cut(const char *s)
@@ -178,105 +220,260 @@ static size_t cut(const char *s)
     return len;
 }
 
-json_t *record_text(const char *s)
+void record_text(jsonw *w, const char *s)
 {
-    size_t len = cut(s);
-    if (utf8_valid(s, len))
-        return json_stringn_nocheck(s, len);
-    buf clean = BUF_INIT;
-    while (len > 0) {
-        uint32_t point;
-        size_t n = utf8_decode(s, len, &point);
-        if (n > 0)
-            buf_add(&clean, s, n);
-        else
-            buf_adds(&clean, REPLACEMENT);
-        n += n == 0;
-        s += n;
-        len -= n;
-    }
-    json_t *text = buf_ok(&clean) ? json_stringn_nocheck(clean.data, clean.len) : NULL;
-    buf_free(&clean);
-    return text;
+    jsonw_strn(w, s, cut(s));
 }
 
-void record_set(json_t *object, const char *name, json_t *value)
+/* Without a value there is no member. */
+static void member_text(jsonw *w, const char *name, const char *s)
 {
-    if (value)
-        (void)json_object_set_new_nocheck(object, name, value); /* without memory it is left out */
+    if (!s)
+        return;
+    jsonw_key(w, name);
+    record_text(w, s);
 }
 
-json_t *record_reply(const smtp_reply *reply)
-{
-    json_t *json = json_object();
-    record_set(json, "code", json_integer(reply->code));
-    record_set(json, "enhanced", reply->enhanced[0] ? record_text(reply->enhanced) : json_null());
-    record_set(json, "message", record_text(reply->text ? reply->text : ""));
-    return json;
-}
-
-static json_t *time_text(int64_t us)
+static void member_time(jsonw *w, const char *name, int64_t us)
 {
     char text[RECORD_TIME];
     record_time(us, text);
-    return json_string(text);
+    jsonw_key(w, name);
+    jsonw_strn(w, text, RECORD_TIME - 1);
 }
 
-void record_say(record *r, size_t recipient, const record_word *w)
+static void member_int(jsonw *w, const char *name, int64_t n)
+{
+    jsonw_key(w, name);
+    jsonw_int(w, n);
+}
+
+static void member_reply(jsonw *w, const smtp_reply *reply)
+{
+    if (!reply || !reply->code)
+        return;
+    jsonw_key(w, "smtp");
+    jsonw_object(w);
+    member_int(w, "code", reply->code);
+    jsonw_key(w, "enhanced");
+    if (reply->enhanced[0])
+        record_text(w, reply->enhanced);
+    else
+        jsonw_null(w);
+    member_text(w, "message", reply->text ? reply->text : "");
+    jsonw_object_end(w);
+}
+
+/* False: there was no memory, and what was added is taken back. */
+static bool keep(buf *b, size_t before)
+{
+    if (buf_ok(b))
+        return true;
+    b->len = before;
+    b->failed = false;
+    return false;
+}
+
+void record_say(record *r, size_t recipient, const record_word *word)
+{
+    record_recipient *one = &r->list[recipient];
+    size_t before = r->words.len;
+    jsonw w;
+
+    jsonw_init(&w, &r->words);
+    member_text(&w, "relay", word->relay);
+    member_time(&w, "at", word->at);
+    member_reply(&w, word->reply);
+    member_text(&w, "category", word->category && word->category[0] ? word->category : NULL);
+    member_text(&w, "hint", word->hint);
+    if (keep(&r->words, before)) {
+        one->word_at = before;
+        one->word_len = r->words.len - before;
+    }
+}
+
+/* All but the reply. */
+static void members_fault(jsonw *w, const smtp_fault *f, bool given_up)
+{
+    bool known = f->category != SMTP_CATEGORY_NONE;
+    if (known) {
+        member_text(w, "category", smtp_category_name(f->category));
+        member_text(w, "stage", smtp_stage_name(f->stage));
+    }
+    member_text(w, "detail", f->detail);
+    member_text(w, "hint", f->hint);
+    if (known || given_up) {
+        jsonw_key(w, "retryable");
+        jsonw_bool(w, f->retryable);
+    }
+}
+
+/* The second of the new ones goes: the first may be the log's. */
+static void drop_second(record *r)
+{
+    size_t at = strlen(r->fresh.data) + 1, len = strlen(r->fresh.data + at) + 1;
+    memmove(r->fresh.data + at, r->fresh.data + at + len, r->fresh.len - at - len);
+    r->fresh.len -= len;
+    r->fresh_count--;
+}
+
+void record_log(record *r, const record_entry *e)
+{
+    size_t before = r->fresh.len;
+    jsonw w;
+
+    jsonw_init(&w, &r->fresh);
+    jsonw_object(&w);
+    member_time(&w, "at", e->at);
+    member_text(&w, "relay", e->relay);
+    member_text(&w, "outcome", e->outcome);
+    member_int(&w, "ms", e->us / 1000);
+    member_int(&w, "recipients", (int64_t)e->recipients);
+    member_int(&w, "accepted", (int64_t)e->accepted);
+    if (e->fault) {
+        members_fault(&w, e->fault, !e->relay);
+        member_reply(&w, e->reply);
+    }
+    member_int(&w, "number", ++r->tries);
+    buf_addc(&r->fresh, '\0');
+    if (!keep(&r->fresh, before))
+        return;
+    if (++r->fresh_count > RECORD_LOG_MAX)
+        drop_second(r);
+}
+
+/* ---- the texts ---- */
+
+static void write_value(jsonw *w, json_t *value);
+
+static void write_member(jsonw *w, const char *name, json_t *value)
+{
+    jsonw_str(w, name); /* it may need escapes */
+    buf_addc(w->out, ':');
+    w->comma = false;
+    write_value(w, value);
+}
+
+static void write_object(jsonw *w, json_t *object)
+{
+    const char *name;
+    json_t *value;
+    jsonw_object(w);
+    json_object_foreach(object, name, value) write_member(w, name, value);
+    jsonw_object_end(w);
+}
+
+static void write_array(jsonw *w, json_t *array)
+{
+    size_t count = json_array_size(array);
+    jsonw_array(w);
+    for (size_t i = 0; i < count; i++)
+        write_value(w, json_array_get(array, i));
+    jsonw_array_end(w);
+}
+
+static void write_real(jsonw *w, json_t *real)
+{
+    char text[64]; /* 17 digits, and what is around them */
+    size_t len = json_dumpb(real, text, sizeof text, JSON_ENCODE_ANY);
+    jsonw_raw(w, text, len <= sizeof text ? len : 0);
+}
+
+static void write_value(jsonw *w, json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT: write_object(w, value); break;
+    case JSON_ARRAY: write_array(w, value); break;
+    case JSON_STRING: jsonw_strn(w, json_string_value(value), json_string_length(value)); break;
+    case JSON_INTEGER: jsonw_int(w, json_integer_value(value)); break;
+    case JSON_REAL: write_real(w, value); break;
+    case JSON_TRUE:
+    case JSON_FALSE: jsonw_bool(w, json_is_true(value)); break;
+    case JSON_NULL: jsonw_null(w); break;
+    }
+}
+
+static bool is_word(const char *name)
 {
     static const char *const members[] = {"relay", "at", "smtp", "category", "hint"};
-    json_t *json = r->list[recipient].json;
-
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        (void)json_object_del(json, members[i]); /* it may not be there */
-    record_set(json, "relay", record_text(w->relay));
-    record_set(json, "at", time_text(w->at));
-    if (w->reply && w->reply->code)
-        record_set(json, "smtp", record_reply(w->reply));
-    if (w->category && w->category[0])
-        record_set(json, "category", record_text(w->category));
-    if (w->hint)
-        record_set(json, "hint", record_text(w->hint));
-}
-
-void record_log(record *r, json_t *entry)
-{
-    r->tries++;
-    if (!entry)
-        return;
-    record_set(entry, "number", json_integer((json_int_t)r->tries));
-    (void)json_array_append_new(r->log, entry);
-    while (json_array_size(r->log) > RECORD_LOG_MAX && json_array_remove(r->log, 1) == 0)
-        continue;
-}
-
-void record_log_next(record *r, int64_t next_at)
-{
-    size_t count = json_array_size(r->log);
-    json_t *last = json_array_get(r->log, count ? count - 1 : 0);
-    if (last && next_at)
-        record_set(last, "next_at", time_text(next_at));
-    else if (last)
-        (void)json_object_del(last, "next_at");
-}
-
-static bool write_statuses(record *r)
-{
-    for (size_t i = 0; i < r->count; i++) {
-        json_t *status = json_string(status_names[r->list[i].status]);
-        if (!status || json_object_set_new_nocheck(r->list[i].json, "status", status) != 0)
-            return false;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        if (strcmp(name, members[i]) == 0)
+            return true;
     }
-    return true;
+    return false;
 }
 
-bool record_dump(record *r, char **recipients, char **log)
+static void write_recipient(jsonw *w, const record *r, const record_recipient *one)
 {
-    *recipients = *log = NULL;
-    if (!write_statuses(r))
-        return false;
-    *recipients = json_dumps(r->recipients, DUMP);
-    *log = json_dumps(r->log, DUMP);
+    const char *name;
+    json_t *value;
+    jsonw_object(w);
+    json_object_foreach(one->json, name, value)
+    {
+        if (strcmp(name, "status") == 0) {
+            jsonw_key(w, "status");
+            jsonw_str(w, status_names[one->status]);
+        } else if (!one->word_len || !is_word(name)) {
+            write_member(w, name, value);
+        }
+    }
+    if (one->word_len)
+        jsonw_raw(w, r->words.data + one->word_at, one->word_len);
+    jsonw_object_end(w);
+}
+
+static void write_recipients(jsonw *w, const record *r)
+{
+    if (!r->list) { /* as they were */
+        write_array(w, json_is_array(r->recipients) ? r->recipients : NULL);
+        return;
+    }
+    jsonw_array(w);
+    for (size_t i = 0; i < r->count; i++)
+        write_recipient(w, r, &r->list[i]);
+    jsonw_array_end(w);
+}
+
+/* All but those that are too many: the oldest but the first go. */
+static void write_log(jsonw *w, const record *r, int64_t next_at)
+{
+    size_t old = json_array_size(r->log), count = old + r->fresh_count;
+    size_t extra = count > RECORD_LOG_MAX ? count - RECORD_LOG_MAX : 0;
+    const char *fresh = r->fresh.data;
+
+    jsonw_array(w);
+    for (size_t i = 0; i < count; i++) {
+        bool kept = i == 0 || i > extra;
+        size_t len = i < old ? 0 : strlen(fresh);
+        if (kept && i < old) {
+            write_value(w, json_array_get(r->log, i));
+        } else if (kept) {
+            jsonw_raw(w, fresh, len);
+            if (i + 1 == count && next_at)
+                member_time(w, "next_at", next_at);
+            jsonw_object_end(w);
+        }
+        if (i >= old)
+            fresh += len + 1;
+    }
+    jsonw_array_end(w);
+}
+
+bool record_dump(const record *r, int64_t next_at, char **recipients, char **log)
+{
+    buf first = BUF_INIT, second = BUF_INIT;
+    jsonw w;
+
+    if (buf_reserve(&first, TEXT_USUAL)) {
+        jsonw_init(&w, &first);
+        write_recipients(&w, r);
+    }
+    if (buf_reserve(&second, TEXT_USUAL)) {
+        jsonw_init(&w, &second);
+        write_log(&w, r, next_at);
+    }
+    *recipients = buf_take(&first);
+    *log = buf_take(&second);
     if (*recipients && *log)
         return true;
     free(*recipients);
@@ -285,38 +482,37 @@ bool record_dump(record *r, char **recipients, char **log)
     return false;
 }
 
-/* Members that an event passes on as they are. */
-static void pass_on(const record *r, json_t *data, const char *name)
+/* A member that an event passes on as it is. */
+static void pass_on(jsonw *w, const record *r, const char *name)
 {
     json_t *value = json_object_get(r->head, name);
     if (value && !json_is_null(value))
-        (void)json_object_set(data, name, value);
+        write_member(w, name, value);
 }
 
-char *record_event(record *r, const char *type, const char *id, queue_state state, int64_t now,
-                   int64_t next_at)
+char *record_event(const record *r, const char *type, const char *id, queue_state state,
+                   int64_t now, int64_t next_at)
 {
-    char *text = NULL;
-    json_t *event = json_object(), *data = json_object();
+    buf text = BUF_INIT;
+    jsonw w;
 
-    if (!event || !data || !write_statuses(r))
-        goto cleanup;
-    record_set(event, "type", json_string(type));
-    record_set(event, "timestamp", time_text(now));
-    record_set(data, "id", json_string(id));
-    pass_on(r, data, "message_id");
-    record_set(data, "state", json_string(queue_state_name(state)));
-    if (r->recipients)
-        (void)json_object_set(data, "recipients", r->recipients);
-    pass_on(r, data, "tags");
-    pass_on(r, data, "metadata");
-    record_set(data, "attempts", json_integer((json_int_t)r->tries));
+    jsonw_init(&w, &text);
+    jsonw_object(&w);
+    member_text(&w, "type", type);
+    member_time(&w, "timestamp", now);
+    jsonw_key(&w, "data");
+    jsonw_object(&w);
+    member_text(&w, "id", id);
+    pass_on(&w, r, "message_id");
+    member_text(&w, "state", queue_state_name(state));
+    jsonw_key(&w, "recipients");
+    write_recipients(&w, r);
+    pass_on(&w, r, "tags");
+    pass_on(&w, r, "metadata");
+    member_int(&w, "attempts", r->tries);
     if (next_at)
-        record_set(data, "next_at", time_text(next_at));
-    if (json_object_set(event, "data", data) == 0)
-        text = json_dumps(event, DUMP);
-cleanup:
-    json_decref(event);
-    json_decref(data);
-    return text;
+        member_time(&w, "next_at", next_at);
+    jsonw_object_end(&w);
+    jsonw_object_end(&w);
+    return buf_take(&text);
 }

@@ -27,8 +27,9 @@
  * Words of a relay that are not UTF-8 are passed on with U+FFFD in their place; those over
  * RECORD_TEXT_MAX octets are cut.
  *
- * Statuses are kept beside the trees and written into them when they are dumped, so that what was
- * said of a recipient is never lost for want of memory; its words, and an entry of the log, can be.
+ * The trees stay as they were read; what comes new is kept beside them as text, and both are
+ * written together. Statuses need no memory, so that what was said of a recipient is never lost for
+ * want of it; its words, and an entry of the log, can be.
  *
  * Memory: a record owns its trees; strings read from it are theirs. Threads: one at a time.
  */
@@ -41,8 +42,12 @@
 
 #include <jansson.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/jsonw.h"
 #include "queue/queue.h"
 #include "smtp/reply.h"
+#include "smtp/sender.h"
 
 #define RECORD_LOG_MAX        50
 #define RECORD_TEXT_MAX       1000 /* octets of a relay's words, or of a detail */
@@ -65,11 +70,16 @@ const char *record_status_name(record_status s);
 typedef struct record_recipient {
     const char *email;
     record_status status;
-    json_t *json; /* borrowed from `recipients` */
+    json_t *json;             /* borrowed from `recipients` */
+    size_t word_at, word_len; /* the last word about it, of `words`; 0: as it was read */
 } record_recipient;
 
 typedef struct record {
-    json_t *head, *recipients, *log;
+    json_t *head, *recipients, *log; /* as they were read */
+    arena arena;                     /* theirs */
+    buf words;                       /* members of recipients */
+    buf fresh;          /* entries for the log, each without its last bracket, and a NUL */
+    size_t fresh_count; /* at most RECORD_LOG_MAX */
     const char *reverse_path;
     const char *relays[RECORD_RELAYS_MAX];
     size_t relay_count;
@@ -87,6 +97,9 @@ void record_time(int64_t us, char out[RECORD_TIME]);
 const char *record_read(record *r, const queue_message *m, bool *transient);
 void record_clear(record *r);
 
+/* What can be written of one that could not be read, for good: no recipient is looked at. */
+void record_break(record *r);
+
 /* How many have that status. */
 size_t record_having(const record *r, record_status s);
 
@@ -101,24 +114,28 @@ typedef struct record_word {
 
 void record_say(record *r, size_t recipient, const record_word *w);
 
-/* Appends an entry to the log, which takes it over (NULL: memory had run out), and numbers it. */
-void record_log(record *r, json_t *entry);
+/* An entry of the log. */
+typedef struct record_entry {
+    int64_t at, us;    /* when it began; how long it took */
+    const char *relay; /* NULL: the message is given up */
+    size_t recipients, accepted;
+    const char *outcome;
+    const smtp_fault *fault; /* NULL: none, nor a reply */
+    const smtp_reply *reply; /* NULL, or code 0: there was none */
+} record_entry;
 
-/* Where the log's last entry will be tried again; 0 takes that back. */
-void record_log_next(record *r, int64_t next_at);
+/* Numbers it, and appends it to the log. */
+void record_log(record *r, const record_entry *e);
 
-/* A string whatever its octets are, cut; a reply as the API shows it. NULL: no memory. */
-json_t *record_text(const char *s);
-json_t *record_reply(const smtp_reply *reply);
+/* Writes a string whatever its octets are, cut. */
+void record_text(jsonw *w, const char *s);
 
-/* Sets a member, if there is a value and memory for it. */
-void record_set(json_t *object, const char *name, json_t *value);
-
-/* The texts to keep; the caller frees them. False: no memory, and neither is there. */
-bool record_dump(record *r, char **recipients, char **log);
+/* The texts to keep; the caller frees them. False: no memory, and neither is there. next_at: when
+ * the last that was logged will be tried again; 0: it will not. */
+bool record_dump(const record *r, int64_t next_at, char **recipients, char **log);
 
 /* An event's payload about the message as it is now; NULL: no memory. next_at 0: none. */
-char *record_event(record *r, const char *type, const char *id, queue_state state, int64_t now,
-                   int64_t next_at);
+char *record_event(const record *r, const char *type, const char *id, queue_state state,
+                   int64_t now, int64_t next_at);
 
 #endif

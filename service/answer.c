@@ -1,6 +1,6 @@
 #include "service/answer.h"
 
-#include "service/jsonw.h"
+#include "base/jsonw.h"
 #include "service/problem.h"
 
 #define ANSWER_BYTES 1024 /* what most answers fit in: one allocation */

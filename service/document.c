@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+#include "base/plain.h"
 #include "base/zeroed.h"
-#include "service/arena.h"
-#include "service/plain.h"
 #include "service/scan.h"
 
 #define SHARE     ((size_t)256 * 1024)
@@ -21,6 +21,8 @@
 /* The rest gets room for what came, up to this: more than a string is before it is lifted. */
 #define FIRST_REST (SCAN_LIFT_AT + SCAN_LIFT_AT / 2)
 /* NUL, and a document that is no object, are let through to be told with a pointer later. */
+#define TREE_BYTES 2048 /* hold a small request's tree */
+
 #define FLAGS (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY)
 
 /* A lifted string. */
@@ -49,8 +51,9 @@ struct document {
     uint64_t size;
     document_result refused; /* of what came so far */
     bool is_plain;           /* the tree: plain.h has made it */
-    scan scan;               /* at the end, as the arena: they are large, and clear themselves */
     arena arena;             /* of the tree */
+    scan scan;               /* at the end, as the block: they are large, and clear themselves */
+    _Alignas(max_align_t) char block[TREE_BYTES]; /* the arena's */
 };
 
 /* ---- memory and the file ---- */
@@ -263,7 +266,7 @@ document *document_create(const document_options *options)
     const scan_sink sink = {begin, add, end, d};
     d->options = *options;
     d->fd = -1;
-    arena_init(&d->arena);
+    arena_init(&d->arena, d->block, sizeof d->block);
     scan_init(&d->scan, &d->rest, &sink, options->lift_at);
     return d;
 }
@@ -399,7 +402,7 @@ static bool load(document *d, json_error_t *error)
     d->root = plain_load(d->rest.data, d->rest.len);
     d->is_plain = d->root != NULL;
     if (!d->root && !d->arena.failed) {
-        arena_init(&d->arena); /* what was begun is freed */
+        arena_init(&d->arena, d->block, sizeof d->block); /* what was begun is freed */
         d->root = json_loadb(d->rest.data, d->rest.len, FLAGS, error);
     }
     arena_use(NULL);

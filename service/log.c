@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "service/jsonw.h"
+#include "base/jsonw.h"
 
 #define LINE_BYTES 512 /* what most lines fit in: one allocation */
 

@@ -225,6 +225,11 @@ static void attempted(void *ctx, const deliver_attempt *t)
     log_attempt(o, t);
     metrics_transaction(o->app->metrics, relay, t->result, t->size);
     metrics_attempt(o->app->metrics, relay, attempt_result(t));
+}
+
+static void before_wait(void *ctx)
+{
+    const outbox *o = ctx;
     log_flush(o->app->log);
 }
 
@@ -435,6 +440,7 @@ static bool start_deliver(outbox *o, char **error)
         .new_id = new_id,
         .attempted = attempted,
         .event_kept = event_kept,
+        .before_wait = before_wait,
         .ctx = o,
         .owner = o->owner,
         .timeout_us = c->timeout_us,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "service/jsonw.h"
+#include "base/jsonw.h"
 
 #define FIRST_FAULTS 8
 #define NAME_SHOWN   128 /* of a name that the user chose, in a pointer */

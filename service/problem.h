@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
-#include "service/jsonw.h"
+#include "base/jsonw.h"
 
 #define PROBLEM_FAULTS_MAX 100
 

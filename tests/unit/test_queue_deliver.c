@@ -320,7 +320,8 @@ typedef struct world {
     unsigned put;
     int64_t base; /* of ids */
     atomic_uint event_ids, events_kept;
-    pthread_mutex_t lock; /* of the attempts that were told */
+    atomic_uint unwritten; /* attempts told since the last wait */
+    pthread_mutex_t lock;  /* of the attempts that were told */
     told told[SEEN];
     size_t told_count;
 } world;
@@ -370,6 +371,7 @@ static bool new_id(void *ctx, char out[QUEUE_ID + 1])
 static void attempted(void *ctx, const deliver_attempt *a)
 {
     world *w = ctx;
+    atomic_fetch_add(&w->unwritten, 1);
     (void)pthread_mutex_lock(&w->lock);
     if (w->told_count < SEEN) {
         told *t = &w->told[w->told_count++];
@@ -387,6 +389,12 @@ static void event_kept(void *ctx)
 {
     world *w = ctx;
     atomic_fetch_add(&w->events_kept, 1);
+}
+
+static void before_wait(void *ctx)
+{
+    world *w = ctx;
+    atomic_store(&w->unwritten, 0);
 }
 
 static size_t told_of(world *w, const char *id, told *last)
@@ -490,6 +498,7 @@ static int set_up_at(void **state, const char *postgresql)
                                    .new_id = new_id,
                                    .attempted = attempted,
                                    .event_kept = event_kept,
+                                   .before_wait = before_wait,
                                    .ctx = w,
                                    .owner = "this",
                                    .timeout_us = 20 * SECOND,
@@ -520,6 +529,7 @@ static int tear_down(void **state)
         relay_go(w->relays[i]);
     if (w->d) {
         assert_true(deliver_stop(w->d, 30 * SECOND));
+        assert_int_equal(atomic_load(&w->unwritten), 0);
         deliver_free(w->d);
     }
     smtp_sender_stop(w->sender, 5 * SECOND);
@@ -734,6 +744,8 @@ static void what_is_due_is_sent(void **state)
     assert_int_equal(taken(w->relays[0], id, "ok1"), 1);
     assert_int_equal(taken(w->relays[0], id, "ok2"), 1);
     assert_int_equal(told_of(w, id, &last), 1);
+    while (atomic_load(&w->unwritten) > 0) /* it was told of one, and waits for the next */
+        (void)usleep(1000);
     assert_int_equal(last.state, QUEUE_SENT);
     assert_int_equal(last.number, 1);
     assert_int_equal(last.recipients, 2);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "service/plain.h"
+#include "base/plain.h"
 #include "tests/json_twin.h"
 
 #define MIB ((size_t)1024 * 1024)
@@ -296,13 +296,26 @@ static void what_is_plain_needs_no_parser(void **state)
         "{\"from\":\"Shop <a@b.c>\",\"to\":[\"x@y.z\",{\"email\":\"q@r.s\"}]}",
         "{\"html\":\"\\u000012\",\"a\":true,\"b\":false,\"c\":null,\"\":\"\x7F\"}",
         "{\"a\":{\"a\":[[[[[[]]]]]]}}",
+        "[]",
+        "[{\"a\":0,\"b\":-7 , \"c\":[123456789012345678]}, 42]",
     };
     static const char *const others[] = {
         "",
-        "[]",
         "\"a\"",
+        "1",
         "{",
-        "{\"a\":1}",
+        "[1.5]",
+        "[1e2]",
+        "[01]",
+        "[00]",
+        "[-0]",
+        "[-]",
+        "[+1]",
+        "[1x]",
+        "[-",
+        "[1",
+        "[1234567890123456789]",
+        "[]]",
         "{\"a\":\"\\n\"}",
         "{\"a\":\"\xC3\xA4\"}",
         "{\"a\":\"\x1F\"}",

@@ -1,9 +1,10 @@
-#include "service/plain.h"
+#include "base/plain.h"
 
 #include <stdbool.h>
 #include <string.h>
 
 #define NAME_MAX_     64 /* with its NUL */
+#define DIGITS_MAX    18 /* of a number: no more than fit */
 #define REFERENCE     "\\u0000"
 #define REFERENCE_MAX 16 /* its digits, and the NUL before them */
 
@@ -120,6 +121,19 @@ static json_t *word(cursor *c, const char *word, json_t *meaning)
     return meaning;
 }
 
+/* What may follow is as with word(): a fraction or a further digit is neither. */
+static json_t *integer(cursor *c)
+{
+    bool negative = c->at < c->end && *c->at == '-';
+    const char *from = c->at += negative;
+    json_int_t n = 0;
+    while (c->at < c->end && *c->at >= '0' && *c->at <= '9' && c->at - from < DIGITS_MAX)
+        n = n * 10 + (*c->at++ - '0');
+    if (c->at == from || (*from == '0' && (negative || c->at - from > 1)))
+        return NULL;
+    return json_integer(negative ? -n : n);
+}
+
 /* NULL, which no tree takes in: it is not plain. */
 static json_t *value(cursor *c)
 {
@@ -130,14 +144,14 @@ static json_t *value(cursor *c)
     case 't': return word(c, "true", json_true());
     case 'f': return word(c, "false", json_false());
     case 'n': return word(c, "null", json_null());
-    default: return NULL;
+    default: return integer(c);
     }
 }
 
 json_t *plain_load(const char *text, size_t len)
 {
     cursor c = {text, text + len, 0};
-    if (len == 0 || peek(&c) != '{')
+    if (peek(&c) != '{' && peek(&c) != '[')
         return NULL;
     json_t *root = value(&c);
     (void)peek(&c);

@@ -1,4 +1,4 @@
-#include "service/jsonw.h"
+#include "base/jsonw.h"
 
 #include <string.h>
 
@@ -213,6 +213,12 @@ void jsonw_null(jsonw *w)
 {
     before_value(w);
     buf_adds(w->out, "null");
+}
+
+void jsonw_raw(jsonw *w, const char *text, size_t len)
+{
+    before_value(w);
+    buf_add(w->out, text, len);
 }
 
 void jsonw_ms(jsonw *w, int64_t us)

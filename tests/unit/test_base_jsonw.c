@@ -1,4 +1,4 @@
-/* Tests of service/jsonw: what it writes is read back by jansson. */
+/* Tests of base/jsonw: what it writes is read back by jansson. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +10,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "base/jsonw.h"
 #include "base/utf8.h"
-#include "service/jsonw.h"
 
 static const char *written(buf *b, const char *s, size_t len)
 {

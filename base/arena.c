@@ -1,4 +1,4 @@
-#include "service/arena.h"
+#include "base/arena.h"
 
 #include <pthread.h>
 #include <stdint.h>
@@ -13,10 +13,10 @@ static void *allocate(size_t size)
     arena *a = current;
     if (!a)
         return malloc(size);
-    /* used is a multiple of the alignment, and so at most ARENA_BYTES. */
-    if (size <= ARENA_BYTES - a->used) {
+    /* used is a multiple of the alignment, as size is, and so at most that. */
+    if (size <= a->size - a->used) {
         void *p = a->block + a->used;
-        a->used += (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+        a->used += (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
         return p;
     }
     void *p = malloc(size);
@@ -28,7 +28,7 @@ static void *allocate(size_t size)
 static void release(void *p)
 {
     const arena *a = current;
-    if (!a || (uintptr_t)p - (uintptr_t)a->block >= ARENA_BYTES)
+    if (!a || (uintptr_t)p - (uintptr_t)a->block >= a->size)
         free(p);
 }
 
@@ -37,14 +37,11 @@ static void set_functions(void)
     json_set_alloc_funcs(allocate, release);
 }
 
-_Static_assert(ARENA_BYTES % _Alignof(max_align_t) == 0, "what is used never goes beyond");
-
-void arena_init(arena *a)
+void arena_init(arena *a, char *block, size_t size)
 {
     static pthread_once_t set = PTHREAD_ONCE_INIT;
     (void)pthread_once(&set, set_functions);
-    a->used = 0;
-    a->spilled = a->failed = false;
+    *a = (arena){.block = block, .size = size};
 }
 
 void arena_use(arena *a)

@@ -5,8 +5,8 @@
  * A writer keeps track of commas. Strings must be UTF-8; bytes that are not become U+FFFD.
  * Members: jsonw_key(), then one value. Errors: the buf's (sticky).
  */
-#ifndef POSTERN_SERVICE_JSONW_H
-#define POSTERN_SERVICE_JSONW_H
+#ifndef POSTERN_BASE_JSONW_H
+#define POSTERN_BASE_JSONW_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +31,7 @@ void jsonw_strn(jsonw *w, const char *s, size_t len);
 void jsonw_int(jsonw *w, int64_t n);
 void jsonw_bool(jsonw *w, bool b);
 void jsonw_null(jsonw *w);
+void jsonw_raw(jsonw *w, const char *text, size_t len); /* values or members, as they are */
 void jsonw_ms(jsonw *w, int64_t us); /* microseconds as milliseconds with three decimals */
 
 /* A literal, so that its length is known to the compiler. */

@@ -11,25 +11,27 @@
  * an address has become another one. So a failed allocation is remembered: no tree is trusted, and
  * no fault told, of a text during whose parsing one of them failed.
  *
- * Threads: an arena belongs to one at a time.
+ * Memory: the block is its owner's, and outlives the tree. Threads: an arena belongs to one at a
+ * time.
  */
-#ifndef POSTERN_SERVICE_ARENA_H
-#define POSTERN_SERVICE_ARENA_H
+#ifndef POSTERN_BASE_ARENA_H
+#define POSTERN_BASE_ARENA_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ARENA_BYTES 2048
-
 typedef struct arena {
-    size_t used;
+    char *block; /* the owner's, aligned as malloc's are */
+    size_t size, used;
     bool spilled; /* some of it is malloc's: it must be freed piece by piece */
     bool failed;  /* there was no memory */
-    _Alignas(max_align_t) char block[ARENA_BYTES];
 } arena;
 
-/* Empties it, without clearing the block. */
-void arena_init(arena *a);
+#define ARENA_ALIGN _Alignof(max_align_t)
+
+/* Empties it, without clearing the block. `size` is a multiple of ARENA_ALIGN; 0: all of it is
+ * malloc's. */
+void arena_init(arena *a, char *block, size_t size);
 
 /* Makes it the thread's current one; NULL: none is. */
 void arena_use(arena *a);
