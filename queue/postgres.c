@@ -92,6 +92,7 @@ static void transact(pg_batch *b)
     pg_step frame = {0};
     bool second = false;
 
+    b->frame = &frame;
     if (b->writes)
         pg_step_send(p, &frame, PG_BEGIN, NULL);
     for (size_t i = 0; i < b->count; i++) {
@@ -100,21 +101,26 @@ static void transact(pg_batch *b)
             begin_step(b, s);
         second |= s->second;
     }
-    if (second)
+    pg_settle_all(b);
+    if (second) {
         pg_pipeline_flush(p);
-    else
+    } else {
+        pg_put_all(b);
         send_end(b, &frame);
+    }
     if (b->writes)
         PQclear(pg_step_next(p, &frame));
     for (size_t i = 0; i < b->count && p->trouble == PG_FINE; i++) {
         if (!b->steps[i].over)
             read_step(b, &b->steps[i]);
     }
+    pg_read_settled(b);
     if (second) {
         for (size_t i = 0; i < b->count; i++) {
             if (b->steps[i].second)
                 kinds[b->steps[i].op->kind]->send_second(b, &b->steps[i]);
         }
+        pg_put_all(b);
         send_end(b, &frame);
         for (size_t i = 0; i < b->count && p->trouble == PG_FINE; i++)
             pg_step_skip(p, &b->steps[i]);
@@ -294,7 +300,7 @@ static bool listen_(void *connection, int ms)
 const queue_backend queue_postgres = {
     .name = "postgresql",
     .scheme = "postgresql:",
-    .writers = 8,
+    .writers = 2,
     .readers = 2,
     .one_writer = false,
     .open = open_,

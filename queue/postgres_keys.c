@@ -18,23 +18,23 @@ size_t pg_count_texts(const char *const *texts)
 void pg_add_texts(pg_args *a, const char *const *texts)
 {
     size_t n = pg_count_texts(texts);
-    pg_array(a, true, n);
+    pg_array(a, 'T', n);
     for (size_t i = 0; i < n; i++)
         pg_array_text(a, texts[i]);
 }
 
 void pg_add_suppressed(pg_args *a, const queue_suppressed *e, size_t count)
 {
-    pg_array(a, true, count);
+    pg_array(a, 'T', count);
     for (size_t i = 0; i < count; i++)
         pg_array_text(a, e[i].address);
-    pg_array(a, true, count);
+    pg_array(a, 'T', count);
     for (size_t i = 0; i < count; i++)
         pg_array_text(a, e[i].list ? e[i].list : "");
-    pg_array(a, true, count);
+    pg_array(a, 'T', count);
     for (size_t i = 0; i < count; i++)
         pg_array_text(a, e[i].reason);
-    pg_array(a, false, count);
+    pg_array(a, 'I', count);
     for (size_t i = 0; i < count; i++)
         pg_array_int(a, e[i].since);
 }
