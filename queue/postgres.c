@@ -300,7 +300,7 @@ static bool listen_(void *connection, int ms)
 const queue_backend queue_postgres = {
     .name = "postgresql",
     .scheme = "postgresql:",
-    .writers = 2,
+    .writers = 3,
     .readers = 2,
     .one_writer = false,
     .open = open_,

@@ -2,6 +2,7 @@
  * those that are done. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "queue/backend.h"
 #include "queue/postgres_run.h"
@@ -14,6 +15,10 @@ typedef struct row {
     const queue_message *m;
     const char *const *tags;
 } row;
+
+/* What is due later than this wakes nobody: the others look at what is next every few seconds. The
+ * clocks may differ by much of it. */
+#define NOTIFY_AHEAD_US 60000000
 
 /* One statement must not meet the same id twice. */
 typedef struct group {
@@ -151,6 +156,13 @@ static text_of *const put_texts[] = {id_of, put_owner, put_head, put_recipients,
 static int_of *const put_ints[] = {put_state, put_at, put_expires_at, put_priority, put_attempts,
                                    put_size,  NULL};
 
+static int64_t wall_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static bool is_large(const queue_message *m)
 {
     return m->body.size > QUEUE_SMALL;
@@ -257,6 +269,7 @@ static void send_put(group *g)
 
 void pg_put_all(pg_batch *b)
 {
+    int64_t soon = wall_us() + NOTIFY_AHEAD_US;
     group g = {.b = b, .send = send_put};
     for (size_t i = 0; i < b->count; i++) {
         const queue_op *op = b->steps[i].op;
@@ -267,7 +280,7 @@ void pg_put_all(pg_batch *b)
             r.tags = op->in.put.tags ? op->in.put.tags[n] : NULL;
             add(&g, &r, queue_day_of(m->id),
                 length(m->recipients) + (is_large(m) ? 0 : (size_t)m->body.size));
-            b->notify |= m->state == QUEUE_QUEUED;
+            b->notify |= m->state == QUEUE_QUEUED && m->next_at < soon;
         }
     }
     flush(&g);

@@ -31,13 +31,14 @@
 
 typedef struct pg_step {
     queue_op *op;
-    int day;        /* whose tables it needs and has; 0: none */
-    unsigned sent;  /* statements whose results are still to be read */
-    unsigned group; /* of what one statement does for several: its number; 0: none */
-    bool puts;      /* its messages are to be put */
-    bool later;     /* there is something to do after the commit */
-    bool second;    /* there is a second half before it */
-    bool over;      /* refused, or answered: nothing more */
+    int day;              /* whose tables it needs and has; 0: none */
+    unsigned sent;        /* statements whose results are still to be read */
+    unsigned group;       /* of what one statement does for several: its number; 0: none */
+    bool puts;            /* its messages are to be put */
+    struct pg_step *asks; /* whose look-up is this one's, too; NULL: none's */
+    bool later;           /* there is something to do after the commit */
+    bool second;          /* there is a second half before it */
+    bool over;            /* refused, or answered: nothing more */
 } pg_step;
 
 typedef struct pg_batch {
