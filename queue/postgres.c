@@ -1,8 +1,9 @@
 /*
  * The queue on PostgreSQL, or what speaks like it.
  *
- * A batch is one transaction in libpq's pipeline: BEGIN, a statement or two of each operation, and
- * COMMIT go out together, and the results are read after; so it costs one round trip. Operations
+ * A batch is one transaction in libpq's pipeline: BEGIN, the operations' statements, and COMMIT go
+ * out together, and the results are read after; so it costs one round trip. What most operations
+ * are (PUT, SETTLE of what is done, SUPPRESSED) shares statements of many rows. Operations
  * whose second half depends on the first's result (PUT with a key or with addresses) make it two.
  * What only reads on comes after the COMMIT: large bodies of claimed messages, lists, why a SETTLE
  * found nothing.
@@ -300,7 +301,7 @@ static bool listen_(void *connection, int ms)
 const queue_backend queue_postgres = {
     .name = "postgresql",
     .scheme = "postgresql:",
-    .writers = 3,
+    .writers = 3, /* fewer make batches larger, and each message cheaper; but one may be long */
     .readers = 2,
     .one_writer = false,
     .open = open_,

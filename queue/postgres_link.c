@@ -523,6 +523,7 @@ static PGconn *connect_url(const char *url)
 
 /* Each is tried by itself: a server that lacks one goes on without. Plans must not depend on
  * statistics that a queue, empty now and full soon, has wrong most of the time.
+ * Nor are they made anew for each run, as a server likes to for arrays of an element or two.
  *
  * A writer has no statement_timeout: it would end a COMMIT that waits for its standby, and the
  * server calls that committed. The silence's limit above holds for it. */
