@@ -1,8 +1,9 @@
 /*
  * The queue on PostgreSQL, or what speaks like it.
  *
- * A batch is one transaction in libpq's pipeline: BEGIN, a statement or two of each operation, and
- * COMMIT go out together, and the results are read after; so it costs one round trip. Operations
+ * A batch is one transaction in libpq's pipeline: BEGIN, the operations' statements, and COMMIT go
+ * out together, and the results are read after; so it costs one round trip. What most operations
+ * are (PUT, SETTLE of what is done, SUPPRESSED) shares statements of many rows. Operations
  * whose second half depends on the first's result (PUT with a key or with addresses) make it two.
  * What only reads on comes after the COMMIT: large bodies of claimed messages, lists, why a SETTLE
  * found nothing.
@@ -92,6 +93,7 @@ static void transact(pg_batch *b)
     pg_step frame = {0};
     bool second = false;
 
+    b->frame = &frame;
     if (b->writes)
         pg_step_send(p, &frame, PG_BEGIN, NULL);
     for (size_t i = 0; i < b->count; i++) {
@@ -100,21 +102,26 @@ static void transact(pg_batch *b)
             begin_step(b, s);
         second |= s->second;
     }
-    if (second)
+    pg_settle_all(b);
+    if (second) {
         pg_pipeline_flush(p);
-    else
+    } else {
+        pg_put_all(b);
         send_end(b, &frame);
+    }
     if (b->writes)
         PQclear(pg_step_next(p, &frame));
     for (size_t i = 0; i < b->count && p->trouble == PG_FINE; i++) {
         if (!b->steps[i].over)
             read_step(b, &b->steps[i]);
     }
+    pg_read_settled(b);
     if (second) {
         for (size_t i = 0; i < b->count; i++) {
             if (b->steps[i].second)
                 kinds[b->steps[i].op->kind]->send_second(b, &b->steps[i]);
         }
+        pg_put_all(b);
         send_end(b, &frame);
         for (size_t i = 0; i < b->count && p->trouble == PG_FINE; i++)
             pg_step_skip(p, &b->steps[i]);
@@ -295,7 +302,7 @@ static bool listen_(void *connection, int ms)
 const queue_backend queue_postgres = {
     .name = "postgresql",
     .scheme = "postgresql:",
-    .writers = 8,
+    .writers = 3, /* fewer make batches larger, and each message cheaper; but one may be long */
     .readers = 2,
     .one_writer = false,
     .open = open_,

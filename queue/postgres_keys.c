@@ -18,23 +18,23 @@ size_t pg_count_texts(const char *const *texts)
 void pg_add_texts(pg_args *a, const char *const *texts)
 {
     size_t n = pg_count_texts(texts);
-    pg_array(a, true, n);
+    pg_array(a, 'T', n);
     for (size_t i = 0; i < n; i++)
         pg_array_text(a, texts[i]);
 }
 
 void pg_add_suppressed(pg_args *a, const queue_suppressed *e, size_t count)
 {
-    pg_array(a, true, count);
+    pg_array(a, 'T', count);
     for (size_t i = 0; i < count; i++)
         pg_array_text(a, e[i].address);
-    pg_array(a, true, count);
+    pg_array(a, 'T', count);
     for (size_t i = 0; i < count; i++)
         pg_array_text(a, e[i].list ? e[i].list : "");
-    pg_array(a, true, count);
+    pg_array(a, 'T', count);
     for (size_t i = 0; i < count; i++)
         pg_array_text(a, e[i].reason);
-    pg_array(a, false, count);
+    pg_array(a, 'I', count);
     for (size_t i = 0; i < count; i++)
         pg_array_int(a, e[i].since);
 }
@@ -55,11 +55,10 @@ void pg_send_look_up(pg *p, pg_step *s, const char *const *addresses, const char
     pg_step_send(p, s, PG_LOOK_UP, &args);
 }
 
-void pg_read_look_up(pg *p, pg_step *s, const char *const *addresses)
+/* Of what was found, that which this operation has asked for. */
+static void pick_suppressed(pg *p, const PGresult *r, queue_op *op, const char *const *addresses)
 {
-    queue_op *op = s->op;
-    PGresult *r = pg_step_next(p, s);
-    int rows = r ? PQntuples(r) : 0;
+    int rows = PQntuples(r);
     size_t n = pg_count_texts(addresses);
     if (rows > 0)
         op->suppressed = pg_new_items(p, n, sizeof *op->suppressed);
@@ -70,6 +69,13 @@ void pg_read_look_up(pg *p, pg_step *s, const char *const *addresses)
         if (row < rows)
             read_suppressed(p, r, row, &op->suppressed[op->suppressed_count++]);
     }
+}
+
+void pg_read_look_up(pg *p, pg_step *s, const char *const *addresses)
+{
+    PGresult *r = pg_step_next(p, s);
+    if (r)
+        pick_suppressed(p, r, s->op, addresses);
     PQclear(r);
 }
 
@@ -164,14 +170,53 @@ static void unsuppress_read(pg_batch *b, pg_step *s)
         s->op->outcome = QUEUE_NOT_FOUND;
 }
 
+#define ASKED_TOGETHER 64 /* addresses of an operation at most, for it to be asked with others */
+
+static bool same_list(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Whether it is a look-up that the first of its list can make with its own. */
+static bool asks_with(const pg_step *first, const pg_step *s)
+{
+    return s == first || (s->op->kind == QUEUE_SUPPRESSED && !s->over && !s->asks &&
+                          same_list(first->op->in.suppress.list, s->op->in.suppress.list) &&
+                          pg_count_texts(s->op->in.suppress.addresses) <= ASKED_TOGETHER);
+}
+
+/* The first of a list asks for those behind it, too. */
 static void suppressed_send(pg_batch *b, pg_step *s)
 {
-    pg_send_look_up(b->p, s, s->op->in.suppress.addresses, s->op->in.suppress.list);
+    const pg_step *end = b->steps + b->count;
+    pg_args args = {0};
+    size_t count = 0;
+    if (s->asks)
+        return;
+    for (pg_step *t = s; t < end; t++) {
+        if (asks_with(s, t)) {
+            t->asks = s;
+            count += pg_count_texts(t->op->in.suppress.addresses);
+        }
+    }
+    pg_array(&args, 'T', count);
+    for (pg_step *t = s; t < end; t++) {
+        const char *const *address = t->asks == s ? t->op->in.suppress.addresses : NULL;
+        for (; address && *address; address++)
+            pg_array_text(&args, *address);
+    }
+    pg_text(&args, s->op->in.suppress.list);
+    pg_step_send(b->p, s, PG_LOOK_UP, &args);
 }
 
 static void suppressed_read(pg_batch *b, pg_step *s)
 {
-    pg_read_look_up(b->p, s, s->op->in.suppress.addresses);
+    PGresult *r = s->asks == s ? pg_step_next(b->p, s) : NULL;
+    for (pg_step *t = s; r && t < b->steps + b->count; t++) {
+        if (t->asks == s)
+            pick_suppressed(b->p, r, t->op, t->op->in.suppress.addresses);
+    }
+    PQclear(r);
 }
 
 static void append_suppressed(pg *p, queue_op *op, PGresult *r)

@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BINARY    1
-#define OID_BYTEA 17
-#define OID_INT8  20
-#define OID_TEXT  25
-#define OID_TEXTS 1009
-#define OID_INT8S 1016
+#define BINARY     1
+#define OID_BYTEA  17
+#define OID_INT8   20
+#define OID_TEXT   25
+#define OID_BYTEAS 1001
+#define OID_TEXTS  1009
+#define OID_INT8S  1016
 
 /* ---- parameters ---- */
 
@@ -55,13 +56,13 @@ static void add_word(buf *b, uint32_t n)
 }
 
 /* The binary form: dimensions, whether there are nulls, the element's type, length, lower bound. */
-void pg_array(pg_args *a, bool texts, size_t count)
+void pg_array(pg_args *a, char type, size_t count)
 {
     int i = add(a, NULL, 0, BINARY);
     a->array[i] = a->arrays.len + 1;
     add_word(&a->arrays, count > 0 ? 1 : 0);
-    add_word(&a->arrays, texts ? 1 : 0);
-    add_word(&a->arrays, texts ? OID_TEXT : OID_INT8);
+    add_word(&a->arrays, type == 'T' ? 1 : 0);
+    add_word(&a->arrays, type == 'T' ? OID_TEXT : type == 'B' ? OID_BYTEA : OID_INT8);
     if (count > 0) {
         add_word(&a->arrays, (uint32_t)count);
         add_word(&a->arrays, 1);
@@ -91,6 +92,13 @@ void pg_array_int(pg_args *a, int64_t n)
     array_grown(a);
 }
 
+void pg_array_bytes(pg_args *a, const void *data, size_t len)
+{
+    add_word(&a->arrays, (uint32_t)len);
+    buf_add(&a->arrays, data, len);
+    array_grown(a);
+}
+
 /* Where arrays lie is known when nothing moves them any more. */
 static bool settle_args(pg_args *a)
 {
@@ -112,6 +120,7 @@ static int type_oids(const char *types, Oid out[PG_ARGS])
         case 'b': out[n] = OID_BYTEA; break;
         case 'T': out[n] = OID_TEXTS; break;
         case 'I': out[n] = OID_INT8S; break;
+        case 'B': out[n] = OID_BYTEAS; break;
         default: out[n] = OID_TEXT; break;
         }
     }
@@ -515,6 +524,7 @@ static PGconn *connect_url(const char *url)
 
 /* Each is tried by itself: a server that lacks one goes on without. Plans must not depend on
  * statistics that a queue, empty now and full soon, has wrong most of the time.
+ * Nor are they made anew for each run, as a server likes to for arrays of an element or two.
  *
  * A writer has no statement_timeout: it would end a COMMIT that waits for its standby, and the
  * server calls that committed. The silence's limit above holds for it. */
@@ -527,6 +537,7 @@ static const char *const for_all[] = {
     "SET enable_hashjoin = off",
     "SET enable_mergejoin = off",
     "SET jit = off",
+    "SET plan_cache_mode = force_generic_plan",
 };
 
 static void try_command(pg *p, const char *text)

@@ -52,7 +52,8 @@ typedef struct pg {
     unsigned oldest;   /* of them: the next to go */
 } pg;
 
-/* A statement: types of its parameters (t text, i int8, b bytea, T text[], I int8[]) and text. */
+/* A statement: types of its parameters (t text, i int8, b bytea, T text[], I int8[], B bytea[]) and
+ * text. */
 typedef struct pg_sql {
     const char *types, *text;
 } pg_sql;
@@ -72,10 +73,11 @@ void pg_args_free(pg_args *a);
 void pg_text(pg_args *a, const char *s); /* NULL: null */
 void pg_int(pg_args *a, int64_t n);
 void pg_bytes(pg_args *a, const void *data, size_t len); /* NULL: null */
-/* An array of `count` texts or numbers, each of which is then added. */
-void pg_array(pg_args *a, bool texts, size_t count);
+/* An array of `count` texts, numbers or octets (T, I, B), each of which is then added. */
+void pg_array(pg_args *a, char type, size_t count);
 void pg_array_text(pg_args *a, const char *s);
 void pg_array_int(pg_args *a, int64_t n);
+void pg_array_bytes(pg_args *a, const void *data, size_t len);
 
 /* Checks the URL. False and *error. */
 bool pg_shared_init(pg_shared *s, const char *url, char **error);

@@ -9,95 +9,6 @@
 
 /* ---- PUT ---- */
 
-static void send_message(pg *p, pg_step *s, const queue_message *m, const char *small)
-{
-    const queue_op *op = s->op;
-    bool sending = m->state == QUEUE_SENDING;
-    int priority = m->priority < 0 ? 0 : m->priority;
-    pg_args args = {0};
-    pg_text(&args, m->id);
-    pg_int(&args, sending ? QUEUE_SENDING : QUEUE_QUEUED);
-    pg_int(&args, sending ? op->in.put.lease_us : m->next_at);
-    pg_int(&args, m->expires_at);
-    pg_int(&args, priority > QUEUE_PRIORITY ? QUEUE_PRIORITY : priority);
-    pg_int(&args, m->attempts);
-    pg_text(&args, sending ? op->in.put.owner : NULL);
-    pg_int(&args, (int64_t)m->body.size);
-    pg_text(&args, m->head);
-    pg_text(&args, m->recipients);
-    pg_text(&args, m->log);
-    pg_bytes(&args, small, small ? (size_t)m->body.size : 0);
-    pg_step_send(p, s, PG_PUT, &args);
-}
-
-/* Read errors end the batch, as half of a body must not be kept. */
-static void send_with_body(pg *p, pg_step *s, const queue_message *m, char *room)
-{
-    bool large = m->body.size > QUEUE_SMALL;
-    const char *piece = "";
-    if (!large && m->body.size > 0)
-        piece = pg_body_piece(&m->body, 0, (size_t)m->body.size, room);
-    if (piece)
-        send_message(p, s, m, large ? NULL : piece);
-    for (uint64_t at = 0; large && piece && at < m->body.size; at += PG_CHUNK) {
-        uint64_t left = m->body.size - at;
-        size_t len = left < PG_CHUNK ? (size_t)left : PG_CHUNK;
-        pg_args args = {0};
-        piece = pg_body_piece(&m->body, at, len, room);
-        if (!piece)
-            break;
-        pg_text(&args, m->id);
-        pg_int(&args, (int64_t)(at / PG_CHUNK));
-        pg_bytes(&args, piece, len);
-        pg_step_send(p, s, PG_PUT_CHUNK, &args);
-        pg_flush(p);
-    }
-    if (!piece)
-        pg_fail(p, PG_DATA, "a body can't be read from its file");
-}
-
-static void send_unput(pg *p, pg_step *s)
-{
-    const queue_message *m = s->op->in.put.messages;
-    size_t count = s->op->in.put.count;
-    for (size_t i = 0, next; i < count; i = next) {
-        int day = queue_day_of(m[i].id);
-        pg_args args = {0};
-        for (next = i; next < count && queue_day_of(m[next].id) == day; next++)
-            ;
-        pg_array(&args, true, next - i);
-        for (; i < next; i++)
-            pg_array_text(&args, m[i].id);
-        pg_step_send_day(p, s, day, PG_DAY_UNPUT, &args);
-    }
-}
-
-static void send_messages(pg_batch *b, pg_step *s)
-{
-    pg *p = b->p;
-    const queue_op *op = s->op;
-    char *room = NULL;
-    for (size_t i = 0; i < op->in.put.count && p->trouble == PG_FINE; i++) {
-        const queue_message *m = &op->in.put.messages[i];
-        const char *const *tags = op->in.put.tags ? op->in.put.tags[i] : NULL;
-        if (!m->body.data && !room && !(room = malloc(PG_CHUNK))) {
-            pg_fail_memory(p);
-            break;
-        }
-        send_with_body(p, s, m, room);
-        if (tags && tags[0]) {
-            pg_args args = {0};
-            pg_text(&args, m->id);
-            pg_add_texts(&args, tags);
-            pg_step_send_day(p, s, queue_day_of(m->id), PG_DAY_TAG, &args);
-        }
-        b->notify |= m->state == QUEUE_QUEUED;
-    }
-    free(room);
-    if (p->trouble == PG_FINE)
-        send_unput(p, s);
-}
-
 /* With a key or addresses, the messages are the second half. A key that may have to be given back
  * is not answered before that: another operation of this batch may have the same. */
 static void put_send(pg_batch *b, pg_step *s)
@@ -110,18 +21,15 @@ static void put_send(pg_batch *b, pg_step *s)
         pg_send_key_begin(b->p, s, k, looks ? 0 : k->status, looks ? NULL : k->answer);
     if (looks)
         pg_send_look_up(b->p, s, op->in.put.addresses, op->in.put.list);
-    if (!s->second)
-        send_messages(b, s);
+    s->puts = !s->second;
 }
 
 static void put_read(pg_batch *b, pg_step *s)
 {
     queue_op *op = s->op;
     const queue_key *k = &op->in.put.key;
-    if (!s->second) {
-        pg_step_skip(b->p, s);
+    if (!s->second)
         return;
-    }
     if (k->key && !pg_read_key_begin(b->p, s, k)) {
         s->second = false;
         s->later = true;
@@ -147,7 +55,7 @@ static void put_send_second(pg_batch *b, pg_step *s)
     }
     if (k->key && op->in.put.addresses)
         pg_send_key(b->p, s, PG_KEY_SET, k, k->status, k->answer);
-    send_messages(b, s);
+    s->puts = true;
 }
 
 /* The key was there. If the message is too, a former run put both. */
@@ -264,16 +172,16 @@ static void claim_later(pg_batch *b, pg_step *s)
 
 static void add_events(pg_args *a, const queue_event *e, size_t count)
 {
-    pg_array(a, true, count);
+    pg_array(a, 'T', count);
     for (size_t i = 0; i < count; i++)
         pg_array_text(a, e[i].id);
-    pg_array(a, false, count);
+    pg_array(a, 'I', count);
     for (size_t i = 0; i < count; i++)
         pg_array_int(a, e[i].next_at);
-    pg_array(a, false, count);
+    pg_array(a, 'I', count);
     for (size_t i = 0; i < count; i++)
         pg_array_int(a, e[i].attempts);
-    pg_array(a, true, count);
+    pg_array(a, 'T', count);
     for (size_t i = 0; i < count; i++)
         pg_array_text(a, e[i].payload);
 }
@@ -288,6 +196,8 @@ static void settle_send(pg_batch *b, pg_step *s)
         s->over = true;
         return;
     }
+    if (pg_settles_plainly(op))
+        return; /* with the others */
     pg_text(&args, op->id);
     pg_text(&args, op->in.settle.owner);
     pg_int(&args, op->in.settle.attempt);
@@ -306,7 +216,8 @@ static void settle_send(pg_batch *b, pg_step *s)
 
 static void settle_read(pg_batch *b, pg_step *s)
 {
-    s->later = !pg_step_found(b->p, s);
+    if (s->sent > 0)
+        s->later = !pg_step_found(b->p, s);
 }
 
 static bool same_text(const PGresult *r, int column, const char *text)

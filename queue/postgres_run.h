@@ -7,8 +7,10 @@
  *
  *   prepare       outside of the pipeline: tables and statements of the days that are needed
  *   send          each step's statements, in the order of the batch
- *   read          each step's results: as many and in the same order as it sent
+ *   settle        what many steps settle goes in a few statements
+ *   read          each step's results: as many and in the same order as it sent; what was settled
  *   send_second   of the steps that have set `second`; what these give is skipped
+ *   put           messages of all the steps that have set `puts`, in a few statements
  *   later         of the steps that have set `later`: after the COMMIT, outside of the pipeline
  *
  * Errors are the connection's, and sticky: who reads takes a NULL for "nothing", and goes on; the
@@ -29,17 +31,22 @@
 
 typedef struct pg_step {
     queue_op *op;
-    int day;       /* whose tables it needs and has; 0: none */
-    unsigned sent; /* statements whose results are still to be read */
-    bool later;    /* there is something to do after the commit */
-    bool second;   /* there is a second half before it */
-    bool over;     /* refused, or answered: nothing more */
+    int day;              /* whose tables it needs and has; 0: none */
+    unsigned sent;        /* statements whose results are still to be read */
+    unsigned group;       /* of what one statement does for several: its number; 0: none */
+    bool puts;            /* its messages are to be put */
+    struct pg_step *asks; /* whose look-up is this one's, too; NULL: none's */
+    bool later;           /* there is something to do after the commit */
+    bool second;          /* there is a second half before it */
+    bool over;            /* refused, or answered: nothing more */
 } pg_step;
 
 typedef struct pg_batch {
     pg *p;
     pg_step *steps;
     size_t count;
+    pg_step *frame;  /* what is sent for several steps, or for none */
+    unsigned groups; /* numbers of them that were given out */
     bool writes, notify;
 } pg_batch;
 
@@ -60,6 +67,7 @@ typedef enum pg_name {
     PG_NOTIFY,
     PG_TOUCH,
     PG_PUT,
+    PG_PUT_BODY,
     PG_PUT_CHUNK,
     PG_CLAIM,
     PG_CLAIM_NEXT,
@@ -85,6 +93,7 @@ typedef enum pg_day_name {
     PG_DAY_UNPUT,
     PG_DAY_TAG,
     PG_DAY_DONE,
+    PG_DAY_DONE_ALL,
     PG_DAY_CANCEL,
     PG_DAY_GET,
     PG_DAY_NAMES
@@ -133,6 +142,20 @@ char *pg_body_folder(const char *files);
  * made; the message has it then. False: there is no room for it, or the connection failed. A body
  * that isn't there has neither data nor a file. Outside of the pipeline. */
 bool pg_body_fetch(pg *p, queue_message *m);
+
+/* ---- postgres_group.c ---- */
+
+#define PG_GROUP       64 /* rows of one statement at most … */
+#define PG_GROUP_BYTES PG_CHUNK
+
+/* Messages of the steps that have set `puts`. What these statements give is skipped. */
+void pg_put_all(pg_batch *b);
+
+/* A SETTLE that has nothing beside the message, and ends it. */
+bool pg_settles_plainly(const queue_op *op);
+/* All of these, and their results: who lost has something to do later. */
+void pg_settle_all(pg_batch *b);
+void pg_read_settled(pg_batch *b);
 
 /* ---- postgres_keys.c ---- */
 

@@ -57,14 +57,17 @@ static const pg_sql statements[PG_NAMES] = {
     [PG_NOTIFY] = {"", "NOTIFY postern_queue"},
     [PG_TOUCH] = {"", "UPDATE postern_version SET version = version WHERE id = 1"},
     /* A message that is there already was put by a former run. */
-    [PG_PUT] = {"tiiiiititttb",
-                "WITH m AS (INSERT INTO postern_message (id, state, due_at, expires_at, priority,"
-                " attempts, owner, size, head, recipients, log) VALUES ($1, $2,"
-                " CASE WHEN $2 = 1 THEN " PG_NOW
-                " + $3 ELSE $3 END, $4, $5, $6, $7, $8, $9, $10, $11)"
-                " ON CONFLICT (id) DO UPDATE SET size = excluded.size RETURNING id)"
-                " INSERT INTO postern_body (id, part, data) SELECT id, 0, $12 FROM m"
-                " WHERE $12 IS NOT NULL ON CONFLICT DO NOTHING"},
+    [PG_PUT] = {"TTTTTIIIIII",
+                "INSERT INTO postern_message (id, owner, head, recipients, log, state, due_at,"
+                " expires_at, priority, attempts, size) SELECT u.id, u.owner, u.head, u.recipients,"
+                " u.log, u.state, CASE WHEN u.state = 1 THEN " PG_NOW " + u.at ELSE u.at END,"
+                " u.until, u.priority, u.attempts, u.size"
+                " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS u (id, owner, head,"
+                " recipients, log, state, at, until, priority, attempts, size)"
+                " ON CONFLICT (id) DO UPDATE SET size = excluded.size"},
+    [PG_PUT_BODY] = {"TB", "INSERT INTO postern_body (id, part, data)"
+                           " SELECT u.id, 0, u.data FROM unnest($1, $2) AS u (id, data)"
+                           " ON CONFLICT DO NOTHING"},
     [PG_PUT_CHUNK] = {"tib", "INSERT INTO postern_body (id, part, data) VALUES ($1, $2, $3)"
                              " ON CONFLICT DO NOTHING"},
     [PG_CLAIM] = {"tiii",
@@ -132,14 +135,25 @@ static const pg_sql day_statements[PG_DAY_NAMES] = {
                            " b AS (DELETE FROM postern_body WHERE id IN (SELECT id FROM gone)"
                            " RETURNING 1)"
                            " DELETE FROM postern_message WHERE id IN (SELECT id FROM gone)"},
-    [PG_DAY_TAG] = {"tT", "INSERT INTO postern_tag_" PG_DAY_MARK " (tag, id)"
-                          " SELECT DISTINCT u.tag, $1 FROM unnest($2) AS u (tag)"
+    [PG_DAY_TAG] = {"TT", "INSERT INTO postern_tag_" PG_DAY_MARK " (tag, id)"
+                          " SELECT DISTINCT u.tag, u.id FROM unnest($1, $2) AS u (tag, id)"
                           " ON CONFLICT DO NOTHING"},
     [PG_DAY_DONE] = {"ttiittTIITTTTI", "WITH gone AS (DELETE FROM postern_message WHERE " MINE
                                        " RETURNING id, head, recipients, log), " BODY_GONE
                                        ", " BESIDE " " DONE_INSERT "SELECT id, $4, " PG_NOW
                                        ", $3, head, coalesce($5, recipients), coalesce($6, log)"
                                        " FROM gone" DONE_AGAIN},
+    [PG_DAY_DONE_ALL] = {"TTTTII",
+                         "WITH gone AS (DELETE FROM postern_message AS m"
+                         " USING unnest($1, $2, $3, $4, $5, $6)"
+                         " AS u (id, owner, recipients, log, attempt, state)"
+                         " WHERE m.id = u.id AND m.owner = u.owner AND m.state = 1"
+                         " AND m.attempts < u.attempt RETURNING m.id, u.state, u.attempt, m.head,"
+                         " coalesce(u.recipients, m.recipients) AS recipients,"
+                         " coalesce(u.log, m.log) AS log),"
+                         " b AS (DELETE FROM postern_body WHERE id IN (SELECT id FROM gone)"
+                         " RETURNING 1) " DONE_INSERT "SELECT id, state, " PG_NOW
+                         ", attempt, head, recipients, log FROM gone" DONE_AGAIN},
     [PG_DAY_CANCEL] = {"t", "WITH gone AS (DELETE FROM postern_message WHERE id = $1 AND state = 0"
                             " RETURNING id, attempts, head, recipients, log), " BODY_GONE
                             " " DONE_INSERT "SELECT id, 6, " PG_NOW

@@ -455,6 +455,116 @@ static void a_large_body_needs_no_folder(void **state)
     }
 }
 
+/* ---- a batch whose operations share statements ---- */
+
+#define IN_BATCH 70 /* more than a statement has rows */
+
+static void run_batch(void *connection, queue_op *ops, size_t count)
+{
+    queue_op *batch[IN_BATCH + 1];
+    char *error = NULL;
+    for (size_t i = 0; i < count; i++)
+        batch[i] = &ops[i];
+    assert_int_equal(queue_postgres.run(connection, batch, count, &error), QUEUE_RUN_DONE);
+    assert_null(error);
+}
+
+static void *connect_backend(void **shared)
+{
+    char *error = NULL;
+    assert_true(queue_postgres.open(&(queue_options){.url = url()}, shared, &error));
+    void *connection = queue_postgres.connect(*shared, true, &error);
+    assert_non_null(connection);
+    return connection;
+}
+
+static void settle_of(queue_op *op, const char *id, const char *owner, queue_state state)
+{
+    *op = (queue_op){.kind = QUEUE_SETTLE,
+                     .in.settle = {.owner = owner, .attempt = 1, .state = state, .log = "[1]"}};
+    memcpy(op->id, id, sizeof op->id);
+}
+
+static void each_of_a_batch_has_its_own_outcome(void **state)
+{
+    static queue_message messages[IN_BATCH];
+    static queue_op ops[IN_BATCH + 1];
+    void *shared, *connection;
+    (void)state;
+    NEEDS_SERVER();
+    connection = connect_backend(&shared);
+    for (unsigned i = 0; i < IN_BATCH; i++) {
+        messages[i] = message(i + 1);
+        messages[i].state = QUEUE_SENDING;
+        ops[i] = putting(&messages[i]);
+        ops[i].in.put.owner = "me";
+        ops[i].in.put.lease_us = 60 * SECOND;
+    }
+    ops[IN_BATCH] = ops[2]; /* the same once more */
+    run_batch(connection, ops, IN_BATCH + 1);
+    for (size_t i = 0; i < IN_BATCH + 1; i++)
+        assert_int_equal(ops[i].outcome, QUEUE_OK);
+
+    for (size_t i = 0; i < IN_BATCH - 1; i++)
+        settle_of(&ops[i], messages[i].id, i == 5 ? "another" : "me", QUEUE_SENT);
+    settle_of(&ops[IN_BATCH - 1], messages[7].id, "me", QUEUE_SENT);
+    settle_of(&ops[IN_BATCH], messages[8].id, "me", QUEUE_FAILED_STATE);
+    run_batch(connection, ops, IN_BATCH + 1);
+    for (size_t i = 0; i < IN_BATCH + 1; i++)
+        assert_int_equal(ops[i].outcome, i == 5 || i == IN_BATCH ? QUEUE_LOST : QUEUE_OK);
+
+    static const size_t looked_at[] = {5, 8, IN_BATCH - 1};
+    static const queue_state left[] = {QUEUE_SENDING, QUEUE_SENT, QUEUE_SENDING};
+    for (size_t i = 0; i < 3; i++) {
+        queue_op get = {.kind = QUEUE_GET};
+        memcpy(get.id, messages[looked_at[i]].id, sizeof get.id);
+        run_batch(connection, &get, 1);
+        assert_int_equal(get.outcome, QUEUE_OK);
+        assert_int_equal(get.messages[0].state, left[i]);
+        assert_string_equal(get.messages[0].log, left[i] == QUEUE_SENT ? "[1]" : "[]");
+        queue_op_clear(&get);
+    }
+    queue_postgres.disconnect(connection);
+    queue_postgres.close(shared);
+}
+
+static void looks_of_a_batch_are_told_apart(void **state)
+{
+    const queue_suppressed entries[] = {
+        {.address = (char *)"a@x", .list = (char *)"", .reason = (char *)"one", .since = 1},
+        {.address = (char *)"b@x", .list = (char *)"news", .reason = (char *)"two", .since = 2},
+    };
+    const char *const a[] = {"c@x", "a@x", NULL}, *const b[] = {"b@x", NULL},
+                      *const none[] = {NULL};
+    const struct {
+        const char *const *addresses;
+        const char *list, *found;
+    } looks[] = {{a, "", "a@x"},       {b, "", NULL},      {b, "news", "b@x"},
+                 {none, "news", NULL}, {a, "news", "a@x"}, {b, NULL, "b@x"}};
+    queue_op ops[6], put = {.kind = QUEUE_SUPPRESS};
+    void *shared, *connection;
+    (void)state;
+    NEEDS_SERVER();
+    connection = connect_backend(&shared);
+    put.in.suppress.entries = entries;
+    put.in.suppress.count = 2;
+    run_batch(connection, &put, 1);
+    for (size_t i = 0; i < 6; i++) {
+        ops[i] = (queue_op){.kind = QUEUE_SUPPRESSED};
+        ops[i].in.suppress.addresses = looks[i].addresses;
+        ops[i].in.suppress.list = looks[i].list;
+    }
+    run_batch(connection, ops, 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(ops[i].suppressed_count, looks[i].found ? 1 : 0);
+        if (looks[i].found)
+            assert_string_equal(ops[i].suppressed[0].address, looks[i].found);
+        queue_op_clear(&ops[i]);
+    }
+    queue_postgres.disconnect(connection);
+    queue_postgres.close(shared);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +575,8 @@ int main(void)
         cmocka_unit_test_setup(a_broken_connection_loses_nothing_and_doubles_nothing, set_up),
         cmocka_unit_test_setup(what_was_done_is_not_put_again, set_up),
         cmocka_unit_test_setup(one_fault_does_not_fail_the_batch, set_up),
+        cmocka_unit_test_setup(each_of_a_batch_has_its_own_outcome, set_up),
+        cmocka_unit_test_setup(looks_of_a_batch_are_told_apart, set_up),
         cmocka_unit_test_setup(a_missing_permission_is_told, set_up),
         cmocka_unit_test_setup(a_server_that_can_only_be_read_is_waited_for, set_up),
         cmocka_unit_test_setup(another_instance_is_woken, set_up),
