@@ -1,5 +1,6 @@
 /*
- * civil - the calendar's day of a day counted from 1970-01-01, in UTC.
+ * civil - the calendar's day of a day counted from 1970-01-01, in UTC, and times as RFC 3339 writes
+ * them.
  *
  * A few divisions, where gmtime_r() would look at the time zone first. Pure.
  */
@@ -30,5 +31,11 @@ static inline civil_day civil_of(uint32_t day)
                        .day = of_year - (153 * march + 2) / 5 + 1,
                        .weekday = (day + 4) % 7};
 }
+
+#define CIVIL_TIME 24 /* characters of "2026-01-02T03:04:05.678Z" */
+
+/* Microseconds since 1970 as a time in UTC, to the millisecond before, and a NUL. What is before
+ * 1970 or after 9999 is the nearest of these. */
+void civil_time(int64_t us, char out[CIVIL_TIME + 1]);
 
 #endif

@@ -14,13 +14,6 @@
 #define LEASE_SPARE  SECONDS(60) /* beyond the tries: waiting, and settling … */
 #define LEASE_HANDED SECONDS(10) /* how old a lease may be that is handed over */
 
-int64_t deliver_now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* 0 to 1, for jitter (splitmix64). */
 double deliver_random(deliver *d)
 {
@@ -327,8 +320,8 @@ deliver *deliver_create(const deliver_options *options, char **error)
     d->far = strcmp(queue_backend_name(options->queue), "sqlite") != 0;
     d->arrived_end = &d->arrived;
     if (getrandom(&d->random, sizeof d->random, GRND_NONBLOCK) != (ssize_t)sizeof d->random)
-        d->random = (uint64_t)deliver_now();  /* early in a boot; it is for jitter alone */
-    (void)pthread_mutex_init(&d->lock, NULL); /* these can't fail on Linux */
+        d->random = (uint64_t)clock_wall_us(); /* early in a boot; it is for jitter alone */
+    (void)pthread_mutex_init(&d->lock, NULL);  /* these can't fail on Linux */
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&d->work, &monotonic);

@@ -79,7 +79,7 @@ static void plan_claim(deliver *d, size_t tried)
     const queue_op *op = &d->claim;
     int64_t now = clock_us();
     int64_t poll = now + deliver_smeared(d, d->far ? POLL_FAR_US : POLL_US);
-    int64_t ahead = op->next_due == INT64_MAX ? INT64_MAX : op->next_due - deliver_now();
+    int64_t ahead = op->next_due == INT64_MAX ? INT64_MAX : op->next_due - clock_wall_us();
 
     d->claim_at = ahead < poll - now ? now + ahead : poll;
     if (op->message_count == 0 && d->claim_at < now + EARLY_US)

@@ -50,8 +50,6 @@ struct deliver {
     int64_t claim_began, claim_pause;
 };
 
-int64_t deliver_now(void); /* the queue's time */
-
 /* For jitter: 0 to 1; the time, a fifth of it more or less. */
 double deliver_random(deliver *d);
 int64_t deliver_smeared(deliver *d, int64_t us);

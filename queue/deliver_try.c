@@ -49,7 +49,7 @@ void deliver_submit(deliver *d, flight *f)
 
 void deliver_settle(deliver *d, flight *f)
 {
-    const plan_when when = {.now = deliver_now(),
+    const plan_when when = {.now = clock_wall_us(),
                             .expires_at = f->message.expires_at,
                             .next_at = f->next_at,
                             .jitter = 2 * deliver_random(d) - 1};
@@ -92,7 +92,7 @@ void deliver_settled(deliver *d, flight *f)
     if (f->op.outcome == QUEUE_OK && f->outcome.event.payload && o->event_kept)
         o->event_kept(o->ctx);
     if (f->outcome.state == QUEUE_QUEUED)
-        deliver_due_at(d, clock_us() + (f->outcome.next_at - deliver_now()));
+        deliver_due_at(d, clock_us() + (f->outcome.next_at - clock_wall_us()));
     if (may_be_claimed(d, f)) {
         f->next = d->held;
         d->held = f;
@@ -107,7 +107,7 @@ typedef enum start { STARTED, NEXT_RELAY, NO_MORE } start;
 
 static void note_no_relay(flight *f, const char *name)
 {
-    int64_t now = deliver_now();
+    int64_t now = clock_wall_us();
     const plan_try t = {.relay = name,
                         .which = f->which,
                         .count = f->count,
@@ -128,7 +128,7 @@ static start submit_try(deliver *d, flight *f)
 {
     smtp_transaction t;
     f->phase = FLIGHT_TRYING;
-    f->begun = deliver_now();
+    f->begun = clock_wall_us();
     f->went = clock_us();
     flight_transaction(f, &t);
     t.timeout_us = d->options.timeout_us;
@@ -142,7 +142,7 @@ static start submit_try(deliver *d, flight *f)
         breaker_told_nothing(b, f->probe);
     f->plan.hope = true;
     if (f->plan.tries == 0)
-        f->next_at = deliver_now() + d->plan.first_us;
+        f->next_at = clock_wall_us() + d->plan.first_us;
     return NO_MORE;
 }
 
@@ -176,7 +176,7 @@ static start try_relay(deliver *d, flight *f, const char *name)
         return submit_try(d, f);
     if (b)
         breaker_told_nothing(b, probe);
-    f->next_at = deliver_now() + d->plan.first_us;
+    f->next_at = clock_wall_us() + d->plan.first_us;
     f->plan.hope = true;
     return NO_MORE;
 }
@@ -186,13 +186,13 @@ static void go_on(deliver *d, flight *f)
 {
     const record *r = &f->plan.record;
     size_t relays = r->relay_count < PLAN_RELAYS ? r->relay_count : PLAN_RELAYS;
-    bool waits = record_having(r, RECORD_WAITING) > 0 && deliver_now() < f->message.expires_at;
+    bool waits = record_having(r, RECORD_WAITING) > 0 && clock_wall_us() < f->message.expires_at;
     start s = waits ? NEXT_RELAY : NO_MORE;
 
     while (s == NEXT_RELAY && f->relay_at < relays) {
         bool late = f->lease_end - clock_us() < d->options.timeout_us + DELIVER_LEASE_SETTLE;
         if (late || deliver_is_stopping(d)) { /* one more would outlast what is waited for */
-            f->next_at = deliver_now();
+            f->next_at = clock_wall_us();
             f->plan.hope = true;
             s = NO_MORE;
         } else {
@@ -202,18 +202,18 @@ static void go_on(deliver *d, flight *f)
     if (s == STARTED)
         return;
     if (f->plan.tries == 0 && !f->next_at && f->wait_until)
-        f->next_at = deliver_now() + (f->wait_until - clock_us());
+        f->next_at = clock_wall_us() + (f->wait_until - clock_us());
     deliver_settle(d, f);
 }
 
 void deliver_begin(deliver *d, flight *f)
 {
     if (deliver_is_stopping(d))
-        give_back(d, f, deliver_now());
-    else if (plan_begin(&f->plan, &f->message, deliver_now()))
+        give_back(d, f, clock_wall_us());
+    else if (plan_begin(&f->plan, &f->message, clock_wall_us()))
         go_on(d, f);
     else
-        give_back(d, f, deliver_now() + d->plan.first_us);
+        give_back(d, f, clock_wall_us() + d->plan.first_us);
 }
 
 /* The sender had no session for it in time, or stops: it was not tried. */
@@ -223,7 +223,7 @@ static void was_not_tried(deliver *d, flight *f)
     f->result = NULL;
     f->plan.hope = true;
     if (f->plan.tries == 0)
-        f->next_at = deliver_now() + deliver_smeared(d, d->plan.first_us);
+        f->next_at = clock_wall_us() + deliver_smeared(d, d->plan.first_us);
     go_on(d, f);
 }
 
@@ -234,7 +234,7 @@ void deliver_answered(deliver *d, flight *f)
                         .count = f->count,
                         .result = f->result,
                         .at = f->begun,
-                        .now = deliver_now()};
+                        .now = clock_wall_us()};
     const breaker_went went = {.probe = f->probe, .begun = f->went, .now = clock_us()};
     breaker *b = breakers_of(&d->relays, f->relay_name);
     if (b)

@@ -245,7 +245,7 @@ static void settled(try *t, const queue_op *op)
     }
     if (!t->drop) /* later than what the last claim saw, maybe, or sooner */
         t->of->claim_at =
-            least(t->of->claim_at, clock_us() + most_of(t->next_at - events_now(), 0));
+            least(t->of->claim_at, clock_us() + most_of(t->next_at - clock_wall_us(), 0));
     let_go(t);
 }
 
@@ -303,7 +303,7 @@ static void conclude(try *t, const events_verdict *v)
     t->drop = v->result != EVENTS_DEFERRED;
     if (!t->drop) {
         int64_t wait = jitter(e, e->pace->retry_us[t->event.attempts]);
-        t->next_at = events_now() + most_of(wait, v->retry_after);
+        t->next_at = clock_wall_us() + most_of(wait, v->retry_after);
     }
     note(e, t, v);
     tell(e, t, v);
@@ -336,7 +336,7 @@ static void claimed(events *e, queue_op *op)
     int64_t leased_at = op->submitted_at;
     e->claiming = false;
     if (op->outcome == QUEUE_OK && op->next_due != INT64_MAX)
-        wait = least(wait, most_of(op->next_due - events_now(), 0));
+        wait = least(wait, most_of(op->next_due - clock_wall_us(), 0));
     if (op->event_count < op->in.event.most)
         wait = most_of(wait, CLAIM_PAUSE);
     e->claim_at = least(e->claim_at, now + wait);
@@ -528,7 +528,7 @@ static bool start(events *e, const char **fault)
     if (!events_receiver_init(&e->receiver, &e->o, fault) || !make_tries(e) || !make_multi(e))
         return false;
     if (getrandom(&e->random, sizeof e->random, GRND_NONBLOCK) != sizeof e->random)
-        e->random = (uint64_t)events_now();
+        e->random = (uint64_t)clock_wall_us();
     e->random |= 1; /* xorshift stays at zero */
     e->running = pthread_create(&e->thread, NULL, work, e) == 0;
     if (!e->running)

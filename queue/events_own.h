@@ -64,8 +64,6 @@ void events_request_judge(const events_request *r, CURLcode code, events_verdict
 void events_request_end(events_request *r, CURLM *multi);
 void events_request_free(events_request *r); /* what it holds */
 
-int64_t events_now(void); /* the queue's time */
-
 static inline int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;

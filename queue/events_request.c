@@ -1,4 +1,5 @@
 /* One POST of an event, by libcurl: see events_own.h. */
+#include "base/clock.h"
 #include "queue/events_own.h"
 
 #include <stdio.h>
@@ -17,13 +18,6 @@
 #define ANSWER_MOST  ((size_t)65536) /* octets of a head, and of a body */
 #define USER_AGENT   "postern/" POSTERN_VERSION
 #define QUICK_EXIT   0x075700 /* libcurl that has it */
-
-int64_t events_now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * SECOND + t.tv_nsec / 1000;
-}
 
 /* ---- the receiver ---- */
 
@@ -107,7 +101,7 @@ static void take_retry_after(events_request *r, const char *line, size_t n)
     (void)snprintf(value, sizeof value, "%.*s", (int)(n < sizeof value ? n : sizeof value), line);
     size_t digits = strspn(value, "0123456789");
     time_t date = digits > 0 ? -1 : curl_getdate(value, NULL);
-    int64_t seconds = date >= 0 ? (int64_t)date - events_now() / SECOND : 0;
+    int64_t seconds = date >= 0 ? (int64_t)date - clock_wall_us() / SECOND : 0;
     for (size_t i = 0; i < digits && seconds < RETRY_AFTER / SECOND; i++)
         seconds = seconds * 10 + (value[i] - '0');
     r->retry_after = least(most_of(seconds, 0), RETRY_AFTER / SECOND) * SECOND;
@@ -213,7 +207,7 @@ static bool add_signatures(const events_request *r, int64_t timestamp, struct cu
 static struct curl_slist *headers_of(const events_request *r)
 {
     struct curl_slist *list = NULL;
-    int64_t timestamp = events_now() / SECOND;
+    int64_t timestamp = clock_wall_us() / SECOND;
     char id[sizeof "webhook-id: " + QUEUE_ID], time[64];
     (void)snprintf(id, sizeof id, "webhook-id: %s", r->event->id);
     (void)snprintf(time, sizeof time, "webhook-timestamp: %lld", (long long)timestamp);

@@ -1,11 +1,9 @@
 /* Bodies: large ones lie in chunks, and are files while they are here. */
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "queue/file_io.h"
+#include "base/file_io.h"
 #include "queue/postgres_run.h"
 
 const char *pg_body_piece(const queue_body *b, uint64_t at, size_t len, char *room)
@@ -23,22 +21,6 @@ char *pg_body_folder(const char *files)
     return strdup(files ? files : usual);
 }
 
-/* A file that has no name; -1. */
-static int open_nameless(const char *folder)
-{
-    char path[4096];
-    if (!folder[0])
-        return -1;
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        return fd;
-    (void)snprintf(path, sizeof path, "%s/postern.XXXXXX", folder);
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd >= 0)
-        (void)unlink(path);
-    return fd;
-}
-
 /* Where a body goes: a file, or memory for all of it. */
 typedef struct place {
     int fd; /* -1: `data` */
@@ -48,7 +30,7 @@ typedef struct place {
 static bool take_part(const place *to, const char *part, size_t len, uint64_t at)
 {
     if (to->fd >= 0)
-        return file_write_all(to->fd, part, len);
+        return file_write_at(to->fd, part, len, at);
     memcpy(to->data + at, part, len);
     return true;
 }
@@ -77,7 +59,7 @@ static bool fetch(pg *p, const queue_message *m, const place *to, uint64_t *got)
 
 bool pg_body_fetch(pg *p, queue_message *m)
 {
-    place to = {.fd = open_nameless(p->shared->files)};
+    place to = {.fd = file_nameless(p->shared->files)};
     uint64_t got = 0;
     if (to.fd < 0 && !(to.data = malloc((size_t)m->body.size)))
         return false;

@@ -2,8 +2,8 @@
  * those that are done. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "queue/backend.h"
 #include "queue/postgres_run.h"
 
@@ -156,13 +156,6 @@ static text_of *const put_texts[] = {id_of, put_owner, put_head, put_recipients,
 static int_of *const put_ints[] = {put_state, put_at, put_expires_at, put_priority, put_attempts,
                                    put_size,  NULL};
 
-static int64_t wall_us(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static bool is_large(const queue_message *m)
 {
     return m->body.size > QUEUE_SMALL;
@@ -269,7 +262,7 @@ static void send_put(group *g)
 
 void pg_put_all(pg_batch *b)
 {
-    int64_t soon = wall_us() + NOTIFY_AHEAD_US;
+    int64_t soon = clock_wall_us() + NOTIFY_AHEAD_US;
     group g = {.b = b, .send = send_put};
     for (size_t i = 0; i < b->count; i++) {
         const queue_op *op = b->steps[i].op;

@@ -53,7 +53,6 @@
 #define RECORD_TEXT_MAX       1000 /* octets of a relay's words, or of a detail */
 #define RECORD_RECIPIENTS_MAX 10000
 #define RECORD_RELAYS_MAX     16 /* that are read; further ones are not tried */
-#define RECORD_TIME           25 /* "2026-01-02T03:04:05.678Z" and a NUL */
 
 typedef enum record_status {
     RECORD_WAITING,
@@ -88,9 +87,6 @@ typedef struct record {
     size_t count;
     unsigned tries; /* the log's last number */
 } record;
-
-/* A time of the queue (microseconds since 1970) as the API writes it. */
-void record_time(int64_t us, char out[RECORD_TIME]);
 
 /* Reads a message's texts; NULL: it could. Else why not (static): `transient` where memory ran
  * out. The record must be cleared in either case. */

@@ -6,18 +6,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "queue/backend.h"
 #include "queue/sqlite_run.h"
-
-int64_t sqlite_now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail with this clock on Linux */
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* ---- the folder ---- */
 
@@ -79,11 +72,11 @@ static void take_over(sqlite_connection *c)
     (void)snprintf(sql, sizeof sql,
                    "UPDATE postern_message SET state = 0, due_at = %lld WHERE id IN"
                    " (SELECT id FROM postern_message WHERE state = 1)",
-                   (long long)sqlite_now());
+                   (long long)clock_wall_us());
     (void)db_exec(&c->db, sql);
     (void)snprintf(sql, sizeof sql,
                    "UPDATE postern_event SET owner = NULL, due_at = %lld WHERE owner IS NOT NULL",
-                   (long long)sqlite_now());
+                   (long long)clock_wall_us());
     (void)db_exec(&c->db, sql);
     sqlite_body_sweep(c);
 }

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_io.h"
 #include "queue/backend.h"
-#include "queue/file_io.h"
 #include "queue/sqlite_run.h"
 
 #define COPY_SIZE ((size_t)128 * 1024)
@@ -20,7 +20,7 @@ static bool copy_file(int to, int from, uint64_t size)
     bool ok = buffer != NULL;
     for (uint64_t at = 0; ok && at < size;) {
         size_t n = size - at < COPY_SIZE ? (size_t)(size - at) : COPY_SIZE;
-        ok = file_read_at(from, buffer, n, at) && file_write_all(to, buffer, n);
+        ok = file_read_at(from, buffer, n, at) && file_write_at(to, buffer, n, at);
         at += n;
     }
     free(buffer);
@@ -62,7 +62,7 @@ static bool stage_file(sqlite_connection *c, const queue_message *m)
     int fd = openat(c->shared->bodies, m->id, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return false;
-    bool ok = (m->body.data ? file_write_all(fd, m->body.data, (size_t)m->body.size)
+    bool ok = (m->body.data ? file_write_at(fd, m->body.data, (size_t)m->body.size, 0)
                             : copy_file(fd, m->body.fd, m->body.size)) &&
               fsync(fd) == 0;
     int no = errno;

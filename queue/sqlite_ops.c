@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "queue/backend.h"
 #include "queue/sqlite_run.h"
 
@@ -84,7 +85,7 @@ static void insert_message(sqlite_connection *c, const queue_op *op, const queue
 {
     db *d = &c->db;
     bool sending = m->state == QUEUE_SENDING;
-    int64_t due_at = sending ? sqlite_now() + op->in.put.lease_us : m->next_at;
+    int64_t due_at = sending ? clock_wall_us() + op->in.put.lease_us : m->next_at;
     sqlite3_stmt *s =
         db_start(d, DB_MESSAGE_INSERT, "tiiiiitittt", m->id,
                  (int64_t)(sending ? QUEUE_SENDING : QUEUE_QUEUED), due_at, m->expires_at,
@@ -142,7 +143,7 @@ static bool key_there(sqlite_connection *c, queue_op *op, const queue_key *k)
 {
     db *d = &c->db;
     sqlite3_stmt *s = db_start(d, DB_KEY_GET, "t", k->key);
-    bool there = db_row(d, s) && sqlite3_column_int64(s, 1) > sqlite_now();
+    bool there = db_row(d, s) && sqlite3_column_int64(s, 1) > clock_wall_us();
     if (there) {
         const char *fingerprint = (const char *)sqlite3_column_text(s, 0);
         op->status = sqlite3_column_int(s, 2);
@@ -272,7 +273,7 @@ static bool claim_row(sqlite_connection *c, queue_op *op, sqlite3_stmt *s, int64
 static void claim(sqlite_connection *c, queue_op *op)
 {
     db *d = &c->db;
-    int64_t now = sqlite_now(), until = now + op->in.claim.lease_us, *rows = NULL;
+    int64_t now = clock_wall_us(), until = now + op->in.claim.lease_us, *rows = NULL;
     size_t row_count = 0;
     uint64_t bytes = 0;
     bool more = true;
@@ -334,7 +335,7 @@ static void move_to_done(sqlite_connection *c, const char *id, const live_row *r
     int day = queue_day_of(id);
     if (!db_make_day(d, day) ||
         !db_run(d, db_start_day(d, day, DB_DONE_INSERT, "iiiitt", row->n, (int64_t)state,
-                                sqlite_now(), attempts, recipients, log)))
+                                clock_wall_us(), attempts, recipients, log)))
         return;
     (void)db_run(d, db_start(d, DB_MESSAGE_DELETE, "i", row->n));
     if (row->size > QUEUE_SMALL)
@@ -469,7 +470,7 @@ static void suppressions(sqlite_connection *c, queue_op *op)
 static void event_claim(sqlite_connection *c, queue_op *op)
 {
     db *d = &c->db;
-    int64_t now = sqlite_now();
+    int64_t now = clock_wall_us();
     op->next_due = INT64_MAX;
     sqlite3_stmt *s = db_start(d, DB_EVENT_DUE, "");
     while (db_row(d, s)) {
@@ -535,7 +536,7 @@ static void clean(sqlite_connection *c, queue_op *op)
         if (day)
             clean_day(d, (int)day, op->in.clean.since);
     } while (day && !d->failed);
-    (void)db_run(d, db_start(d, DB_KEY_CLEAN, "ii", sqlite_now(), (int64_t)QUEUE_CLEAN_KEYS));
+    (void)db_run(d, db_start(d, DB_KEY_CLEAN, "ii", clock_wall_us(), (int64_t)QUEUE_CLEAN_KEYS));
 }
 
 /* ---- STATS ---- */
@@ -543,7 +544,7 @@ static void clean(sqlite_connection *c, queue_op *op)
 static void stats(sqlite_connection *c, queue_op *op)
 {
     db *d = &c->db;
-    sqlite3_stmt *s = db_start(d, DB_STATS, "i", sqlite_now());
+    sqlite3_stmt *s = db_start(d, DB_STATS, "i", clock_wall_us());
     if (db_row(d, s)) {
         op->stats.queued = (uint64_t)sqlite3_column_int64(s, 0);
         op->stats.scheduled = (uint64_t)sqlite3_column_int64(s, 1);

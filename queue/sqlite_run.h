@@ -67,7 +67,4 @@ void sqlite_read_message(sqlite_connection *c, sqlite3_stmt *s, bool with_log, q
 /* One more, zeroed, at the end of the array whose address is given; NULL: no memory, a failure. */
 void *sqlite_append(db *d, void *array, size_t *count, size_t size);
 
-/* Microseconds since 1970. */
-int64_t sqlite_now(void);
-
 #endif

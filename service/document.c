@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file_io.h"
 #include "base/plain.h"
 #include "base/zeroed.h"
 #include "service/scan.h"
@@ -101,7 +102,7 @@ static void release(document *d, buf *b)
 
 static bool write_out(document *d, lifted *l)
 {
-    if (!store_write(d->fd, l->bytes.data, l->bytes.len, d->file_end))
+    if (!file_write_at(d->fd, l->bytes.data, l->bytes.len, d->file_end))
         return refuse(d, DOCUMENT_NO_SPACE);
     d->file_end += l->bytes.len;
     l->bytes.len = 0;
@@ -459,7 +460,7 @@ bool document_hold(document *d, size_t bytes)
 static bool read_file(void *ctx, uint64_t at, char *out, size_t len)
 {
     const lifted *l = ctx;
-    return store_read(l->document->fd, out, len, l->file_at + at);
+    return file_read_at(l->document->fd, out, len, l->file_at + at);
 }
 
 bool document_lifted(document *d, const json_t *string, document_string *out)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "service/outbox.h"
 #include "service/suppress.h"
 #include "service/when.h"
@@ -140,7 +141,7 @@ void guard_start(guard *g, void (*decided)(void *ctx, bool go), void *ctx)
         g->key_op.in.key = (queue_key){.key = idempotency_key(g->key),
                                        .fingerprint = idempotency_fingerprint(g->key),
                                        .by = http_exchange_id(g->exchange),
-                                       .keep_until = when_now() + IDEMPOTENCY_KEPT};
+                                       .keep_until = clock_wall_us() + IDEMPOTENCY_KEPT};
     if (key)
         start_one(g, &g->key_op);
     if (look) /* g may be gone if there was only a key */
@@ -183,7 +184,7 @@ static void end_key(guard *g, bool keep)
         .in.key = {.key = idempotency_key(g->key),
                    .fingerprint = idempotency_fingerprint(g->key),
                    .by = http_exchange_id(g->exchange),
-                   .keep_until = when_now() + IDEMPOTENCY_KEPT,
+                   .keep_until = clock_wall_us() + IDEMPOTENCY_KEPT,
                    .status = text ? (int)g->said.status : 0,
                    .answer = text},
     };
@@ -212,7 +213,7 @@ static void refuse_begun(guard *g)
               : g->nomem || g->suppressed.failed ? PROBLEM_MEMORY
                                                  : PROBLEM_SUPPRESSED;
     g->detail = failed && g->look_op.error      ? g->look_op.error
-                : failed                        ? "More waits for the queue than it takes."
+                : failed                        ? OUTBOX_FULL
                 : g->kind == PROBLEM_SUPPRESSED ? "Nothing is sent to any of the recipients."
                                                 : "The request could not be kept.";
     end_key(g, false);
@@ -234,7 +235,7 @@ void guard_refuse(guard *g)
             end_key(g, false);
             return;
         }
-        g->detail = g->key_op.error ? g->key_op.error : "More waits for the queue than it takes.";
+        g->detail = g->key_op.error ? g->key_op.error : OUTBOX_FULL;
         break;
     default: refuse_begun(g); return;
     }
@@ -270,7 +271,7 @@ static void add_lesson(lesson *l, const char *recipient, const smtp_reply *reply
     *s = (queue_suppressed){.address = lower ? strdup(lower[0]) : NULL,
                             .list = no_list,
                             .reason = strdup(reason),
-                            .since = when_now()};
+                            .since = clock_wall_us()};
     free(lower);
     if (s->address && s->reason) {
         l->count++;

@@ -17,6 +17,7 @@
 #include "base/zeroed.h"
 #include "service/file.h"
 #include "service/http_thread.h"
+#include "service/job.h"
 #include "service/listen.h"
 
 /* A refused request's body is read to its end, so that the connection can go on, up to this size.
@@ -444,8 +445,7 @@ static bool has_room(http_exchange *x, unsigned long long length)
     size_t needed = length < x->http->documents.share ? (size_t)length : x->http->documents.share;
     if (x->route->relays &&
         atomic_load_explicit(&a->in_flight, memory_order_relaxed) >= a->config->max_inflight) {
-        http_problem(x, PROBLEM_BUSY,
-                     "As many transactions as POSTERN_MAX_INFLIGHT allows are under way.", NULL);
+        http_problem(x, PROBLEM_BUSY, JOB_FULL, NULL);
         return false;
     }
     if (x->route->content == HTTP_NO_BODY || store_has(a->store, needed))

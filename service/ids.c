@@ -4,7 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define TIME_CHARACTERS 10
 #define RANDOM_BYTES    10 /* for the other 16 characters, 5 bits each */
@@ -63,12 +64,10 @@ static void put_five(char *out, const unsigned char *bytes)
 bool ids_new(ids *i, char out[IDS_LENGTH + 1])
 {
     unsigned char random[RANDOM_BYTES];
-    struct timespec now;
 
     if (!take(i, random))
         return false;
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with this clock on Linux */
-    uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    uint64_t ms = (uint64_t)clock_wall_us() / 1000;
     for (int k = TIME_CHARACTERS - 1; k >= 0; k--, ms >>= 5)
         out[k] = alphabet[ms & 31];
     put_five(out + TIME_CHARACTERS, random);

@@ -11,6 +11,8 @@
 #include "service/app.h"
 #include "service/request.h"
 
+#define JOB_FULL "As many transactions as POSTERN_MAX_INFLIGHT allows are under way."
+
 /* Takes a place among those in flight; false if POSTERN_MAX_INFLIGHT are taken. */
 bool job_enter(app *a);
 void job_leave(app *a);

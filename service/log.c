@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/civil.h"
+#include "base/clock.h"
 #include "base/jsonw.h"
 
 #define LINE_BYTES 512 /* what most lines fit in: one allocation */
@@ -85,51 +85,6 @@ void log_free(logger *l)
     free(l);
 }
 
-static char *put_digits(char *p, unsigned n, int count)
-{
-    for (int i = count; i-- > 0; n /= 10)
-        p[i] = (char)('0' + n % 10);
-    return p + count;
-}
-
-/* Year, month and day of a day counted from 1970-01-01 (Howard Hinnant's civil_from_days): a few
- * divisions, where gmtime_r and strftime would take more than all the rest of a line. */
-static char *put_date(char *p, int64_t day)
-{
-    uint64_t z = (uint64_t)(day + 719468);
-    uint64_t era = z / 146097;
-    unsigned of_era = (unsigned)(z % 146097);
-    unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
-    unsigned march = (5 * of_year + 2) / 153; /* months since March */
-    unsigned month = march < 10 ? march + 3 : march - 9;
-
-    p = put_digits(p, (unsigned)(era * 400) + year + (month <= 2), 4);
-    *p++ = '-';
-    p = put_digits(p, month, 2);
-    *p++ = '-';
-    return put_digits(p, of_year - (153 * march + 2) / 5 + 1, 2);
-}
-
-size_t log_time(const struct timespec *at, char out[LOG_TIME_LENGTH + 1])
-{
-    int64_t second = at->tv_sec > 0 ? at->tv_sec : 0;
-    unsigned of_day = (unsigned)(second % 86400);
-    char *p = put_date(out, second / 86400);
-
-    *p++ = 'T';
-    p = put_digits(p, of_day / 3600, 2);
-    *p++ = ':';
-    p = put_digits(p, of_day / 60 % 60, 2);
-    *p++ = ':';
-    p = put_digits(p, of_day % 60, 2);
-    *p++ = '.';
-    p = put_digits(p, (unsigned)(at->tv_nsec / 1000000), 3);
-    *p++ = 'Z';
-    *p = '\0';
-    return (size_t)(p - out);
-}
-
 /* A writer that stands behind a member of the line's object. */
 static jsonw writer(log_line *line)
 {
@@ -138,24 +93,22 @@ static jsonw writer(log_line *line)
 
 void log_begin(log_line *line, logger *l, log_level level, const char *event)
 {
-    struct timespec now;
-    char time[LOG_TIME_LENGTH + 1];
+    char time[CIVIL_TIME + 1];
 
     line->log = l;
     buf_init(&line->text);
     (void)buf_reserve(&line->text, LINE_BYTES);
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with this clock */
-    size_t len = log_time(&now, time);
+    civil_time(clock_wall_us(), time);
     if (l->json) {
         buf_adds(&line->text, "{\"time\":\"");
-        buf_add(&line->text, time, len);
+        buf_add(&line->text, time, CIVIL_TIME);
         buf_adds(&line->text, "\",\"level\":\"");
         buf_adds(&line->text, LEVELS[level]);
         buf_addc(&line->text, '"');
         log_str(line, "event", event);
         return;
     }
-    buf_add(&line->text, time, len);
+    buf_add(&line->text, time, CIVIL_TIME);
     buf_addc(&line->text, ' ');
     buf_adds(&line->text, LEVELS[level]);
     buf_addc(&line->text, ' ');

@@ -31,7 +31,6 @@
 
 #define LOG_COLLECT_MAX 65536 /* octets that wait for a flush at most */
 #define LOG_VALUE_MAX   1024  /* octets of a value that are written; a longer one is cut */
-#define LOG_TIME_LENGTH 24    /* "2026-11-24T10:00:00.123Z" */
 
 typedef enum log_format {
     LOG_AUTO,
@@ -65,10 +64,6 @@ static inline void log_int(log_line *line, const char *key, int64_t value);
 static inline void log_ms(log_line *line, const char *key, int64_t us);
 static inline void log_address(log_line *line, const char *key, const char *address);
 void log_end(log_line *line);
-
-/* Writes a time of the years 1970 to 9999 as UTC with milliseconds and a NUL; returns its length.
- */
-size_t log_time(const struct timespec *at, char out[LOG_TIME_LENGTH + 1]);
 
 /* A line with one field "message", written at once. */
 void log_message(logger *l, log_level level, const char *event, const char *format, ...)

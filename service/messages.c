@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/civil.h"
+#include "base/clock.h"
+#include "base/file_io.h"
 #include "queue/record.h"
 #include "service/job.h"
 #include "service/outbox.h"
@@ -78,8 +81,8 @@ static void refuse(posting *p, problem_kind kind, const char *detail)
 
 static void write_time(jsonw *w, const char *key, int64_t us)
 {
-    char text[RECORD_TIME];
-    record_time(us, text);
+    char text[CIVIL_TIME + 1];
+    civil_time(us, text);
     jsonw_key(w, key);
     jsonw_str(w, text);
 }
@@ -255,7 +258,7 @@ static bool compose_file(posting *p, int fd)
 
     while (reader && block && at < p->size && n > 0) {
         n = mime_reader_read(reader, block, BLOCK);
-        if (n == MIME_READ_FAILED || !store_write(fd, block, n, at))
+        if (n == MIME_READ_FAILED || !file_write_at(fd, block, n, at))
             break;
         at += n;
     }
@@ -458,7 +461,7 @@ static posting *posting_create(app *a, http_exchange *x, request *r)
     p->request = r;
     p->key = http_exchange_key(x);
     p->size = mime_message_size(r->message);
-    p->now = when_now();
+    p->now = clock_wall_us();
     p->message.body.fd = -1;
     bool ok = !p->key || idempotency_end(p->key);
     if (ok && a->config->suppression) {
@@ -487,8 +490,7 @@ void messages_post(app *a, http_exchange *x)
         return;
     }
     if (!job_enter(a)) {
-        http_problem(x, PROBLEM_BUSY,
-                     "As many transactions as POSTERN_MAX_INFLIGHT allows are under way.", NULL);
+        http_problem(x, PROBLEM_BUSY, JOB_FULL, NULL);
         return;
     }
     request *r = send_read_request(a, x, true);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/civil.h"
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "queue/record.h"
 #include "service/look.h"
@@ -26,7 +28,7 @@ static json_t *parse(const char *text)
 /* One that waits for its time is "scheduled" until its first attempt. */
 static const char *status_of(const queue_message *m, const json_t *head)
 {
-    if (m->state == QUEUE_QUEUED && m->attempts == 0 && m->next_at > when_now() &&
+    if (m->state == QUEUE_QUEUED && m->attempts == 0 && m->next_at > clock_wall_us() &&
         json_object_get(head, "send_at"))
         return "scheduled";
     return queue_state_name(m->state);
@@ -50,7 +52,7 @@ static json_t *show(const queue_message *m, bool whole)
 {
     json_t *head = parse(m->head), *recipients = parse(m->recipients);
     json_t *out = json_object();
-    char next[RECORD_TIME];
+    char next[CIVIL_TIME + 1];
     bool ok = head && recipients && out;
 
     if (ok && m->state == QUEUE_CANCELLED)
@@ -58,7 +60,7 @@ static json_t *show(const queue_message *m, bool whole)
     ok = ok && json_object_set_new(out, "id", json_string(m->id)) == 0 &&
          json_object_set_new(out, "status", json_string(status_of(m, head))) == 0;
     if (ok && m->state == QUEUE_QUEUED) {
-        record_time(m->next_at, next);
+        civil_time(m->next_at, next);
         ok = json_object_set_new(out, "next_attempt_at", json_string(next)) == 0;
     }
     (void)json_object_del(head, "utf8");

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "queue/events.h"
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
@@ -87,7 +87,6 @@ static uint64_t get(const counter *c)
 metrics *metrics_create(const char *const *routes, size_t route_count,
                         const smtp_relay *const *relays, size_t relay_count)
 {
-    struct timespec now;
     metrics *m = calloc(1, sizeof *m);
     if (!m)
         return NULL;
@@ -97,8 +96,7 @@ metrics *metrics_create(const char *const *routes, size_t route_count,
     m->relay_count = relay_count;
     m->routes = calloc(route_count + 1, sizeof *m->routes);
     m->relays = calloc(relay_count + 1, sizeof *m->relays); /* + 1: no relay is no failure */
-    (void)clock_gettime(CLOCK_REALTIME, &now);              /* cannot fail with this clock */
-    m->started_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    m->started_ms = clock_wall_us() / 1000;
     if (!m->routes || !m->relays) {
         metrics_free(m);
         return NULL;

@@ -5,9 +5,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "base/civil.h"
 #include "base/clock.h"
 #include "queue/events.h"
 #include "service/job.h"
@@ -115,7 +115,7 @@ void outbox_problem(http_exchange *x, const queue_op *op)
     bool doubtful = op && op->doubtful;
 
     if (!op) {
-        http_problem(x, PROBLEM_BUSY, "More waits for the queue than it takes.", NULL);
+        http_problem(x, PROBLEM_BUSY, OUTBOX_FULL, NULL);
         return;
     }
     jsonw_init(&w, &content);
@@ -168,9 +168,8 @@ static bool new_id(void *ctx, char out[QUEUE_ID + 1])
 
 static void log_time_at(log_line *line, const char *key, int64_t us)
 {
-    const struct timespec at = {us / SECOND_US, us % SECOND_US * 1000};
-    char text[LOG_TIME_LENGTH + 1];
-    (void)log_time(&at, text);
+    char text[CIVIL_TIME + 1];
+    civil_time(us, text);
     log_str(line, key, text);
 }
 
@@ -264,7 +263,7 @@ static void clean(outbox *o)
 {
     if (atomic_exchange(&o->cleaning, true))
         return;
-    int64_t before = when_now() - o->app->config->keep_us;
+    int64_t before = clock_wall_us() - o->app->config->keep_us;
     o->clean = (queue_op){.kind = QUEUE_CLEAN,
                           .done = cleaned,
                           .ctx = o,
@@ -356,7 +355,7 @@ static void counted(queue_op *op)
     outbox *o = op->ctx;
     outbox_ended(o, op);
     if (op->outcome == QUEUE_OK) {
-        int64_t late = op->stats.oldest_due ? when_now() - op->stats.oldest_due : 0;
+        int64_t late = op->stats.oldest_due ? clock_wall_us() - op->stats.oldest_due : 0;
         (void)pthread_mutex_lock(&o->lock);
         o->last = (metrics_queue){
             .due = op->stats.queued - op->stats.scheduled,

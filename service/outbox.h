@@ -35,6 +35,9 @@ void outbox_stop(outbox *o, int64_t limit_us);
 void outbox_close(outbox *o);
 void outbox_free(outbox *o); /* NULL is nothing */
 
+/* What a request is told where outbox_submit() says no. */
+#define OUTBOX_FULL "More waits for the queue than it takes."
+
 /* Submits; false: the queue is full or closing. */
 bool outbox_submit(outbox *o, queue_op *op);
 

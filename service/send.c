@@ -146,8 +146,7 @@ void send_handle(app *a, http_exchange *x)
         return;
     }
     if (!job_enter(a)) {
-        http_problem(x, PROBLEM_BUSY,
-                     "As many transactions as POSTERN_MAX_INFLIGHT allows are under way.", NULL);
+        http_problem(x, PROBLEM_BUSY, JOB_FULL, NULL);
         return;
     }
     request *r = send_read_request(a, x, false);

@@ -1,13 +1,12 @@
 #include "service/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/file_io.h"
 
 struct store {
     char *folder;
@@ -89,58 +88,8 @@ bool store_has(const store *s, size_t bytes)
 
 int store_file(const store *s)
 {
-    char name[PATH_MAX];
-    if (!s->folder) {
-        errno = ENOENT;
-        return -1;
-    }
-    int fd = open(s->folder, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
-    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-        return fd;
-    if (snprintf(name, sizeof name, "%s/postern-XXXXXX", s->folder) >= (int)sizeof name) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    fd = mkostemp(name, O_CLOEXEC);
-    if (fd >= 0 && unlink(name) != 0) {
-        (void)close(fd);
-        fd = -1;
-    }
-    return fd;
-}
-
-bool store_write(int fd, const void *data, size_t len, uint64_t at)
-{
-    const char *from = data;
-    while (len > 0) {
-        ssize_t n = pwrite(fd, from, len, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            errno = n == 0 ? ENOSPC : errno;
-            return false;
-        }
-        from += n;
-        at += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-bool store_read(int fd, void *out, size_t len, uint64_t at)
-{
-    char *to = out;
-    while (len > 0) {
-        ssize_t n = pread(fd, to, len, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            errno = n == 0 ? EIO : errno;
-            return false;
-        }
-        to += n;
-        at += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return true;
+    if (s->folder)
+        return file_nameless(s->folder);
+    errno = ENOENT;
+    return -1;
 }

@@ -42,8 +42,4 @@ size_t store_used(const store *s);
 /* An unlinked file open for reading and writing; -1 and errno: it can't be had. */
 int store_file(const store *s);
 
-/* Write and read everything at a place; false and errno. */
-bool store_write(int fd, const void *data, size_t len, uint64_t at);
-bool store_read(int fd, void *out, size_t len, uint64_t at);
-
 #endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/civil.h"
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "queue/record.h"
 #include "service/look.h"
@@ -18,8 +20,8 @@
 
 static json_t *show(const queue_suppressed *s)
 {
-    char since[RECORD_TIME];
-    record_time(s->since, since);
+    char since[CIVIL_TIME + 1];
+    civil_time(s->since, since);
     return json_pack("{s:s, s:s, s:s}", "email", s->address, "reason", s->reason ? s->reason : "",
                      "since", since);
 }
@@ -192,7 +194,7 @@ static entry *entry_create(const char *address, const char *reason)
     e->kept = (queue_suppressed){.address = e->text,
                                  .list = e->text + first + second - 1, /* "" */
                                  .reason = e->text + first,
-                                 .since = when_now()};
+                                 .since = clock_wall_us()};
     e->addresses[0] = e->text;
     return e;
 }

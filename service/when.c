@@ -93,10 +93,3 @@ bool when_parse(const char *s, size_t len, int64_t *us)
     *us = (minutes * 60 + second) * SECOND_US + part;
     return *us >= 0;
 }
-
-int64_t when_now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail with this clock on Linux */
-    return (int64_t)t.tv_sec * SECOND_US + t.tv_nsec / 1000;
-}

@@ -14,7 +14,4 @@
  * Years 1970 to 9999; a leap second is the second after it. False if it is none. */
 bool when_parse(const char *s, size_t len, int64_t *us);
 
-/* Microseconds since 1970, now. */
-int64_t when_now(void);
-
 #endif

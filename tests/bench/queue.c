@@ -31,18 +31,11 @@ static _Noreturn void die(const char *what, const char *why)
     exit(1); /* NOLINT(concurrency-mt-unsafe) */
 }
 
-static int64_t wall_us(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static void new_message(queue_message *m, unsigned n)
 {
     static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    uint64_t ms = (uint64_t)wall_us() / 1000, random = n * 0x9E3779B97F4A7C15u;
-    *m = (queue_message){.next_at = wall_us(), .expires_at = INT64_MAX, .priority = 5};
+    uint64_t ms = (uint64_t)clock_wall_us() / 1000, random = n * 0x9E3779B97F4A7C15u;
+    *m = (queue_message){.next_at = clock_wall_us(), .expires_at = INT64_MAX, .priority = 5};
     for (int k = 9; k >= 0; k--, ms >>= 5)
         m->id[k] = alphabet[ms & 31];
     for (int k = 10; k < 20; k++, random >>= 5)

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/civil.h"
 #include "queue/plan.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -803,17 +804,17 @@ static void words_are_made_fit(void **state)
 
 static void times_are_rfc_3339(void **state)
 {
-    char text[RECORD_TIME];
+    char text[CIVIL_TIME + 1];
     (void)state;
-    record_time(1767323045678901, text);
+    civil_time(1767323045678901, text);
     assert_string_equal(text, "2026-01-02T03:04:05.678Z");
-    record_time(0, text);
+    civil_time(0, text);
     assert_string_equal(text, "1970-01-01T00:00:00.000Z");
-    record_time(INT64_MIN, text);
+    civil_time(INT64_MIN, text);
     assert_string_equal(text, "1970-01-01T00:00:00.000Z");
-    record_time(INT64_MAX, text);
+    civil_time(INT64_MAX, text);
     assert_string_equal(text, "9999-12-31T23:59:59.999Z");
-    record_time(1709208000000000, text);
+    civil_time(1709208000000000, text);
     assert_string_equal(text, "2024-02-29T12:00:00.000Z");
 }
 
