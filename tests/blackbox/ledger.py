@@ -184,12 +184,14 @@ class Account:
         self.unasked = sorted(key for key in messages if key not in posters.accepted)
         self.twice = self.two_messages = 0
         self.overlapping = []
+        self.again = []  # (seconds after the time before, when that was) of each that came once more
         for key, came in messages.items():
             each = Counter(message for _, _, message in came)
             self.twice += sum(n - 1 for n in each.values())
             self.two_messages += len(each) - 1
             came.sort()
             self.overlapping += [key for a, b in zip(came, came[1:]) if b[0] < a[1]]
+            self.again += [(b[0] - a[1], a[1]) for a, b in zip(came, came[1:])]
 
     def __str__(self):
         return (f"{self.accepted} accepted, {len(self.lost)} lost, {self.twice} came twice, {self.two_messages} keys "
@@ -202,7 +204,8 @@ class Account:
         assert not self.lost, f"{self}: {self.lost[:10]}"
         assert not self.two_messages, str(self)
         assert not self.overlapping, f"{self}: {self.overlapping[:10]}"
-        assert self.twice <= twice_at_most, f"{self}, at most {twice_at_most} were under way"
+        assert self.twice <= twice_at_most, (f"{self}, at most {twice_at_most} were under way; "
+                                             f"seconds in between, and when: {self.again}")
 
 
 def drained(posters, sink, patience=30):
