@@ -16,6 +16,7 @@
 #include "base/file_io.h"
 #include "queue/record.h"
 #include "service/job.h"
+#include "service/messages.h"
 #include "service/outbox.h"
 #include "service/routes.h"
 #include "service/suppress.h"
@@ -447,11 +448,12 @@ static void look_up(posting *p)
 
 /* ---- the route ---- */
 
-/* Takes over the request; NULL: no memory, and it is freed. */
-static posting *posting_create(app *a, http_exchange *x, request *r)
+/* Takes over the request and the key; NULL: no memory, and they are freed. */
+static posting *posting_create(app *a, http_exchange *x, request *r, idempotency *key)
 {
     posting *p = calloc(1, sizeof *p);
     if (!p) {
+        idempotency_free(key);
         request_free(r);
         job_leave(a);
         return NULL;
@@ -459,7 +461,7 @@ static posting *posting_create(app *a, http_exchange *x, request *r)
     p->app = a;
     p->exchange = x;
     p->request = r;
-    p->key = http_exchange_key(x);
+    p->key = key;
     p->size = mime_message_size(r->message);
     p->now = clock_wall_us();
     p->message.body.fd = -1;
@@ -476,29 +478,9 @@ static posting *posting_create(app *a, http_exchange *x, request *r)
     return NULL;
 }
 
-void messages_post(app *a, http_exchange *x)
+void messages_keep(app *a, http_exchange *x, request *r, idempotency *key)
 {
-    problem_kind lacks = !a->outbox                    ? PROBLEM_NO_QUEUE
-                         : a->config->relay_count == 0 ? PROBLEM_NO_RELAY
-                                                       : PROBLEM_BUSY;
-    if (lacks != PROBLEM_BUSY) {
-        http_problem(x, lacks,
-                     lacks == PROBLEM_NO_QUEUE
-                         ? "Set POSTERN_DATA or POSTERN_QUEUE to have messages kept."
-                         : "Set POSTERN_RELAY to be able to send.",
-                     NULL);
-        return;
-    }
-    if (!job_enter(a)) {
-        http_problem(x, PROBLEM_BUSY, JOB_FULL, NULL);
-        return;
-    }
-    request *r = send_read_request(a, x, true);
-    if (!r) {
-        job_leave(a);
-        return;
-    }
-    posting *p = posting_create(a, x, r);
+    posting *p = posting_create(a, x, r, key);
     if (!p) {
         http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
         return;
@@ -514,4 +496,29 @@ void messages_post(app *a, http_exchange *x)
         look_up(p);
     else if (!outbox_do(a->outbox, &p->task))
         refuse(p, PROBLEM_DRAINING, "This instance is shutting down.");
+}
+
+bool messages_enter(app *a, http_exchange *x)
+{
+    if (!a->outbox)
+        http_problem(x, PROBLEM_NO_QUEUE,
+                     "Set POSTERN_DATA or POSTERN_QUEUE to have messages kept.", NULL);
+    else if (a->config->relay_count == 0)
+        http_problem(x, PROBLEM_NO_RELAY, "Set POSTERN_RELAY to be able to send.", NULL);
+    else if (!job_enter(a))
+        http_problem(x, PROBLEM_BUSY, JOB_FULL, NULL);
+    else
+        return true;
+    return false;
+}
+
+void messages_post(app *a, http_exchange *x)
+{
+    if (!messages_enter(a, x))
+        return;
+    request *r = send_read_request(a, x, true);
+    if (r)
+        messages_keep(a, x, r, http_exchange_key(x));
+    else
+        job_leave(a);
 }

@@ -1,0 +1,21 @@
+/*
+ * messages - messages that are kept in the queue, whoever brings them.
+ */
+#ifndef POSTERN_SERVICE_MESSAGES_H
+#define POSTERN_SERVICE_MESSAGES_H
+
+#include <stdbool.h>
+
+#include "service/http.h"
+#include "service/request.h"
+
+/* Takes a place among those in flight. False, and the exchange answered: there is no place, no
+ * queue or no relay. */
+bool messages_enter(app *a, http_exchange *x);
+
+/* Keeps the message of a request that was made for the queue, and answers the exchange when it is
+ * durable: 202, or a problem. Takes over the request, the key (NULL: none; all of its body is
+ * added) and the place of messages_enter(). */
+void messages_keep(app *a, http_exchange *x, request *r, idempotency *key);
+
+#endif
