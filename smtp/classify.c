@@ -9,9 +9,6 @@
 #include "smtp/preset.h"
 #include "smtp/replies.h"
 
-/* Of a reply's text, searched for words: a reply may be far longer than what it says. */
-#define TEXT_MAX 2000
-
 /* Trying again later makes sense where the relay is at fault, or didn't answer. */
 static bool retryable(smtp_blame blame)
 {
@@ -44,7 +41,7 @@ static const char *hint_of(const smtp_pattern *p, const char *preset)
 }
 
 static bool set_by(const smtp_patterns *in, smtp_stage stage, const smtp_reply *reply,
-                   const char *text, const char *preset, smtp_fault *out)
+                   const smtp_text *text, const char *preset, smtp_fault *out)
 {
     const smtp_pattern *p = smtp_pattern_find(in, stage, reply, text, preset);
 
@@ -70,13 +67,12 @@ static bool set_by_status(smtp_stage stage, const smtp_reply *reply, smtp_fault 
 void smtp_classify_reply(smtp_stage stage, const smtp_reply *reply, const char *preset,
                          smtp_fault *out)
 {
-    char text[TEXT_MAX + 1] = "";
+    smtp_text text;
 
-    if (reply->text)
-        smtp_pattern_text(reply->text, text, sizeof text);
-    if (set_by(&smtp_patterns_first, stage, reply, text, preset, out) ||
+    smtp_text_read(&text, reply->text ? reply->text : "");
+    if (set_by(&smtp_patterns_first, stage, reply, &text, preset, out) ||
         set_by_status(stage, reply, out) ||
-        set_by(&smtp_patterns_last, stage, reply, text, preset, out))
+        set_by(&smtp_patterns_last, stage, reply, &text, preset, out))
         return;
     set(out, stage, SMTP_CAUSE_PROTOCOL, SMTP_BLAME_RELAY,
         "The relay's reply has no place here: is this an SMTP server?");
@@ -147,25 +143,16 @@ static const struct {
      "The relay closed the connection."},
 };
 
-/* One of the words, parted by "|", stands in `text`, in any case. */
-static bool words_in(const char *words, const char *text)
-{
-    const smtp_pattern p = {.stages = 1u << SMTP_STAGE_NONE, .words = words};
-    const smtp_reply none = {0};
-    char lower[TEXT_MAX + 1];
-
-    smtp_pattern_text(text, lower, sizeof lower);
-    return smtp_pattern_fits(&p, SMTP_STAGE_NONE, &none, lower, NULL);
-}
-
 void smtp_classify_curl(smtp_stage stage, int curl_code, const char *error, const char *preset,
                         smtp_fault *out)
 {
     const smtp_preset *p = preset ? smtp_preset_find(preset) : NULL;
+    smtp_text text;
 
+    smtp_text_read(&text, error ? error : "");
     for (size_t i = 0; i < sizeof curl_rows / sizeof *curl_rows; i++) {
         bool code_fits = curl_rows[i].code == CURLE_OK || (int)curl_rows[i].code == curl_code;
-        bool words_fit = !curl_rows[i].words || (error && words_in(curl_rows[i].words, error));
+        bool words_fit = !curl_rows[i].words || smtp_text_has(&text, curl_rows[i].words);
         if (code_fits && words_fit) {
             bool login = curl_code == CURLE_LOGIN_DENIED && p;
             set(out, stage, curl_rows[i].cause, curl_rows[i].blame,

@@ -20,9 +20,9 @@ const smtp_cause_row smtp_causes[SMTP_CAUSE_COUNT] = {
     [SMTP_CAUSE_ACCOUNT] = {"account", SMTP_CATEGORY_AUTH, SMTP_BLAME_GATEWAY,
                             "The account at the relay may not send now: look in the provider's "
                             "console whether it is active, paid and not blocked."},
-    [SMTP_CAUSE_QUOTA] = {"quota", SMTP_CATEGORY_RATE, SMTP_BLAME_RELAY,
-                          "The account's sending limit is reached: wait until it begins anew, or "
-                          "get a higher one."},
+    [SMTP_CAUSE_QUOTA] =
+        {"quota", SMTP_CATEGORY_RATE, SMTP_BLAME_RELAY,
+         "The account's sending limit is reached: wait until it begins anew, or get a higher one."},
     [SMTP_CAUSE_RATE] = {"rate", SMTP_CATEGORY_RATE, SMTP_BLAME_RELAY,
                          "The relay limits how much may come: send slower, over fewer sessions, "
                          "and try again later."},
@@ -46,10 +46,10 @@ const smtp_cause_row smtp_causes[SMTP_CAUSE_COUNT] = {
     [SMTP_CAUSE_IP_REPUTATION] = {"ip_reputation", SMTP_CATEGORY_POLICY, SMTP_BLAME_GATEWAY,
                                   "This machine's or the relay's address is on a blocklist: ask "
                                   "there to be taken off, or send over another relay."},
-    [SMTP_CAUSE_DOMAIN_REPUTATION] = {"domain_reputation", SMTP_CATEGORY_POLICY, SMTP_BLAME_GATEWAY,
-                                      "The sender's domain, or one that the message names, has a "
-                                      "bad name: look it up on the blocklist that is named, and "
-                                      "send only to people who asked for it."},
+    [SMTP_CAUSE_DOMAIN_REPUTATION] =
+        {"domain_reputation", SMTP_CATEGORY_POLICY, SMTP_BLAME_GATEWAY,
+         "The sender's domain, or one that the message names, has a bad name: look it up on the "
+         "blocklist that is named, and send only to people who asked for it."},
     [SMTP_CAUSE_RELAYING] = {"relaying", SMTP_CATEGORY_POLICY, SMTP_BLAME_GATEWAY,
                              "The relay does not carry mail to this recipient for us: log in, or "
                              "have it allow this machine."},
@@ -59,45 +59,44 @@ const smtp_cause_row smtp_causes[SMTP_CAUSE_COUNT] = {
                                        SMTP_BLAME_MESSAGE,
                                        "Send from the address that the relay's login belongs to, "
                                        "or have the relay allow this sender."},
-    [SMTP_CAUSE_SENDER_DOMAIN] = {"sender_domain", SMTP_CATEGORY_SENDER, SMTP_BLAME_MESSAGE,
-                                  "The sender's domain does not exist, or takes no mail: publish "
-                                  "MX or A records for it."},
+    [SMTP_CAUSE_SENDER_DOMAIN] =
+        {"sender_domain", SMTP_CATEGORY_SENDER, SMTP_BLAME_MESSAGE,
+         "The sender's domain does not exist, or takes no mail: publish MX or A records for it."},
     [SMTP_CAUSE_SENDER_REFUSED] = {"sender_refused", SMTP_CATEGORY_SENDER, SMTP_BLAME_MESSAGE,
                                    "The relay does not take mail from this sender."},
     [SMTP_CAUSE_UNKNOWN_USER] = {"unknown_user", SMTP_CATEGORY_RECIPIENT, SMTP_BLAME_MESSAGE,
                                  "The mailbox does not exist: take the address off your list."},
-    [SMTP_CAUSE_MAILBOX_FULL] = {"mailbox_full", SMTP_CATEGORY_RECIPIENT, SMTP_BLAME_MESSAGE,
-                                 "The mailbox is full: it takes mail again once its owner makes "
-                                 "room."},
+    [SMTP_CAUSE_MAILBOX_FULL] =
+        {"mailbox_full", SMTP_CATEGORY_RECIPIENT, SMTP_BLAME_MESSAGE,
+         "The mailbox is full: it takes mail again once its owner makes room."},
     [SMTP_CAUSE_MAILBOX_DISABLED] = {"mailbox_disabled", SMTP_CATEGORY_RECIPIENT,
                                      SMTP_BLAME_MESSAGE,
                                      "The mailbox is closed: take the address off your list."},
-    [SMTP_CAUSE_RECIPIENT_DOMAIN] = {"recipient_domain", SMTP_CATEGORY_RECIPIENT,
-                                     SMTP_BLAME_MESSAGE,
-                                     "The recipient's domain does not exist, or takes no mail: "
-                                     "check its spelling."},
+    [SMTP_CAUSE_RECIPIENT_DOMAIN] =
+        {"recipient_domain", SMTP_CATEGORY_RECIPIENT, SMTP_BLAME_MESSAGE,
+         "The recipient's domain does not exist, or takes no mail: check its spelling."},
     [SMTP_CAUSE_RECIPIENT_REFUSED] = {"recipient_refused", SMTP_CATEGORY_RECIPIENT,
                                       SMTP_BLAME_MESSAGE,
                                       "The relay does not take mail for this recipient."},
-    [SMTP_CAUSE_LOOP] = {"loop", SMTP_CATEGORY_RECIPIENT, SMTP_BLAME_MESSAGE,
-                         "The mail goes round in circles: a forwarding of the recipient's leads "
-                         "back to itself."},
+    [SMTP_CAUSE_LOOP] =
+        {"loop", SMTP_CATEGORY_RECIPIENT, SMTP_BLAME_MESSAGE,
+         "The mail goes round in circles: a forwarding of the recipient's leads back to itself."},
     [SMTP_CAUSE_SPAM] = {"spam", SMTP_CATEGORY_CONTENT, SMTP_BLAME_MESSAGE,
                          "The relay judged the content to be spam: look at links, attachments and "
                          "wording, and at the sender's reputation."},
-    [SMTP_CAUSE_ATTACHMENT] = {"attachment", SMTP_CATEGORY_CONTENT, SMTP_BLAME_MESSAGE,
-                               "The relay does not take this content, often an attachment of a "
-                               "forbidden kind."},
+    [SMTP_CAUSE_ATTACHMENT] =
+        {"attachment", SMTP_CATEGORY_CONTENT, SMTP_BLAME_MESSAGE,
+         "The relay does not take this content, often an attachment of a forbidden kind."},
     [SMTP_CAUSE_MALFORMED] = {"malformed", SMTP_CATEGORY_CONTENT, SMTP_BLAME_MESSAGE,
                               "The relay finds the message malformed."},
     [SMTP_CAUSE_MESSAGE_REFUSED] = {"message_refused", SMTP_CATEGORY_CONTENT, SMTP_BLAME_MESSAGE,
                                     "The relay does not take this message: its words say why."},
-    [SMTP_CAUSE_SIZE] = {"size", SMTP_CATEGORY_SIZE, SMTP_BLAME_MESSAGE,
-                         "The message is larger than the relay takes: send a link instead of the "
-                         "attachment."},
-    [SMTP_CAUSE_GREYLIST] = {"greylist", SMTP_CATEGORY_TEMPORARY, SMTP_BLAME_GATEWAY,
-                             "The relay takes mail from strangers at the second try only: try "
-                             "again in some minutes."},
+    [SMTP_CAUSE_SIZE] =
+        {"size", SMTP_CATEGORY_SIZE, SMTP_BLAME_MESSAGE,
+         "The message is larger than the relay takes: send a link instead of the attachment."},
+    [SMTP_CAUSE_GREYLIST] =
+        {"greylist", SMTP_CATEGORY_TEMPORARY, SMTP_BLAME_GATEWAY,
+         "The relay takes mail from strangers at the second try only: try again in some minutes."},
     [SMTP_CAUSE_BUSY] = {"busy", SMTP_CATEGORY_TEMPORARY, SMTP_BLAME_GATEWAY,
                          "The relay is busy or going down; try again later."},
     [SMTP_CAUSE_PROTOCOL] = {"protocol", SMTP_CATEGORY_PROTOCOL, SMTP_BLAME_GATEWAY,
@@ -303,31 +302,47 @@ const smtp_status_row *smtp_statuses(size_t *count)
 
 /* ---- patterns ---- */
 
-void smtp_pattern_text(const char *text, char *out, size_t cap)
+static unsigned pair_of(const char *at)
+{
+    return ((unsigned)at[0] & 63) << 6 | ((unsigned)at[1] & 63);
+}
+
+void smtp_text_read(smtp_text *t, const char *text)
 {
     size_t n = 0;
 
-    for (; *text && n + 1 < cap; text++) {
-        char c = *text;
-        if (c == '\n' || c == '\t')
-            c = ' ';
-        if (c == ' ' && n > 0 && out[n - 1] == ' ')
+    memset(t->pairs, 0, sizeof t->pairs);
+    for (; *text && n < SMTP_TEXT_MAX; text++) {
+        char c = *text == '\n' || *text == '\t' ? ' ' : *text;
+        if (c == ' ' && n > 0 && t->s[n - 1] == ' ')
             continue;
-        out[n++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        t->s[n++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
     }
-    out[n] = '\0';
+    t->s[n] = '\0';
+    t->len = n;
+    for (size_t i = 0; i + 1 < n; i++) {
+        unsigned pair = pair_of(t->s + i);
+        t->pairs[pair / 64] |= UINT64_C(1) << pair % 64;
+    }
 }
 
-/* One of a list's words stands in `text`, or equals it. */
-static bool any_of(const char *list, const char *text, bool whole)
+static bool has_word(const smtp_text *t, const char *word, size_t len)
 {
-    size_t len = strlen(text);
+    for (size_t i = 0; i + 1 < len; i++) {
+        unsigned pair = pair_of(word + i);
+        if (!(t->pairs[pair / 64] >> pair % 64 & 1))
+            return false;
+    }
+    return memmem(t->s, t->len, word, len) != NULL;
+}
 
-    while (*list) {
-        size_t n = strcspn(list, "|");
-        if (whole ? n == len && memcmp(list, text, n) == 0 : memmem(text, len, list, n) != NULL)
+bool smtp_text_has(const smtp_text *t, const char *words)
+{
+    while (*words) {
+        size_t len = strcspn(words, "|");
+        if (has_word(t, words, len))
             return true;
-        list += n + (list[n] == '|');
+        words += len + (words[len] == '|');
     }
     return false;
 }
@@ -339,27 +354,21 @@ static bool enhanced_fits(const char *pattern, const char *enhanced)
                                  : strcmp(pattern, enhanced) == 0;
 }
 
-static bool relay_fits(const char *presets, const char *preset)
-{
-    return !presets ||
-           (preset && (presets[0] == SMTP_KNOWN_RELAY[0] || any_of(presets, preset, true)));
-}
-
-bool smtp_pattern_fits(const smtp_pattern *p, smtp_stage stage, const smtp_reply *reply,
-                       const char *text, const char *preset)
+static bool fits(const smtp_pattern *p, smtp_stage stage, const smtp_reply *reply,
+                 const smtp_text *text, const char *preset)
 {
     int to = p->code_to ? p->code_to : p->code;
-    return (p->stages & 1u << stage) &&
-           (p->code == 0 || (reply->code >= p->code && reply->code <= to)) &&
+    return (p->stages & 1u << stage) && reply->code >= p->code && reply->code <= to &&
            (!p->enhanced || enhanced_fits(p->enhanced, reply->enhanced)) &&
-           relay_fits(p->presets, preset) && (!p->words || any_of(p->words, text, false));
+           (!p->known_relay || preset) && (!p->words || smtp_text_has(text, p->words));
 }
 
 const smtp_pattern *smtp_pattern_find(const smtp_patterns *in, smtp_stage stage,
-                                      const smtp_reply *reply, const char *text, const char *preset)
+                                      const smtp_reply *reply, const smtp_text *text,
+                                      const char *preset)
 {
     for (size_t i = 0; i < in->count; i++) {
-        if (smtp_pattern_fits(&in->list[i], stage, reply, text, preset))
+        if (fits(&in->list[i], stage, reply, text, preset))
             return &in->list[i];
     }
     return NULL;

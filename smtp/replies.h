@@ -35,18 +35,17 @@ typedef enum smtp_turn {
     SMTP_TURN_NEVER  /* never without a change, though the code is 4yz */
 } smtp_turn;
 
-#define SMTP_KNOWN_RELAY "*" /* as `presets`: any relay that is a preset's */
 #define SMTP_PRESET_HINT "*" /* as `hint`: what the preset says of a refused login */
 
 typedef struct smtp_pattern {
     unsigned stages;      /* 1 << smtp_stage, each; ~0: any */
-    short code, code_to;  /* code_to 0: only `code`; both 0: any */
+    short code, code_to;  /* code_to 0: only `code` */
     unsigned char cause;  /* smtp_cause */
     unsigned char turn;   /* smtp_turn */
+    bool known_relay;     /* only a relay that is a preset's */
     unsigned char source; /* into smtp_sources; 0: none, what anybody would say */
     const char *enhanced; /* "5.7.8", or "5.7." as a beginning; NULL: any */
     const char *words;    /* any of these, parted by "|", in lower case; NULL: any text */
-    const char *presets;  /* any of these names, parted by "|"; NULL: any relay */
     const char *hint;     /* NULL: the cause's */
 } smtp_pattern;
 
@@ -79,17 +78,25 @@ const smtp_status_row *smtp_status_find(const char *enhanced);
 
 const smtp_status_row *smtp_statuses(size_t *count);
 
-/* True if the pattern fits; `text` is in lower case, and its lines are one. */
-bool smtp_pattern_fits(const smtp_pattern *p, smtp_stage stage, const smtp_reply *reply,
-                       const char *text, const char *preset);
+/* Of a reply's text, searched for words: a reply may be far longer than what it says. */
+#define SMTP_TEXT_MAX 2000
 
-/* A reply's text as patterns want it: ASCII in lower case, white space as one space; cut where
- * `out` is full. */
-void smtp_pattern_text(const char *text, char *out, size_t cap);
+/* A reply's text as patterns want it. `pairs` has a bit for each two characters that stand side by
+ * side, so that most words are known to be absent without a search. */
+typedef struct smtp_text {
+    size_t len;
+    char s[SMTP_TEXT_MAX + 1]; /* ASCII in lower case, white space as one space; cut */
+    uint64_t pairs[64];
+} smtp_text;
+
+void smtp_text_read(smtp_text *t, const char *text);
+
+/* One of the words, parted by "|" and in lower case, stands in the text. */
+bool smtp_text_has(const smtp_text *t, const char *words);
 
 /* The first pattern of the list that fits; NULL: none. */
 const smtp_pattern *smtp_pattern_find(const smtp_patterns *in, smtp_stage stage,
-                                      const smtp_reply *reply, const char *text,
+                                      const smtp_reply *reply, const smtp_text *text,
                                       const char *preset);
 
 #endif

@@ -63,13 +63,13 @@ enum source {
 const smtp_source_row smtp_sources[] = {
     [OWN] = {"", ""},
     [GOOGLE] = {"Gmail", "https://support.google.com/a/answer/3726730"},
-    [MICROSOFT] = {"Microsoft 365, Outlook.com",
-                   "https://learn.microsoft.com/exchange/mail-flow-best-practices/"
-                   "non-delivery-reports-in-exchange-online/"
-                   "non-delivery-reports-in-exchange-online"},
+    [MICROSOFT] =
+        {"Microsoft 365, Outlook.com",
+         "https://learn.microsoft.com/exchange/mail-flow-best-practices/"
+         "non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online"},
     [TENCENT] = {"QQ Mail, Exmail", "https://service.mail.qq.com/detail/122"},
     [NETEASE] = {"NetEase 163, 126", "http://help.163.com/09/1224/17/5RAJ4LMH00753VB8.html"},
-    [ALIYUN] = {"Aliyun Mail", "https://help.aliyun.com/document_detail/36612.html"},
+    [ALIYUN] = {"Aliyun Mail", "http://sh-aliyun.com/index.php/Products/detail/cid/0/pid/87.html"},
     [SINA] = {"Sina", "https://blog.sina.com.cn/s/blog_8dc13ec50101fxxr.html"},
     [YAHOO] = {"Yahoo, AOL", "https://senders.yahooinc.com/smtp-error-codes"},
     [APPLE] = {"iCloud", "https://support.apple.com/102322"},
@@ -104,7 +104,7 @@ const smtp_source_row smtp_sources[] = {
     [MAILGUN] = {"Mailgun", "https://github.com/Monstarrrr/rebutify/issues/162"},
     [BREVO] = {"Brevo", "https://github.com/WPManageNinja/fluent-smtp/issues/157"},
     [SMTP2GO] = {"SMTP2GO", "https://github.com/PHPMailer/PHPMailer/issues/2683"},
-    [PLUNK] = {"Plunk", "https://github.com/useplunk/plunk/issues/164"},
+    [PLUNK] = {"Plunk, Postal", "https://github.com/useplunk/plunk/issues/164"},
     [MIMECAST] = {"Mimecast", "https://community.mimecast.com/s/article/"
                               "email-security-cloud-gateway-mimecast-smtp-error-codes"},
     [PROOFPOINT] = {"Proofpoint", MANUAL},
@@ -117,8 +117,9 @@ const smtp_source_row smtp_sources[] = {
     [SPAMHAUS] = {"Spamhaus and other blocklists", ZONE},
     [RSPAMD] = {"Rspamd, SpamAssassin, Amavis", "https://rspamd.com/doc/modules/greylisting.html"},
     [POSTFIX] = {"Postfix", "https://www.postfix.org/postconf.5.html"},
-    [EXIM] = {"Exim", "https://www.exim.org/exim-html-current/doc/html/spec_html/"
-                      "ch-access_control_lists.html"},
+    [EXIM] =
+        {"Exim",
+         "https://www.exim.org/exim-html-current/doc/html/spec_html/ch-access_control_lists.html"},
     [SENDMAIL] = {"Sendmail", EMAILS},
     [QMAIL] = {"qmail", ZONE},
     [RECEIVED] = {"others, as received", EMAILS},
@@ -138,11 +139,11 @@ const size_t smtp_source_count = SOURCES;
 /* A provider's or server's words, at any stage and relay, in a reply of 4yz or 5yz. */
 #define W(cause, source, words)                                                                    \
     {                                                                                              \
-        ANY, 400, 599, cause, source, NULL, words, NULL, NULL                                      \
+        ANY, 400, 599, cause, false, source, NULL, words, NULL                                     \
     }
 #define WH(cause, source, words, hint)                                                             \
     {                                                                                              \
-        ANY, 400, 599, cause, source, NULL, words, NULL, hint                                      \
+        ANY, 400, 599, cause, false, source, NULL, words, hint                                     \
     }
 
 /* ---- hints that several share ---- */
@@ -169,8 +170,7 @@ const size_t smtp_source_count = SOURCES;
     "let it grow over weeks."
 #define MICROSOFT_DELIST                                                                           \
     "Microsoft has banned the sending address: ask at https://sender.office.com/ to have it "      \
-    "taken "                                                                                       \
-    "off, or send over another relay."
+    "taken off, or send over another relay."
 #define OUTLOOK_BLOCK                                                                              \
     "Outlook.com blocks the sending address or its network: ask for mitigation at "                \
     "https://olcsupport.office.com/, or send over another relay."
@@ -245,8 +245,7 @@ static const smtp_pattern first[] = {
       "daily user sending limit exceeded|daily sending quota exceeded|daily smtp relay limit "
       "exceeded|daily smtp relay sending limit exceeded"),
     W(C(MAILBOX_DISABLED), GOOGLE,
-      "account that you tried to reach is disabled|account that you "
-      "tried to reach is inactive"),
+      "account that you tried to reach is disabled|account that you tried to reach is inactive"),
     W(C(UNKNOWN_USER), GOOGLE, "account that you tried to reach does not exist"),
     WH(C(ATTACHMENT), GOOGLE,
        "illegal attachment on your message|its content presents a potential security issue",
@@ -283,8 +282,7 @@ static const smtp_pattern first[] = {
        "authentication is disabled",
        M365_BASIC),
     WH(C(AUTH), MICROSOFT,
-       "client was not authenticated to send anonymous mail|client not "
-       "authenticated to send",
+       "client was not authenticated to send anonymous mail|client not authenticated to send",
        LOGIN_FIRST),
     W(C(SENDER_NOT_ALLOWED), MICROSOFT,
       "sendasdenied|client does not have permissions to send as this sender|not allowed to send "
@@ -306,8 +304,7 @@ static const smtp_pattern first[] = {
     WH(C(UNAUTHENTICATED), MICROSOFT,
        "must pass either spf or dkim validation|does not meet the required authentication level",
        "Outlook.com wants SPF, DKIM and DMARC to pass for the From domain: publish the records, "
-       "and "
-       "sign as that domain."),
+       "and sign as that domain."),
     W(C(DMARC), MICROSOFT, "does not pass dmarc verification"),
     W(C(SPF), MICROSOFT, "because of sender policy framework violation"),
     W(C(PTR), MICROSOFT, "must have a reverse dns record"),
@@ -354,8 +351,7 @@ static const smtp_pattern first[] = {
     W(C(DMARC), TENCENT, "dmarc check failed"),
     WH(C(RATE), TENCENT,
        "ip frequency limited|domain frequency limited|sender frequency limited|connection "
-       "frequency "
-       "limited",
+       "frequency limited",
        "QQ limits mails by minute, hour and day for each address, domain and sender: pause, then "
        "send slower."),
     WH(C(RATE), TENCENT, "mailbox unavailable or access denied", POPULAR),
@@ -417,14 +413,13 @@ static const smtp_pattern first[] = {
        "The account sent to too many recipients, or too many wrong ones: send less, and try again "
        "tomorrow."),
     W(C(SIZE), ALIYUN,
-      "length of data content is achieved the maximum|length of attach is achieved "
-      "the maximum|number of attachments is achieved the maximum"),
+      "length of data content is achieved the maximum|length of attach is achieved the "
+      "maximum|number of attachments is achieved the maximum"),
     WH(C(ACCOUNT), ALIYUN, "account isn't allowed to send email", ACCOUNT_BANNED),
     W(C(RECIPIENT_REFUSED), ALIYUN, "account isn't allowed to receive email"),
     WH(C(IP_REPUTATION), ALIYUN, "reject by behaviour spam",
        "The way this sender behaves looks like spam: send slower, only to addresses that exist, "
-       "and "
-       "look the address up on blocklists."),
+       "and look the address up on blocklists."),
     W(C(SPAM), ALIYUN, "reject by content spam|spamed by local spam engine"),
     W(C(SPAM), SINA, "message rejected by anti-spam engine"),
     W(C(RATE), SINA, "too many same size mails"),
@@ -440,8 +435,7 @@ static const smtp_pattern first[] = {
        "relay."),
     WH(C(POLICY), YAHOO, "not accepted for policy reasons",
        "Yahoo refuses this for its policy: often links or content that look like phishing, or "
-       "DMARC "
-       "that fails."),
+       "DMARC that fails."),
     W(C(IP_REPUTATION), YAHOO, "because the ip is in spamhaus's list|ip addresses on spamhaus xbl"),
     W(C(SENDER_DOMAIN), YAHOO, "due to unresolvable rfc.5321"),
     W(C(MAILBOX_DISABLED), YAHOO,
@@ -455,8 +449,7 @@ static const smtp_pattern first[] = {
     W(C(UNAUTHENTICATED), APPLE, "blocked for failing both spf and dkim"),
     WH(C(POLICY), APPLE, "[cs01] message rejected due to local policy",
        "iCloud's filter refuses this message or its sender: look at content, links and the "
-       "sender's "
-       "reputation."),
+       "sender's reputation."),
     W(C(DOMAIN_REPUTATION), APPLE, "domain present in the spamhaus dbl"),
     W(C(IP_REPUTATION), APPLE, "was rejected due to listing in spamhaus"),
     W(C(RATE), APPLE, "deferred due to excessive volume"),
@@ -470,12 +463,12 @@ static const smtp_pattern first[] = {
     WH(C(RATE), YANDEX, "recipient has exceeded message rate limit", POPULAR),
     W(C(MAILBOX_FULL), YANDEX, "mailbox size limit exceeded"),
     W(C(BUSY), YANDEX, "the service is currently unavailable. please come back later"),
+    W(C(MAILBOX_DISABLED), MAILRU, "is unavailable: account is disabled"),
     W(C(UNKNOWN_USER), MAILRU, "message was not accepted -- invalid mailbox"),
     W(C(SPAM), MAILRU, "spam message rejected"),
     W(C(DMARC), MAILRU, "owner dmarc policy"),
     W(C(MAILBOX_DISABLED), RAMBLER,
-      "recipient address rejected: inactive|recipient address "
-      "rejected: blocked"),
+      "recipient address rejected: inactive|recipient address rejected: blocked"),
 
     /* ---- Zoho ---- */
     WH(C(QUOTA), ZOHO, "unusual sending activity detected",
@@ -501,8 +494,7 @@ static const smtp_pattern first[] = {
     W(C(MAILBOX_FULL), GMX, "exceeded storage allocation"),
     WH(C(IP_REPUTATION), TONLINE, "a problem occurred. (ask your postmaster", STRANGER),
     W(C(SPAM), TONLINE,
-      "message considered as spam or virus|rejected due to spam or virus "
-      "classification"),
+      "message considered as spam or virus|rejected due to spam or virus classification"),
 
     /* ---- Central and southern Europe ---- */
     W(C(SPF), FORPSI, "blocked by spf"),
@@ -517,12 +509,10 @@ static const smtp_pattern first[] = {
     W(C(IP_REPUTATION), ORANGE, "bloquee pour incident de spam|ofr006_102"),
     W(C(SENDER_REFUSED), ORANGE, "emetteur invalide"),
     W(C(UNKNOWN_USER), ORANGE,
-      "adresse d au moins un destinataire invalide|adresse destinataire "
-      "invalide"),
+      "adresse d au moins un destinataire invalide|adresse destinataire invalide"),
     W(C(MAILBOX_FULL), ORANGE, "boite du destinataire pleine"),
     W(C(MAILBOX_DISABLED), ORANGE,
-      "boite du destinataire archivee|le compte du destinataire est "
-      "bloque"),
+      "boite du destinataire archivee|le compte du destinataire est bloque"),
     W(C(SPAM), ORANGE, "mail rejete"),
     WH(LATER(BUSY), ORANGE, "veuillez essayer plus tard",
        "The relay does not take mail from here now: send slower, and try again later."),
@@ -563,17 +553,15 @@ static const smtp_pattern first[] = {
        "The account's credits are used up: wait for the next period, or buy more."),
     WH(C(SENDER_NOT_ALLOWED), SENDGRID, "does not match a verified sender identity", VERIFY_SENDER),
     WH(C(AUTH), SENDGRID, "unauthenticated senders not allowed", LOGIN_FIRST),
-    W(C(QUOTA), MAILGUN, "is not allowed to send: recipient limit exceeded"),
-    WH(NEVER(ACCOUNT), MAILGUN,
-       "please activate your mailgun account|is not allowed to send:", ACTIVATE),
+    WH(NEVER(ACCOUNT), MAILGUN, "please activate your mailgun account", ACTIVATE),
     WH(C(ACCOUNT), BREVO, "smtp account is not yet activated", ACTIVATE),
     WH(C(SENDER_NOT_ALLOWED), SMTP2GO, "sender domain not verified", VERIFY_SENDER),
     WH(C(ACCOUNT), SMTP2GO, "that ip address is not allowed to send",
        "The account takes logins from listed addresses only: add this machine's in the provider's "
        "console."),
     WH(C(SENDER_NOT_ALLOWED), PLUNK,
-       "this domain is not associated with your account|from/sender "
-       "name is not valid|sending from domain",
+       "this domain is not associated with your account|from/sender name is not valid|sending from "
+       "domain",
        VERIFY_SENDER),
 
     /* ---- filters ---- */
@@ -581,8 +569,7 @@ static const smtp_pattern first[] = {
     W(C(DKIM), MIMECAST, "dkim sender invalid - envelope rejected"),
     W(C(DMARC), MIMECAST, "dmarc sender invalid - envelope rejected"),
     W(C(GREYLIST), MIMECAST,
-      "internal resource temporarily unavailable|internal resources are "
-      "temporarily unavailable"),
+      "internal resource temporarily unavailable|internal resources are temporarily unavailable"),
     W(C(IP_REPUTATION), MIMECAST,
       "csi.mimecast.org|local ct ip reputation|ip temporarily blacklisted"),
     W(C(RELAYING), MIMECAST, "open relay not allowed|open relay is not allowed"),
@@ -591,8 +578,7 @@ static const smtp_pattern first[] = {
        "must allow this relay."),
     WH(C(RECIPIENT_REFUSED), MIMECAST,
        "administrative prohibition - envelope blocked|envelope blocked - user|header based "
-       "manually "
-       "blocked senders",
+       "manually blocked senders",
        RECIPIENTS_RULE),
     WH(C(IP_REPUTATION), MIMECAST, "host network not allowed",
        "The recipient's filter takes no mail from this country or network: ask its administrator."),
@@ -642,12 +628,10 @@ static const smtp_pattern first[] = {
        "The recipient's server takes no mail from this country: ask its operator."),
     WH(C(IP_REPUTATION), SPAMHAUS, "spamhaus.org|by spamhaus|using spamhaus",
        "The address or domain is on a blocklist of Spamhaus: see why at "
-       "https://check.spamhaus.org/, "
-       "end the cause, then ask to be taken off."),
+       "https://check.spamhaus.org/, end the cause, then ask to be taken off."),
     WH(C(IP_REPUTATION), SPAMHAUS, "spamcop.net",
        "SpamCop lists the address after reports of spam: it is taken off about a day after the "
-       "last "
-       "one."),
+       "last one."),
     W(C(IP_REPUTATION), SPAMHAUS,
       "sorbs.net|blagr.emailsrvr.com|hostkarma|junkemailfilter|spamrl.com|cobion.com|cbl.abuseat."
       "org"),
@@ -669,8 +653,7 @@ static const smtp_pattern first[] = {
     W(C(GREYLIST), POSTFIX, "recipient address rejected: greylisted|greylisted for"),
     W(C(UNKNOWN_USER), POSTFIX,
       "user unknown in local recipient table|user unknown in virtual|user unknown in relay "
-      "recipient "
-      "table|recipient address rejected: undeliverable address"),
+      "recipient table|recipient address rejected: undeliverable address"),
     W(C(RECIPIENT_DOMAIN), POSTFIX, "recipient address rejected: domain not found"),
     WH(C(RATE), POSTFIX, "error: too many connections", FEWER_SESSIONS),
     W(C(RATE), POSTFIX, "error: too much mail from|error: too many recipients from"),
@@ -683,8 +666,7 @@ static const smtp_pattern first[] = {
     W(C(RECIPIENT_DOMAIN), EXIM, "unrouteable address"),
     WH(C(SENDER_REFUSED), EXIM, "sender verify failed",
        "The relay asked whether the sender's address exists, and it does not: make it one that "
-       "takes "
-       "mail."),
+       "takes mail."),
     W(C(HELO), EXIM, "syntactically invalid helo"),
     W(C(IP_REPUTATION), EXIM, "in a black list at"),
     WH(C(MALFORMED), EXIM, "maximum allowed line length",
@@ -704,127 +686,126 @@ static const smtp_pattern first[] = {
     W(C(SPF), RECEIVED, "bad spf records|mismatches client ip"),
     W(C(MAILBOX_DISABLED), RECEIVED,
       "mailbox is frozen|disabled recipient address|temporary locked"),
-    {ANY, 552, 0, C(RATE), RECEIVED, NULL, "too many recipients", NULL, FEWER_RECIPIENTS},
+    {ANY, 552, 0, C(RATE), false, RECEIVED, NULL, "too many recipients", FEWER_RECIPIENTS},
 
     /* ---- by stage and code, before the registered codes ---- */
-    {AT(AUTH), 454, 0, C(AUTH), OWN, NULL, NULL, NULL,
+    {AT(AUTH), 454, 0, C(AUTH), false, OWN, NULL, NULL,
      "The relay can't check logins now; try again later."},
-    {AT(AUTH), 421, 0, C(RATE), OWN, NULL, NULL, NULL,
+    {AT(AUTH), 421, 0, C(RATE), false, OWN, NULL, NULL,
      "The relay cut the login: too many sessions or too many wrong logins; try again later."},
-    {AT(AUTH), 400, 499, C(AUTH), OWN, NULL, NULL, NULL,
+    {AT(AUTH), 400, 499, C(AUTH), false, OWN, NULL, NULL,
      "The relay can't check logins now, or refuses them for a while after wrong ones."},
-    {AT(AUTH), 538, 0, C(AUTH), OWN, NULL, NULL, NULL,
+    {AT(AUTH), 538, 0, C(AUTH), false, OWN, NULL, NULL,
      "The relay wants TLS before this login: use smtps:// or STARTTLS."},
-    {AT(AUTH), 504, 0, C(AUTH), OWN, NULL, NULL, NULL,
+    {AT(AUTH), 504, 0, C(AUTH), false, OWN, NULL, NULL,
      "The relay does not know this mechanism: choose another with auth=."},
-    {AT(AUTH), 531, 599, C(AUTH), OWN, NULL, NULL, SMTP_KNOWN_RELAY, SMTP_PRESET_HINT},
-    {AT(AUTH), 500, 529, C(AUTH), OWN, NULL, NULL, SMTP_KNOWN_RELAY, SMTP_PRESET_HINT},
-    {AT(AUTH), 531, 599, C(AUTH), OWN, NULL, "badcredentials|app password", NULL, APP_PASSWORD},
-    {AT(AUTH), 534, 0, C(AUTH), OWN, NULL, NULL, NULL,
+    {AT(AUTH), 531, 599, C(AUTH), true, OWN, NULL, NULL, SMTP_PRESET_HINT},
+    {AT(AUTH), 500, 529, C(AUTH), true, OWN, NULL, NULL, SMTP_PRESET_HINT},
+    {AT(AUTH), 531, 599, C(AUTH), false, OWN, NULL, "badcredentials|app password", APP_PASSWORD},
+    {AT(AUTH), 534, 0, C(AUTH), false, OWN, NULL, NULL,
      "The relay finds this way of logging in too weak: use an app password, a token, or another "
      "mechanism (auth=)."},
-    {AT(AUTH), 531, 599, C(AUTH), OWN, NULL, NULL, NULL, NULL},
-    {AT(AUTH), 500, 529, C(AUTH), OWN, NULL, NULL, NULL, NULL},
-    {ANY, 530, 0, C(TLS), OWN, NULL, "starttls", NULL, TLS_FIRST},
-    {ANY, 530, 0, C(AUTH), OWN, NULL, NULL, NULL, LOGIN_FIRST},
-    {ANY, 535, 0, C(AUTH), OWN, NULL, NULL, NULL, NULL},
-    {AT(STARTTLS), 400, 499, C(TLS), OWN, NULL, NULL, NULL,
+    {AT(AUTH), 531, 599, C(AUTH), false, OWN, NULL, NULL, NULL},
+    {AT(AUTH), 500, 529, C(AUTH), false, OWN, NULL, NULL, NULL},
+    {ANY, 530, 0, C(TLS), false, OWN, NULL, "starttls", TLS_FIRST},
+    {ANY, 530, 0, C(AUTH), false, OWN, NULL, NULL, LOGIN_FIRST},
+    {ANY, 535, 0, C(AUTH), false, OWN, NULL, NULL, NULL},
+    {AT(STARTTLS), 400, 499, C(TLS), false, OWN, NULL, NULL,
      "The relay can't do TLS now; try again later."},
-    {AT(STARTTLS), 500, 599, C(TLS), OWN, NULL, NULL, NULL,
+    {AT(STARTTLS), 500, 599, C(TLS), false, OWN, NULL, NULL,
      "The relay refuses STARTTLS: try smtps:// on port 465, or another relay."},
-    {ANY, 421, 0, C(RATE), OWN, NULL, "too many|concurrent|connections|rate|limit|throttl", NULL,
+    {ANY, 421, 0, C(RATE), false, OWN, NULL, "too many|concurrent|connections|rate|limit|throttl",
      FEWER_SESSIONS},
-    {ANY, 421, 0, C(RATE), OWN, "4.7.0", NULL, NULL, NULL},
-    {ANY, 421, 0, C(RATE), OWN, "4.7.1", NULL, NULL, NULL},
-    {AT(GREETING) | AT(EHLO), 500, 599, C(POLICY), OWN, NULL, NULL, NULL,
+    {ANY, 421, 0, C(RATE), false, OWN, "4.7.0", NULL, NULL},
+    {ANY, 421, 0, C(RATE), false, OWN, "4.7.1", NULL, NULL},
+    {AT(GREETING) | AT(EHLO), 500, 599, C(POLICY), false, OWN, NULL, NULL,
      "The relay does not want to talk to this machine: its address may be on a blocklist, or its "
      "EHLO name (ehlo=) be refused."},
-    {AT(RCPT), 552, 0, C(MAILBOX_FULL), OWN, NULL,
-     "quota|mailbox full|mailbox is full|over limit|storage", NULL, NULL},
-    {ANY, 452, 0, C(RATE), OWN, NULL, "too many recipients", NULL, FEWER_RECIPIENTS},
+    {AT(RCPT), 552, 0, C(MAILBOX_FULL), false, OWN, NULL,
+     "quota|mailbox full|mailbox is full|over limit|storage", NULL},
+    {ANY, 452, 0, C(RATE), false, OWN, NULL, "too many recipients", FEWER_RECIPIENTS},
 };
 
 static const smtp_pattern last[] = {
-    {OPENING, 421, 0, C(BUSY), OWN, NULL, NULL, NULL, NULL},
-    {AT(MAIL) | MESSAGE, 552, 0, C(SIZE), OWN, NULL, "size|large|big|exceed|limit", NULL, NULL},
-    {AT(MAIL) | MESSAGE, 552, 0, C(ATTACHMENT), OWN, "5.7.", NULL, NULL, NULL},
-    {AT(MAIL), 552, 0, C(SIZE), OWN, NULL, NULL, NULL, NULL},
-    {ANY, 452, 0, C(BUSY), OWN, NULL, NULL, NULL, "The relay lacks room now; try again later."},
+    {OPENING, 421, 0, C(BUSY), false, OWN, NULL, NULL, NULL},
+    {AT(MAIL) | MESSAGE, 552, 0, C(SIZE), false, OWN, NULL, "size|large|big|exceed|limit", NULL},
+    {AT(MAIL) | MESSAGE, 552, 0, C(ATTACHMENT), false, OWN, "5.7.", NULL, NULL},
+    {AT(MAIL), 552, 0, C(SIZE), false, OWN, NULL, NULL, NULL},
+    {ANY, 452, 0, C(BUSY), false, OWN, NULL, NULL, "The relay lacks room now; try again later."},
 
     /* SPF, DKIM, DMARC */
-    {ANY, 500, 599, C(DMARC), OWN, NULL, "dmarc", NULL, NULL},
-    {ANY, 500, 599, C(DKIM), OWN, NULL, "dkim", NULL, NULL},
-    {ANY, 500, 599, C(SPF), OWN, NULL,
-     "spf-check|spf check|spf fail|sender policy framework| spf | spf:|(spf)|spf record", NULL,
-     NULL},
+    {ANY, 500, 599, C(DMARC), false, OWN, NULL, "dmarc", NULL},
+    {ANY, 500, 599, C(DKIM), false, OWN, NULL, "dkim", NULL},
+    {ANY, 500, 599, C(SPF), false, OWN, NULL,
+     "spf-check|spf check|spf fail|sender policy framework| spf | spf:|(spf)|spf record", NULL},
 
     /* mail before a login */
-    {AT(MAIL) | AT(RCPT), 500, 599, C(AUTH), OWN, NULL,
-     "not authenticated|authentication required|must authenticate|authenticate first|auth first|"
-     "log in first|login first|need auth",
-     NULL, LOGIN_FIRST},
+    {AT(MAIL) | AT(RCPT), 500, 599, C(AUTH), false, OWN, NULL,
+     "not authenticated|authentication required|must authenticate|authenticate first|auth "
+     "first|log in first|login first|need auth",
+     LOGIN_FIRST},
 
     /* the sender */
-    {AT(MAIL) | AT(RCPT) | MESSAGE, 500, 599, C(SENDER_NOT_ALLOWED), OWN, NULL,
-     "same as authorization user|not owned by|send as|sender address rejected|sender rejected|"
-     "sender address must|sender is not allowed|not verified|unverified|from address",
-     NULL, NULL},
-    {AT(MAIL), 553, 0, C(SENDER_NOT_ALLOWED), OWN, NULL, NULL, NULL, NULL},
+    {AT(MAIL) | AT(RCPT) | MESSAGE, 500, 599, C(SENDER_NOT_ALLOWED), false, OWN, NULL,
+     "same as authorization user|not owned by|send as|sender address rejected|sender "
+     "rejected|sender address must|sender is not allowed|not verified|unverified|from address",
+     NULL},
+    {AT(MAIL), 553, 0, C(SENDER_NOT_ALLOWED), false, OWN, NULL, NULL, NULL},
 
     /* recipients */
-    {AT(RCPT) | MESSAGE, 500, 599, C(UNKNOWN_USER), OWN, NULL,
+    {AT(RCPT) | MESSAGE, 500, 599, C(UNKNOWN_USER), false, OWN, NULL,
      "user unknown|no such user|unknown user|does not exist|dosn't exist|mailbox not found|mailbox "
      "unavailable|recipient not found|invalid recipient|no such recipient|no mailbox here by that "
      "name",
-     NULL, NULL},
-    {AT(RCPT), 500, 599, C(RELAYING), OWN, NULL,
-     "not permitted to relay|relay denied|relaying disallowed", NULL, NULL},
-    {AT(RCPT) | MESSAGE, 400, 499, C(GREYLIST), OWN, NULL, "greylist|graylist|try again later",
-     NULL, NULL},
+     NULL},
+    {AT(RCPT), 500, 599, C(RELAYING), false, OWN, NULL,
+     "not permitted to relay|relay denied|relaying disallowed", NULL},
+    {AT(RCPT) | MESSAGE, 400, 499, C(GREYLIST), false, OWN, NULL,
+     "greylist|graylist|try again later", NULL},
 
     /* our standing with the relay */
-    {ANY, 500, 599, C(IP_REPUTATION), OWN, NULL,
-     "blocklist|blacklist|block list|black list|reputation|blocked using|dnsbl|rbl", NULL, NULL},
+    {ANY, 500, 599, C(IP_REPUTATION), false, OWN, NULL,
+     "blocklist|blacklist|block list|black list|reputation|blocked using|dnsbl|rbl", NULL},
 
     /* content */
-    {AT(BODY) | ENVELOPE, 500, 599, C(SPAM), OWN, NULL, "spam|junk|unsolicited|bulk mail", NULL,
+    {AT(BODY) | ENVELOPE, 500, 599, C(SPAM), false, OWN, NULL, "spam|junk|unsolicited|bulk mail",
      NULL},
-    {MESSAGE, 500, 599, C(ATTACHMENT), OWN, NULL,
+    {MESSAGE, 500, 599, C(ATTACHMENT), false, OWN, NULL,
      "virus|malware|infected|attachment|blocked content|content reject|content denied|prohibited",
-     NULL, NULL},
+     NULL},
 
     /* rate */
-    {ANY, 500, 599, C(RATE), OWN, NULL,
+    {ANY, 500, 599, C(RATE), false, OWN, NULL,
      "frequency limit|rate limit|sending limit|daily limit|hourly limit|sending quota|too many "
      "messages|too many mails",
-     NULL, NULL},
-    {ANY, 500, 599, C(QUOTA), OWN, "5.4.5", NULL, NULL,
+     NULL},
+    {ANY, 500, 599, C(QUOTA), false, OWN, "5.4.5", NULL,
      "The day's sending limit of the account is reached; it ends after 24 hours."},
-    {ANY, 400, 499, C(RATE), OWN, NULL,
-     "rate|too many|too fast|too much|limit|throttl|quota|frequen", NULL, NULL},
-    {ANY, 450, 451, C(GREYLIST), OWN, "4.7.", NULL, NULL,
+    {ANY, 400, 499, C(RATE), false, OWN, NULL,
+     "rate|too many|too fast|too much|limit|throttl|quota|frequen", NULL},
+    {ANY, 450, 451, C(GREYLIST), false, OWN, "4.7.", NULL,
      "The relay holds mail back for now, as with greylisting: try again in some minutes."},
 
     /* the relay's policy, and what is left of 5.7 */
-    {AT(MAIL), 500, 599, C(SENDER_NOT_ALLOWED), OWN, "5.7.", NULL, NULL, NULL},
-    {AT(RCPT), 500, 599, C(POLICY), OWN, "5.7.", NULL, NULL, NULL},
-    {MESSAGE, 500, 599, C(SPAM), OWN, "5.7.", NULL, NULL, NULL},
+    {AT(MAIL), 500, 599, C(SENDER_NOT_ALLOWED), false, OWN, "5.7.", NULL, NULL},
+    {AT(RCPT), 500, 599, C(POLICY), false, OWN, "5.7.", NULL, NULL},
+    {MESSAGE, 500, 599, C(SPAM), false, OWN, "5.7.", NULL, NULL},
 
     /* what the codes mean by themselves */
-    {ENVELOPE, 555, 0, C(PROTOCOL), OWN, NULL, NULL, NULL,
+    {ENVELOPE, 555, 0, C(PROTOCOL), false, OWN, NULL, NULL,
      "The relay does not know a parameter that it had offered."},
-    {AT(MAIL), 400, 499, C(BUSY), OWN, NULL, NULL, NULL,
+    {AT(MAIL), 400, 499, C(BUSY), false, OWN, NULL, NULL,
      "The relay can't take mail from this sender now; try again later."},
-    {AT(MAIL), 500, 599, C(SENDER_REFUSED), OWN, NULL, NULL, NULL, NULL},
-    {AT(RCPT), 400, 499, C(BUSY), OWN, NULL, NULL, NULL,
+    {AT(MAIL), 500, 599, C(SENDER_REFUSED), false, OWN, NULL, NULL, NULL},
+    {AT(RCPT), 400, 499, C(BUSY), false, OWN, NULL, NULL,
      "The relay can't take mail for this recipient now; try again later."},
-    {AT(RCPT), 500, 599, C(RECIPIENT_REFUSED), OWN, NULL, NULL, NULL, NULL},
-    {MESSAGE, 400, 499, C(BUSY), OWN, NULL, NULL, NULL,
+    {AT(RCPT), 500, 599, C(RECIPIENT_REFUSED), false, OWN, NULL, NULL, NULL},
+    {MESSAGE, 400, 499, C(BUSY), false, OWN, NULL, NULL,
      "The relay can't take the message now; try again later."},
-    {MESSAGE, 552, 0, C(SIZE), OWN, NULL, NULL, NULL, NULL},
-    {MESSAGE, 500, 599, C(MESSAGE_REFUSED), OWN, NULL, NULL, NULL, NULL},
-    {ANY, 400, 499, C(BUSY), OWN, NULL, NULL, NULL, NULL},
-    {ANY, 500, 599, C(POLICY), OWN, NULL, NULL, NULL, "The relay refuses us: its words say why."},
+    {MESSAGE, 552, 0, C(SIZE), false, OWN, NULL, NULL, NULL},
+    {MESSAGE, 500, 599, C(MESSAGE_REFUSED), false, OWN, NULL, NULL, NULL},
+    {ANY, 400, 499, C(BUSY), false, OWN, NULL, NULL, NULL},
+    {ANY, 500, 599, C(POLICY), false, OWN, NULL, NULL, "The relay refuses us: its words say why."},
 };
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "smtp/classify.h"
 #include "smtp/replies.h"
 
@@ -45,16 +46,16 @@ static void parse(const char *raw, smtp_reply *out)
 
 static const smtp_pattern *pattern_of(const seen *s, const smtp_reply *reply)
 {
-    char text[2001];
-    smtp_pattern_text(reply->text, text, sizeof text);
-    return smtp_pattern_find(&smtp_patterns_first, s->stage, reply, text, s->preset);
+    smtp_text text;
+    smtp_text_read(&text, reply->text);
+    return smtp_pattern_find(&smtp_patterns_first, s->stage, reply, &text, s->preset);
 }
 
 static bool has_word(const char *words, size_t len, const smtp_reply *reply)
 {
-    char text[2001];
-    smtp_pattern_text(reply->text, text, sizeof text);
-    return memmem(text, strlen(text), words, len) != NULL;
+    smtp_text text;
+    smtp_text_read(&text, reply->text);
+    return memmem(text.s, text.len, words, len) != NULL;
 }
 
 /* ---- patterns ---- */
@@ -152,14 +153,23 @@ static void each_cause_has_a_name_a_cure_and_its_like_in_no_other(void **state)
 
 static void lines_and_case_of_a_text_are_nothing_to_patterns(void **state)
 {
-    char text[32];
+    static char longer[SMTP_TEXT_MAX + 100];
+    smtp_text text;
     (void)state;
-    smtp_pattern_text("Does NOT\nhave  a\t\nPTR", text, sizeof text);
-    assert_string_equal(text, "does not have a ptr");
-    smtp_pattern_text("0123456789", text, 5);
-    assert_string_equal(text, "0123");
-    smtp_pattern_text("授权码 É", text, sizeof text);
-    assert_string_equal(text, "授权码 É");
+    smtp_text_read(&text, "Does NOT\nhave  a\t\nPTR");
+    assert_string_equal(text.s, "does not have a ptr");
+    assert_true(smtp_text_has(&text, "no|have a ptr"));
+    assert_true(smtp_text_has(&text, "a|x"));
+    assert_false(smtp_text_has(&text, "does have|ptr a|not a|"
+                                      "does not have a ptr record"));
+    smtp_text_read(&text, "授权码 É");
+    assert_string_equal(text.s, "授权码 É");
+    assert_true(smtp_text_has(&text, "权码"));
+    memset(longer, 'x', sizeof longer - 1);
+    smtp_text_read(&text, longer);
+    assert_int_equal(text.len, SMTP_TEXT_MAX);
+    smtp_text_read(&text, "");
+    assert_false(smtp_text_has(&text, "a|bc"));
 }
 
 /* ---- registered codes ---- */
@@ -292,6 +302,123 @@ static void only_who_does_not_exist_is_gone(void **state)
     }
 }
 
+/* ---- docs/replies.md ---- */
+
+#define DOCUMENT "docs/replies.md"
+
+static const char intro[] =
+    "# What a refusal means, and what to do\n\n"
+    "Where a relay refuses, Postern's answer has, beside the relay's own words, a `category`, a "
+    "finer "
+    "`cause`, a `hint`, and `retryable`. They are found in this order: the words that providers "
+    "and mail "
+    "servers are known to use, the enhanced code's registered meaning, words that tell by "
+    "themselves, the "
+    "code at the stage it came at. Replies of 4yz are retryable whatever their cause, but for "
+    "those that no "
+    "waiting mends; those of 5yz are not, but for limits of rate.\n\n"
+    "This page is written from the tables in `smtp/replies.c` and `smtp/replies_known.c` "
+    "(`WRITE_DOCS=1 build/tests/unit/test_smtp_replies`), and the test fails where they differ. "
+    "The metric "
+    "`postern_refusals_total{relay,cause}` counts by cause.\n\n"
+    "## Causes\n\n"
+    "| cause | category | who acts | what to do |\n|---|---|---|---|\n";
+
+static const char *who_acts(const smtp_cause_row *c)
+{
+    static const char *const names[] = {
+        [SMTP_BLAME_NONE] = "",
+        [SMTP_BLAME_MESSAGE] = "who sends the message",
+        [SMTP_BLAME_GATEWAY] = "who runs the gateway or the sender's domain",
+        [SMTP_BLAME_RELAY] = "nobody: later may work",
+        [SMTP_BLAME_TIMEOUT] = "nobody: later may work",
+    };
+    return names[c->category == SMTP_CATEGORY_TEMPORARY ? SMTP_BLAME_RELAY : c->blame];
+}
+
+static void write_causes(buf *out)
+{
+    for (size_t i = 1; i < SMTP_CAUSE_COUNT; i++)
+        buf_addf(out, "| `%s` | %s | %s | %s |\n", smtp_causes[i].name,
+                 smtp_category_name(smtp_causes[i].category), who_acts(&smtp_causes[i]),
+                 smtp_causes[i].hint);
+}
+
+static size_t words_of(const smtp_pattern *p)
+{
+    size_t n = 1;
+    for (const char *w = p->words; *w; w++)
+        n += *w == '|';
+    return n;
+}
+
+static void write_sources(buf *out)
+{
+    buf_adds(out,
+             "\n## Whose words are known\n\n"
+             "Each is held by a test to a reply as it came. Where a provider does not publish its "
+             "words, the link is to who published replies as received.\n\n"
+             "| whose | phrases | source |\n|---|---|---|\n");
+    for (size_t s = 1; s < smtp_source_count; s++) {
+        size_t n = 0;
+        for (size_t i = 0; i < smtp_patterns_first.count; i++) {
+            if (smtp_patterns_first.list[i].source == s)
+                n += words_of(&smtp_patterns_first.list[i]);
+        }
+        assert_true(n > 0);
+        buf_addf(out, "| %s | %zu | <%s> |\n", smtp_sources[s].who, n, smtp_sources[s].url);
+    }
+}
+
+static void write_statuses(buf *out)
+{
+    size_t count = 0;
+    const smtp_status_row *rows = smtp_statuses(&count);
+
+    buf_adds(
+        out,
+        "\n## Enhanced codes\n\n"
+        "Registered by IANA (<https://www.iana.org/assignments/smtp-enhanced-status-codes/>), for "
+        "replies whose words are not known. One without a cause says too little: the stage "
+        "decides.\n\n"
+        "| code | meaning | cause | what to do |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < count; i++) {
+        const smtp_cause_row *c = &smtp_causes[rows[i].cause];
+        const char *hint = rows[i].hint ? rows[i].hint : c->hint ? c->hint : "";
+        buf_addf(out, "| X.%u.%u | %s | %s | %s |\n", (unsigned)rows[i].subject,
+                 (unsigned)rows[i].detail, rows[i].meaning, c->name, hint);
+    }
+}
+
+static void the_document_says_what_the_tables_do(void **state)
+{
+    buf now = {0};
+    buf there = {0};
+    char chunk[4096];
+    size_t n = 0;
+    (void)state;
+    buf_adds(&now, intro);
+    write_causes(&now);
+    write_sources(&now);
+    write_statuses(&now);
+    assert_true(buf_ok(&now));
+    bool writes = getenv("WRITE_DOCS") != NULL; /* NOLINT(concurrency-mt-unsafe): one thread */
+    FILE *f = fopen(DOCUMENT, writes ? "we" : "re");
+    assert_non_null(f);
+    if (writes)
+        assert_int_equal(fwrite(now.data, 1, now.len, f), now.len);
+    else
+        while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+            buf_add(&there, chunk, n);
+    assert_int_equal(fclose(f), 0);
+    if (!writes) {
+        assert_int_equal(there.len, now.len);
+        assert_memory_equal(there.data, now.data, now.len);
+    }
+    buf_free(&now);
+    buf_free(&there);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +431,7 @@ int main(void)
         cmocka_unit_test(an_unknown_detail_is_its_subjects),
         cmocka_unit_test(an_unknown_reply_means_what_its_code_does),
         cmocka_unit_test(only_who_does_not_exist_is_gone),
+        cmocka_unit_test(the_document_says_what_the_tables_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
