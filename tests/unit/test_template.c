@@ -13,7 +13,7 @@
 
 #include "template/template.h"
 
-#define SPEC "build/mustache-spec/tests/test_specs/"
+#define SPEC "build/mustache-spec/"
 
 static const template_options plenty = {.most = 1 << 20, .steps = 1000000};
 
