@@ -332,7 +332,15 @@ static json_t *make(walk *w, rule_kind kind, const json_t *value, size_t depth, 
     return kinds[kind].make(&w->m, value);
 }
 
-/* A link is fit for href because it was looked at here: one that a payload brings along is not. */
+/* A link is fit for href because it was looked at here: what a payload brings along under the name
+ * of one is not. */
+static bool has_links(rule_kind kind)
+{
+    return kind == LINKS || kind == MRKDWN;
+}
+
+/* `instead` of one that is there already (which turns null: walks know the names by where they
+ * are); `made` is owned, NULL: none. */
 static void add_named(walk *w, json_t *object, slice name, const char *suffix, json_t *made,
                       bool instead)
 {
@@ -342,11 +350,10 @@ static void add_named(walk *w, json_t *object, slice name, const char *suffix, j
     if (!buf_ok(&beside))
         w->m.failed = true;
     else {
-        const json_t *there = json_object_getn(object, beside.data, beside.len);
-        if (there && instead)
-            (void)json_object_deln(object, beside.data, beside.len);
-        if (made && (instead || !there) &&
-            json_object_setn_nocheck(object, beside.data, beside.len, made) != 0)
+        bool there = json_object_getn(object, beside.data, beside.len) != NULL;
+        json_t *value = made ? made : there && instead ? json_null() : NULL;
+        if (value && (instead || !there) &&
+            json_object_setn_nocheck(object, beside.data, beside.len, value) != 0)
             w->m.failed = true;
     }
     json_decref(made);
@@ -359,7 +366,7 @@ static void add_beside(walk *w, json_t *object, slice name, const json_t *value,
     size_t kind = w->rule->kind, more = 0;
     do {
         json_t *made = make(w, (rule_kind)kind, value, depth, &more);
-        add_named(w, object, name, kinds[kind].suffix, made, kind == LINKS);
+        add_named(w, object, name, kinds[kind].suffix, made, has_links((rule_kind)kind));
     } while (!maker_stopped(&w->m) && ++kind < KINDS && !kinds[kind].name);
     if (more > 0)
         add_named(w, object, name, "_more", maker_made(&w->m, json_integer((json_int_t)more)),
@@ -385,6 +392,9 @@ static void follow(walk *w, json_t *value, size_t depth);
 static void follow_member(walk *w, json_t *object, slice name, size_t depth)
 {
     json_t *value = json_object_getn(object, name.text, name.len);
+    rule_kind kind = w->rule->kind;
+    if (!value && depth + 1 == w->rule->count && has_links(kind))
+        add_named(w, object, name, kinds[kind].suffix, NULL, true);
     if (!value || maker_stopped(&w->m))
         return;
     if (depth + 1 == w->rule->count)
