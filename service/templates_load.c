@@ -392,7 +392,8 @@ static void read_partial(loading *l, const char *file, const char *path)
         fault(l, path, 0, 0, "There are more than %d partials.", TEMPLATES_MOST);
     else if ((text = read_source(l, path, &s)))
         add_partial(l, file, &s);
-    l->partial_faulty = l->partial_faulty || l->faults->len > before;
+    /* What is no partial at all, nobody can have named. */
+    l->partial_faulty = l->partial_faulty || (partial_name(file) && l->faults->len > before);
     free(text);
 }
 

@@ -62,6 +62,7 @@ def folder():
         "plain": {"subject.mustache": "{{subject}}", "text.mustache": "{{text}}"},
         "echo": {"subject.mustache": "{{a.b.subject}}", "html.mustache": "{{{a.b.html}}}",
                  "text.mustache": "{{{long}}}{{#attachments}}[{{{content}}}]{{/attachments}}{{&all}}"},
+        "whole": {"subject.mustache": "s", "text.mustache": "{{{next}}}"},
         # Each level of data may name the next: what is deep, and what is many times many.
         "loop.mustache": "x{{#next}}{{>loop}}{{/next}}",
         "loop": {"subject.mustache": "s", "text.mustache": "{{>loop}}"},
@@ -75,7 +76,7 @@ def folder():
 
 @pytest.fixture(scope="module")
 def postern(folder):
-    with Postern(templates=folder, data=scratch("data")) as running:
+    with Postern(templates=folder, data=scratch("data"), relay="smtp://127.0.0.1:1?tls=none") as running:
         yield running
 
 
@@ -234,9 +235,13 @@ def test_long_strings_are_seen_by_what_prepares_and_shows_whole_values(bare):
 
 def test_the_deepest_data_are_rendered_or_told_and_deeper_are_400(postern):
     def nested(levels):
-        return b'{"data":' + b'{"next":' * levels + b"1" + b"}" * levels + b"}"
-    made = postern.post("/v1/templates/loop/render", body=nested(31))
-    assert made.status == 200 and made.json["text"].count("x") >= 31
+        return b'{"data":' + b'{"next":' * levels + b"false" + b"}" * levels + b"}"
+    made = postern.post("/v1/templates/whole/render", body=nested(31))
+    assert made.status == 200 and made.json["text"].count("next") == 30
+    made = postern.post("/v1/templates/loop/render", body=nested(20))
+    assert made.status == 200 and made.json["text"].count("x") == 21
+    # Each level takes a section and a partial.
+    assert faults(postern.post("/v1/templates/loop/render", body=nested(31))) == [("/data", "template_bound")]
     assert postern.post("/v1/templates/loop/render", body=nested(32)).status == 400
     assert postern.post("/v1/templates/loop/render", body=nested(100_000)).status in (400, 413)
 
