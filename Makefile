@@ -8,7 +8,7 @@ PREFIX  ?= /usr/local
 BUILD   ?= build
 VERSION := $(shell cat VERSION)
 
-PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3 libpq zlib
+PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3 libpq zlib libcares
 # Looked up when a recipe runs, because `make deps` may only just have installed them.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
@@ -37,7 +37,7 @@ CFLAGS   += -std=c11 -g $(OPTIMISE) $(WARNINGS) $(HARDEN)
 LDFLAGS  += $(HARDLINK)
 COMPILE   = $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 
-LAYERS  := base mime smtp queue template hook service
+LAYERS  := base mime smtp dkim dns queue template hook service
 SOURCES := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c))
 HEADERS := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.h))
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))

@@ -85,7 +85,8 @@ static bool create_parts(service *s, const config *c)
         folder = NULL;
     s->app.store = store_create(folder, c->max_memory);
     s->route_names = routes_names(&count);
-    if (s->app.log && s->app.store && s->route_names)
+    s->app.worker = worker_create(c->http_threads);
+    if (s->app.log && s->app.store && s->app.worker && s->route_names)
         s->app.metrics = metrics_create(s->route_names, count, (const smtp_relay *const *)c->relays,
                                         c->relay_count);
     if (s->app.metrics)
@@ -102,6 +103,9 @@ static bool create_parts(service *s, const config *c)
 
 static void free_parts(service *s)
 {
+    /* What it was given goes on to the sender and the queue. */
+    if (s->app.worker)
+        worker_stop(s->app.worker);
     /* What is being delivered needs the sender, and settling it the queue. Sender and queue answer
      * what the server still waits for, and the server must not go before. */
     if (s->app.outbox)
@@ -116,6 +120,7 @@ static void free_parts(service *s)
     outbox_free(s->app.outbox);
     smtp_sender_free(s->app.sender);
     metrics_free(s->app.metrics);
+    worker_free(s->app.worker);
     store_free(s->app.store);
     free(s->route_names);
     ids_clear(&s->ids);
