@@ -27,6 +27,8 @@ static const struct {
     {"subject", "/subject", request_read_subject, ANYWHERE},
     {"html", "/html", request_read_html, ANYWHERE},
     {"text", "/text", request_read_text, ANYWHERE},
+    {"template", "/template", request_read_template, ANYWHERE},
+    {"data", "/data", request_read_data, ANYWHERE},
     {"attachments", "/attachments", request_read_attachments, ANYWHERE},
     {"headers", "/headers", request_read_headers, ANYWHERE},
     {"relay", "/relay", request_read_relay, ANYWHERE},
@@ -57,12 +59,6 @@ static void read_members(request_reader *r, const json_t *root)
     }
 }
 
-static bool is_given(const json_t *root, const char *name)
-{
-    const json_t *value = json_object_get(root, name);
-    return value && !json_is_null(value);
-}
-
 /* Where the request names none. */
 static void choose_relay(request_reader *r)
 {
@@ -85,7 +81,7 @@ static void check_whole(request_reader *r, const json_t *root)
     size_t recipients = p->to.count + p->cc.count + p->bcc.count;
     bool list_faulty = false;
 
-    if (!is_given(root, "from") && !r->config->senders.fallback.address)
+    if (!request_is_given(root, "from") && !r->config->senders.fallback.address)
         faults_add(r->errors, "/from", "required", "A sender is required.");
     for (size_t i = 1; i <= 3; i++) { /* to, cc, bcc */
         const json_t *value = json_object_get(root, members[i].name);
@@ -98,9 +94,11 @@ static void check_whole(request_reader *r, const json_t *root)
         faults_add(r->errors, "/to", "too_many_recipients",
                    "to, cc and bcc together have %zu addresses; at most %u are allowed.",
                    recipients, r->config->max_recipients);
-    if (!is_given(root, "html") && !is_given(root, "text"))
-        faults_add(r->errors, "/html", "required", "html or text is required.");
-    if (!is_given(root, "relay") && r->config->relay_count > 0)
+    if (request_is_given(root, "template") || request_is_given(root, "data"))
+        request_render(r, root);
+    else if (!request_is_given(root, "html") && !request_is_given(root, "text"))
+        faults_add(r->errors, "/html", "required", "html or text is required, or a template.");
+    if (!request_is_given(root, "relay") && r->config->relay_count > 0)
         choose_relay(r);
 }
 
@@ -292,8 +290,8 @@ typedef struct whole_request {
     struct request_parts parts;
 } whole_request;
 
-static request_result create(const config *cfg, document *d, const char id[27], time_t now,
-                             bool queued, bool late, request **out, faults *errors)
+static request_result create(const config *cfg, const templates *t, document *d, const char id[27],
+                             time_t now, bool queued, bool late, request **out, faults *errors)
 {
     whole_request *whole = zeroed(1, sizeof *whole);
     if (!whole) {
@@ -307,6 +305,7 @@ static request_result create(const config *cfg, document *d, const char id[27], 
     q->delivery.expires_us = cfg->expires_us;
     q->delivery.priority = PRIORITY_USUAL;
     request_reader r = {.config = cfg,
+                        .templates = t,
                         .request = q,
                         .parts = q->parts,
                         .errors = errors,
@@ -321,22 +320,23 @@ static request_result create(const config *cfg, document *d, const char id[27], 
     return result;
 }
 
-request_result request_create(const config *cfg, document *d, const char id[27], time_t now,
-                              request **out, faults *errors)
+request_result request_create(const config *cfg, const templates *t, document *d, const char id[27],
+                              time_t now, request **out, faults *errors)
 {
-    return create(cfg, d, id, now, false, false, out, errors);
+    return create(cfg, t, d, id, now, false, false, out, errors);
 }
 
-request_result request_create_queued(const config *cfg, document *d, const char id[27], time_t now,
-                                     request **out, faults *errors)
+request_result request_create_queued(const config *cfg, const templates *t, document *d,
+                                     const char id[27], time_t now, request **out, faults *errors)
 {
-    return create(cfg, d, id, now, true, false, out, errors);
+    return create(cfg, t, d, id, now, true, false, out, errors);
 }
 
-request_result request_create_late(const config *cfg, document *d, const char id[27], time_t now,
-                                   bool queued, request **out, faults *errors)
+request_result request_create_late(const config *cfg, const templates *t, document *d,
+                                   const char id[27], time_t now, bool queued, request **out,
+                                   faults *errors)
 {
-    return create(cfg, d, id, now, queued, true, out, errors);
+    return create(cfg, t, d, id, now, queued, true, out, errors);
 }
 
 void request_free(request *r)
@@ -353,6 +353,7 @@ void request_free(request *r)
     request_mailboxes_free(&p->reply_to);
     free(p->attachments);
     free(p->headers);
+    templates_result_clear(&p->rendered);
     free(r->reverse_path);
     free(r->recipients);
     free(r->suppressed);

@@ -1,7 +1,8 @@
 /*
  * request_own - what the files of request share: request.c (the table of members, what must fit
  * together, the envelope and the message), request_read.c (what readers share, texts and headers),
- * request_address.c, request_attachment.c, request_delivery.c. Nobody else includes it.
+ * request_address.c, request_attachment.c, request_delivery.c, request_template.c. Nobody else
+ * includes it.
  *
  * A reader reads one member's value, which is not null, into the parts; what is wrong with it
  * becomes a fault at `pointer`, and lack of memory is `nomem`.
@@ -21,6 +22,7 @@
 #include "service/document.h"
 #include "service/problem.h"
 #include "service/request.h"
+#include "service/templates.h"
 
 typedef struct request_mailboxes {
     mime_mailbox *list;
@@ -37,11 +39,15 @@ struct request_parts {
     size_t attachment_count;
     mime_header *headers;
     size_t header_count;
+    const char *template;      /* its name; NULL: none, or a faulty one */
+    const json_t *data;        /* for it; NULL: none */
+    templates_result rendered; /* what it became, which subject, html and text point into */
 };
 
 /* What the readers of members share. */
 typedef struct request_reader {
     const config *config;
+    const templates *templates;
     request *request;
     struct request_parts *parts;
     faults *errors;
@@ -62,6 +68,12 @@ bool request_string(request_reader *r, const char *pointer, const json_t *value,
 
 /* An array's or single value's number of items. */
 size_t request_item_count(const json_t *value);
+
+/* Where the document has a member of its own that is not null. */
+bool request_is_given(const json_t *root, const char *name);
+
+/* Checks what goes with a template, and renders it into the parts. */
+void request_render(request_reader *r, const json_t *root);
 
 void request_mailboxes_free(request_mailboxes *m);
 
@@ -84,5 +96,10 @@ void request_read_expires_in(request_reader *r, const char *pointer, const json_
 void request_read_priority(request_reader *r, const char *pointer, const json_t *value);
 void request_read_tags(request_reader *r, const char *pointer, const json_t *value);
 void request_read_metadata(request_reader *r, const char *pointer, const json_t *value);
+void request_read_template(request_reader *r, const char *pointer, const json_t *value);
+void request_read_data(request_reader *r, const char *pointer, const json_t *value);
+
+/* What is wrong with a subject; NULL: nothing. */
+const char *request_subject_fault(const mime_bytes *text);
 
 #endif

@@ -37,8 +37,10 @@ request *send_read_request(app *a, http_exchange *x, bool queued)
     if (!d)
         return NULL;
     faults_init(&errors);
+    templates *t = templates_now(a->templates);
     request_result result =
-        request_create_late(a->config, d, http_exchange_id(x), time(NULL), queued, &r, &errors);
+        request_create_late(a->config, t, d, http_exchange_id(x), time(NULL), queued, &r, &errors);
+    templates_drop(t);
     switch (result) {
     case REQUEST_OK: break;
     case REQUEST_INVALID:
