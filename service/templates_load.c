@@ -139,7 +139,9 @@ static json_t *read_json(loading *l, const source *s)
 {
     json_error_t error;
     json_t *value = json_loadb(s->text, s->len, SAMPLE_FLAGS, &error);
-    if (!value)
+    if (!value && json_error_code(&error) == json_error_out_of_memory)
+        l->nomem = true;
+    else if (!value)
         fault(l, s->where, error.line > 0 ? (size_t)error.line : 0,
               error.column > 0 ? (size_t)error.column : 0, "It is not JSON: %s.", error.text);
     return value;
