@@ -237,9 +237,22 @@ static void keys_are_read_strictly(void **state)
          "-----END PUBLIC KEY-----\n",
          "no private key"},
         {"-----BEGIN PRIVATE KEY-----\n" /* of a curve that DKIM doesn't have */
-         "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgBiVtWIP7hTwvdvwN\n"
-         "1mLZ4mZuIQn8Pds6QvDBQk+vjXOhRANCAAQgq0/8vTF/lJfPVMHWEDUHqCAD7GHH\n",
-         "no private key"},
+         "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgdRzcnEsm56hbdcmS\n"
+         "OMfcKUQPhqGSzwKutLA/2zzQseShRANCAARJtXxXiDaQOtG3eVLIZGLOnyeeklE4\n"
+         "9ucF5Y0DSz8NfC2/FpYVnkCVo1hzvKCmnlo3a7yfoJiNixl4tWkm5ObX\n"
+         "-----END PRIVATE KEY-----\n",
+         "neither RSA"},
+        {"-----BEGIN PRIVATE KEY-----\n"
+         "MIIBVAIBADANBgkqhkiG9w0BAQEFAASCAT4wggE6AgEAAkEApMEezyJHct+u5cI3\n"
+         "6KMoArqQIcymrhl0t/Znh6/r1D2h8CxI9rdAaAYiiaEHLIrToXkni3dwjTwsQvxC\n"
+         "soSxbwIDAQABAkEAi2gVx7L7vgnjleoXILQdwOFX4CGo0BweFSNcSwXiiL0aYX7y\n"
+         "P4DPRWNQBz7U+L41FaUj9t36QFSIZEzlvh+EAQIhAM3ytudnPnyXyKJzTVHKy4Ph\n"
+         "zmwz5K33gOePuEk3sCpvAiEAzMt+SGO4svGt1ImrWvBCtJTmMX7EYbPwGHYxfXfj\n"
+         "aQECIBN9VqXLdXRhANGuy7Bj2qKeaeR/fLKh64b+aNg09uztAiAmV5sHFpSH/DOd\n"
+         "bUEFv6HdiVsnvSIrYLL9AXP2l7GeAQIgDr+Ytb5sgHZROx3WTclDWMMkAWG+70PF\n"
+         "mnu97En966s=\n"
+         "-----END PRIVATE KEY-----\n",
+         "less than 1024"},
     };
     for (size_t i = 0; i < COUNT(wrong); i++) {
         assert_null(dkim_key_read(wrong[i].pem, strlen(wrong[i].pem), &fault));
