@@ -78,7 +78,7 @@ $(PACKED): $(BUILD)/service/%_packed.o: service/%.S
 	$(CC) -Wa,-I$(BUILD) -c -o $@ $<
 
 cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
-$(call cold,queue/* service/cli* service/config* smtp/relay smtp/preset \
+$(call cold,queue/* dns/* dkim/verify service/cli* service/config* smtp/relay smtp/preset \
   $(addprefix service/,file footprint health ids keys listen look messages_look metrics openapi \
   builtin outbox packed previews problem routes serve suppress suppressions templates_load watch when wrap)): OPTIMISE = $(COLD)
 

@@ -271,6 +271,11 @@ bool dkim_key_verify(const dkim_key *k, const unsigned char digest[DKIM_DIGEST],
 
 /* ---- what DNS has ---- */
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 unsigned char *dkim_base64(dkim_text t, size_t *len)
 {
     unsigned char *packed = malloc(t.len + 1), *out = malloc(t.len + 1);
@@ -278,7 +283,7 @@ unsigned char *dkim_base64(dkim_text t, size_t *len)
     int got = -1;
 
     for (size_t i = 0; packed && i < t.len; i++)
-        if (!memchr(" \t\r\n", t.data[i], 4))
+        if (!is_space(t.data[i]))
             packed[n++] = (unsigned char)t.data[i];
     while (packed && pads < n && packed[n - 1 - pads] == '=')
         pads++;

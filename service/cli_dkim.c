@@ -164,10 +164,10 @@ static int make_key(const keygen *k, const char *domain)
     else
         buf_addf(&path, "%s._domainkey.%s.pem", selector, domain);
     const char *file = buf_cstr(&path);
-    if (!key || !file || !dkim_key_pem(key, &pem))
-        code = cli_no_memory();
-    if (code == CLI_OK)
+    if (key && file && dkim_key_pem(key, &pem))
         code = write_key(file, &pem);
+    else
+        code = cli_no_memory();
     if (code == CLI_OK)
         code = print_record(key, domain, selector, file);
     if (pem.data)
