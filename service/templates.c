@@ -122,6 +122,8 @@ void templates_place_free(templates_place *p)
 
 templates *templates_now(templates_place *p)
 {
+    if (!p)
+        return NULL;
     (void)pthread_mutex_lock(&p->mutex);
     templates *t = templates_hold(p->now);
     (void)pthread_mutex_unlock(&p->mutex);

@@ -139,7 +139,9 @@ static json_t *read_json(loading *l, const source *s)
 {
     json_error_t error;
     json_t *value = json_loadb(s->text, s->len, SAMPLE_FLAGS, &error);
-    if (!value)
+    if (!value && json_error_code(&error) == json_error_out_of_memory)
+        l->nomem = true;
+    else if (!value)
         fault(l, s->where, error.line > 0 ? (size_t)error.line : 0,
               error.column > 0 ? (size_t)error.column : 0, "It is not JSON: %s.", error.text);
     return value;
@@ -390,7 +392,8 @@ static void read_partial(loading *l, const char *file, const char *path)
         fault(l, path, 0, 0, "There are more than %d partials.", TEMPLATES_MOST);
     else if ((text = read_source(l, path, &s)))
         add_partial(l, file, &s);
-    l->partial_faulty = l->partial_faulty || l->faults->len > before;
+    /* What is no partial at all, nobody can have named. */
+    l->partial_faulty = l->partial_faulty || (partial_name(file) && l->faults->len > before);
     free(text);
 }
 
