@@ -178,6 +178,7 @@ static bool read_word(const reading *r, const char *pointer, const json_t *value
     for (int i = 0; words[i]; i++) {
         if (word && strcmp(words[i], word) == 0) {
             *out = i;
+            buf_free(&all);
             return true;
         }
         buf_addf(&all, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " or ", words[i]);
