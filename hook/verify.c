@@ -520,6 +520,16 @@ hook_verdict hook_verify(const hook_scheme *schemes, size_t scheme_count,
     return f.matched ? f.late : f.wrong;
 }
 
+const char *hook_signed_id(const hook_scheme *schemes, size_t scheme_count, const hook_request *r)
+{
+    for (size_t i = 0; i < scheme_count; i++) {
+        const hook_headers *names = family(&schemes[i], r);
+        if (strstr(schemes[i].content, ID) && r->header(r->ctx, names->signature))
+            return header(r, names->id);
+    }
+    return NULL;
+}
+
 const char *hook_verdict_text(hook_verdict v)
 {
     static const char *const texts[HOOK_VERDICTS] = {

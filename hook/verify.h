@@ -127,6 +127,11 @@ hook_verdict hook_verify(const hook_scheme *schemes, size_t scheme_count,
                          const hook_secret *secrets, size_t secret_count, const hook_request *r,
                          int64_t now);
 
+/* The id that the signature of a request is over, in the scheme and the headers that are looked at:
+ * another header may bear an id, too, which nobody has signed. NULL: no id is signed. Of what was
+ * verified, and the request's. */
+const char *hook_signed_id(const hook_scheme *schemes, size_t scheme_count, const hook_request *r);
+
 /* The signer's half: the headers "Name: value", a line each, that a sender would send. The id is
  * used where the scheme has one. False: such a secret can't sign (hook_secret_unfit(), or it is a
  * public key), the id can't be signed, or there is no memory. HOOK_NONE and HOOK_PATH have no

@@ -511,6 +511,7 @@ static void read_hook(reading *r, const json_t *given)
         read_verify(r, json_object_get(d, "verify"));
     read_source(r, "event", json_object_get(d, "event"), h->event);
     read_source(r, "delivery", json_object_get(d, "delivery"), h->delivery);
+    h->own_delivery = json_object_get(d, "delivery") != NULL;
     read_thread(r, json_object_get(d, "thread"));
     read_when(r, json_object_get(d, "when"));
     read_max_body(r, json_object_get(d, "max_body"));

@@ -53,6 +53,7 @@ struct config_hook {
     const char *thread[CONFIG_HOOK_THREAD + 1]; /* ended by NULL */
     hook_source event[HOOK_PROFILE_SOURCES];
     hook_source delivery[HOOK_PROFILE_SOURCES];
+    bool own_delivery; /* it was declared, and counts before an id that is signed */
     const json_t *message;
     size_t max_body;
     char *domain; /* of the sender: what references stand at */

@@ -14,10 +14,11 @@
 
 /* ---- what stands where ---- */
 
-/* A string's copy; anything else as JSON. NULL: there is none, or no memory. */
+/* A string's copy; anything else as JSON. NULL: there is none, as where it is empty (an id that is
+ * empty would be that of all deliveries), or no memory. */
 static char *copy_value(const json_t *value)
 {
-    if (!value || json_is_null(value))
+    if (!value || json_is_null(value) || (json_is_string(value) && !json_string_length(value)))
         return NULL;
     return json_is_string(value) ? strdup(json_string_value(value))
                                  : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -37,6 +38,15 @@ static char *find(const hook_source *sources, const hook_request *r, const json_
         json_decref(string);
     }
     return found;
+}
+
+/* An id that is signed counts before one that somebody can have put beside it: a delivery that is
+ * sent again with another would be another. */
+static char *find_delivery(const config_hook *h, const hook_request *r, const json_t *payload)
+{
+    const char *id =
+        h->own_delivery ? NULL : hook_signed_id(h->schemes, h->scheme_count, r);
+    return id ? strdup(id) : find(h->delivery, r, payload);
 }
 
 static bool is_event(const hooks_result *out, const char *event)
@@ -149,7 +159,7 @@ static hooks_outcome judge(const config_hook *h, const templates *t, const hook_
     const hook_profile *p = h->profile;
 
     out->event = find(h->event, r, payload);
-    out->delivery = find(h->delivery, r, payload);
+    out->delivery = find_delivery(h, r, payload);
     json_t *data = make_data(h, payload, out, now_us);
     hooks_outcome outcome = HOOKS_SEND;
     if (!data)

@@ -202,6 +202,12 @@ static void reload_templates(service *s)
         return;
     }
     templates *fresh = templates_load(folder, &complaints);
+    if (fresh)
+        config_hooks_templates(s->app.config, fresh, &complaints);
+    if (complaints.len > 0) {
+        templates_drop(fresh);
+        fresh = NULL;
+    }
     metrics_templates(s->app.metrics, fresh != NULL);
     if (!fresh) {
         log_complaints(log, "templates", &complaints, "not reloaded: those from before stay");

@@ -201,6 +201,34 @@ def test_a_delivery_that_comes_again_is_answered_as_before(hooks, name):
     wait_until(lambda: len(hooks.relay.mails) > before, PATIENCE, "the mail of the other")
 
 
+@pytest.mark.parametrize("name, signs, beside", [("svix", "webhook", "svix-id"), ("standard-webhooks", "svix", "webhook-id")])
+def test_an_id_that_nobody_signed_makes_no_other_delivery(hooks, name, signs, beside):
+    body = json.dumps(payload_of(name, 6)).encode()
+    signed = standard(signs)(WHSEC, body, int(time.time()), f"{name}-6")
+    first = hooks.post(name, body, signed)
+    again = hooks.post(name, body, signed | {beside: "another"})
+    assert first.status == 202 and again.body == first.body, (first, again)
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def test_an_id_that_is_signed_is_the_delivery_s():
+    verify = {"header": "X-Sig", "timestamp_header": "X-At", "id_header": "X-Id", "signed": "{id}.{ts}.{body}"}
+    hook = declared("custom", verify=verify, delivery=None)
+    with Hooks({"custom": hook, "own": hook | {"delivery": "/event_id"}}) as running:
+        body, at = json.dumps(payload_of("custom", 1)).encode(), int(time.time())
+
+        def post(name, ident):
+            signature = digest(KEY.encode(), ident, ".", at, ".", body).hexdigest()
+            return running.post(name, body, {"X-At": str(at), "X-Id": ident, "X-Sig": signature})
+        assert post("custom", "a").body == post("custom", "a").body != post("custom", "b").body
+        assert post("own", "a").body == post("own", "b").body
+
+
+def test_an_empty_id_is_none(hooks):
+    answers = [hooks.fire("stripe", {"title": "empty", "id": ""}) for _ in range(2)]
+    assert all(accepted("stripe", a) and not a.headers["Idempotency-Replayed"] for a in answers), answers
+
+
 def test_a_thousand_deliveries_of_one_id_are_one_mail():
     with Hooks({"github": declared("github")}) as hooks:
         with ThreadPoolExecutor(32) as pool:

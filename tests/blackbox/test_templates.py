@@ -388,6 +388,20 @@ def test_a_faulty_reload_keeps_what_was():
         assert running.metrics()['postern_template_reloads_total{result="failed"}'] == 1
 
 
+def test_a_reload_without_what_a_hook_names_keeps_what_was():
+    folder = write(scratch("templates"), of("one"))
+    file = scratch("config") / "postern.json"
+    message = {"from": "a@postern.test", "to": "b@postern.test", "template": "turn"}
+    file.write_text(json.dumps({"hooks": {"h": {"verify": "none", "message": message}}}))
+    with Postern(templates=folder, config=file, data=scratch("data"), auth="off",
+                 relay="smtp://127.0.0.1:1?tls=none") as running:
+        (folder / "turn").rename(folder / "turned")
+        lines = hang_up(running, "not reloaded")
+        assert any("/hooks/h/message/template: " in line["message"] and "turned" in line["message"] for line in lines)
+        assert running.post("/v1/hooks/h", {}).status == 202
+        assert running.metrics()['postern_template_reloads_total{result="failed"}'] == 1
+
+
 def test_reloads_lose_no_request_and_none_sees_half_of_one():
     """Clients that post without end, while the content turns and SIGHUP comes again and again."""
     folder = write(scratch("templates"), of("one"))
