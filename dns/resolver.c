@@ -88,6 +88,12 @@ static void answered(void *ctx, int status, int timeouts, unsigned char *data, i
         ares_free_data(list);
 }
 
+/* Of the mask of ares_getsock(): its macros shift a one into the sign. */
+static bool wanted(int mask, int bit)
+{
+    return (unsigned)mask >> bit & 1;
+}
+
 /* Waits for what c-ares waits for, and lets it go on. */
 static void turn(dns_resolver *r)
 {
@@ -98,7 +104,7 @@ static void turn(dns_resolver *r)
     int mask = ares_getsock(r->channel, sockets, ARES_GETSOCK_MAXNUM);
 
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        bool in = ARES_GETSOCK_READABLE(mask, i), out = ARES_GETSOCK_WRITABLE(mask, i);
+        bool in = wanted(mask, i), out = wanted(mask, i + ARES_GETSOCK_MAXNUM);
         if (in || out)
             list[count++] =
                 (struct pollfd){sockets[i], (short)((in ? POLLIN : 0) | (out ? POLLOUT : 0)), 0};
