@@ -44,8 +44,7 @@ static char *find(const hook_source *sources, const hook_request *r, const json_
  * sent again with another would be another. */
 static char *find_delivery(const config_hook *h, const hook_request *r, const json_t *payload)
 {
-    const char *id =
-        h->own_delivery ? NULL : hook_signed_id(h->schemes, h->scheme_count, r);
+    const char *id = h->own_delivery ? NULL : hook_signed_id(h->schemes, h->scheme_count, r);
     return id ? strdup(id) : find(h->delivery, r, payload);
 }
 

@@ -245,7 +245,29 @@ void prepare_free(prepare *p)
 
 /* ---- copying ---- */
 
+static bool has_links(rule_kind kind)
+{
+    return kind == LINKS || kind == MRKDWN;
+}
+
+/* A link is fit for href because it was looked at here: what a payload brings along under the name
+ * of one is not, wherever it stands, since a name is looked for in all that is around. */
+static bool is_forged(const prepare *p, slice name)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const rule *r = &p->rules[i];
+        const char *suffix = kinds[r->kind].suffix;
+        const slice *last = r->count > 0 ? &r->steps[r->count - 1] : NULL;
+        if (last && has_links(r->kind) && name.len == last->len + strlen(suffix) &&
+            memcmp(name.text, last->text, last->len) == 0 &&
+            memcmp(name.text + last->len, suffix, strlen(suffix)) == 0)
+            return true;
+    }
+    return false;
+}
+
 typedef struct copier {
+    const prepare *rules;
     const char *(*string)(void *ctx, const json_t *value, size_t *len);
     void *ctx;
 } copier;
@@ -259,6 +281,8 @@ static json_t *copy_object(const copier *c, const json_t *object, size_t depth)
     json_t *value, *out = json_object();
     json_object_keylen_foreach((json_t *)object, name, len, value)
     {
+        if (is_forged(c->rules, (slice){name, len}))
+            value = json_null();
         /* a NULL is refused, too */
         if (!out || json_object_setn_new_nocheck(out, name, len, copy(c, value, depth)) != 0) {
             json_decref(out);
@@ -330,13 +354,6 @@ static json_t *make(walk *w, rule_kind kind, const json_t *value, size_t depth, 
     if (kind == FEW)
         return make_few(&w->m, value, w->rule->most, more);
     return kinds[kind].make(&w->m, value);
-}
-
-/* A link is fit for href because it was looked at here: what a payload brings along under the name
- * of one is not. */
-static bool has_links(rule_kind kind)
-{
-    return kind == LINKS || kind == MRKDWN;
 }
 
 /* `instead` of one that is there already (which turns null: walks know the names by where they
@@ -464,7 +481,7 @@ json_t *prepare_apply(const prepare *p, const json_t *data,
                       const char *(*string)(void *ctx, const json_t *value, size_t *len), void *ctx,
                       bool *too_large)
 {
-    copier c = {string, ctx};
+    copier c = {p, string, ctx};
     walk w = {.m = {.left = PREPARE_VALUES}};
     json_t *out = copy(&c, data, 0);
     *too_large = false;

@@ -31,7 +31,8 @@
  *            "text_first": "a", the first line
  *   links    of "page": "https://example.com/"
  *            "page_url": the same. Of what is no link of http: or https: there is no "page_url",
- *            whatever the data say: what goes into href="" comes from here (words_is_link()).
+ *            whatever the data say, here or anywhere else (a member of that name is null): what
+ *            goes into href="" comes from here (words_is_link()).
  *   short    of a commit's hash "id": "0d1a26e67d8f…"
  *            "id_short": "0d1a26e6"
  *   refs     of "ref": "refs/heads/main"

@@ -63,6 +63,19 @@ def much(value, items=40):
     return [much(v, 4) for _ in range(items) for v in value[:2]] if isinstance(value, list) else value
 
 
+LOOKED_AT = {name for path in TEMPLATES.rglob("*.mustache")
+             for name in re.findall(r"\w+_(?:url|mrkdwn)\b", path.read_text())}
+FORGED = {name: "javascript:alert(1)" if name.endswith("_url") else
+          [{"spans": [{"text": "x", "url": "javascript:alert(1)"}]}] for name in sorted(LOOKED_AT)}
+
+
+def forged(value):
+    """With links everywhere that nobody has looked at, under the names of those that somebody has."""
+    if isinstance(value, dict):
+        return {k: forged(v) for k, v in value.items()} | FORGED
+    return [forged(v) for v in value] if isinstance(value, list) else value
+
+
 def variations():
     for name in NAMES:
         sample = payload(TEMPLATES / name / "sample.json")
@@ -73,6 +86,7 @@ def variations():
         yield name, "of many", many(sample) if name != "slack" else sample
         yield name, "of much", changed(much(sample), lambda s: s if s.startswith("http") else s + " wordy" * 600)
         yield name, "hostile", changed(sample, lambda s: s + HOSTILE)
+        yield name, "forged", forged(sample)
         yield name, "with hostile links", changed(sample, lambda s: re.sub(r"^https?:", "javascript:alert(1)//", s))
         yield name, "with forged members", {**sample, "externalURL": "x", "externalURL_url": "javascript:alert(1)",
                                             "compare": "x", "compare_url": "javascript:alert(1)"}

@@ -229,6 +229,10 @@ static void links_are_looked_at(void **state)
            "{\"a\": 1, \"a_url\": null, \"a_url_url\": null}");
     expect("{\"mrkdwn\": [\"/a\"]}", "{\"a\": 1, \"a_mrkdwn\": 2}",
            "{\"a\": 1, \"a_mrkdwn\": null}");
+    expect("{\"links\": [\"/l/*/a\"]}", "{\"a_url\": \"javascript:1\", \"l\": [{}], \"b_url\": 1}",
+           "{\"a_url\": null, \"l\": [{}], \"b_url\": 1}");
+    expect("{\"mrkdwn\": [\"/t/a\"]}", "{\"b\": {\"a_mrkdwn\": [{\"spans\": 1}]}}",
+           "{\"b\": {\"a_mrkdwn\": null}}");
     expect("{\"links\": [\"/l/*/a\"]}", "{\"l\": [{\"a_url\": \"javascript:1\"}]}",
            "{\"l\": [{\"a_url\": null}]}");
 }
