@@ -31,6 +31,7 @@
 #include "mime/address.h"
 #include "service/keys.h"
 #include "service/log.h"
+#include "service/optout.h"
 #include "smtp/relay.h"
 
 typedef enum config_listen_kind { CONFIG_LISTEN_TCP, CONFIG_LISTEN_UNIX } config_listen_kind;
@@ -91,6 +92,11 @@ typedef struct config {
     size_t events_secret_count;
     bool events_private;
     char *events_ca; /* a path; NULL: the system's */
+    /* ---- lists ---- */
+    char *public_url;           /* POSTERN_PUBLIC_URL; NULL: none */
+    char **unsubscribe_secrets; /* ended by NULL; NULL: none */
+    size_t unsubscribe_secret_count;
+    optout *optout; /* NULL: one of the two is missing, or there is no queue */
 } config;
 
 /* Reads everything. NULL if there is a fault or memory ran out; `faults` then holds one line each.
