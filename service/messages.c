@@ -147,6 +147,10 @@ static char *make_head(const posting *p)
     write_strings(&w, "tags", d->tags);
     if (d->metadata)
         write_metadata(&w, r);
+    if (r->list[0]) {
+        jsonw_key(&w, "list");
+        jsonw_str(&w, r->list);
+    }
     jsonw_object_end(&w);
     return buf_take(&out);
 }
@@ -382,7 +386,7 @@ static void put(posting *p, bool look)
                    .count = 1,
                    .tags = &p->tags,
                    .addresses = look ? (const char *const *)p->addresses : NULL,
-                   .list = "",
+                   .list = p->request->list,
                    .owner = outbox_owner(o),
                    .lease_us = deliver_lease_us(d)},
     };
@@ -435,10 +439,11 @@ static void look_up(posting *p)
         put(p, false);
         return;
     }
-    p->op = (queue_op){.kind = QUEUE_SUPPRESSED,
-                       .done = looked_up,
-                       .ctx = p,
-                       .in.suppress = {.addresses = (const char *const *)p->addresses, .list = ""}};
+    p->op = (queue_op){
+        .kind = QUEUE_SUPPRESSED,
+        .done = looked_up,
+        .ctx = p,
+        .in.suppress = {.addresses = (const char *const *)p->addresses, .list = p->request->list}};
     if (outbox_submit(p->app->outbox, &p->op))
         return;
     give_back(p);
@@ -466,7 +471,8 @@ static posting *posting_create(app *a, http_exchange *x, request *r, idempotency
     p->now = clock_wall_us();
     p->message.body.fd = -1;
     bool ok = !p->key || idempotency_end(p->key);
-    if (ok && a->config->suppression) {
+    /* Who has left a list gets nothing of it, whatever else is looked up. */
+    if (ok && (a->config->suppression || r->list[0])) {
         p->addresses = suppress_addresses(r->recipients, r->recipient_count);
         p->marks = calloc(r->recipient_count, sizeof *p->marks);
         ok = p->addresses && p->marks;

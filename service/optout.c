@@ -242,7 +242,7 @@ bool optout_read_token(const optout *l, const char *token, optout_subscription *
     return good && read_plain(plain, len - TAG, out);
 }
 
-char *optout_id(const optout *l, const char *list)
+char *optout_list_id(const optout *l, const char *list)
 {
     char *out = NULL;
     return asprintf(&out, "<%s.%s>", list, l->host) < 0 ? NULL : out;

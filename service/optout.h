@@ -45,7 +45,7 @@ bool optout_name_fits(const char *name, size_t len);
 char *optout_url(const optout *l, const char *list, const char *address);
 
 /* The value of List-Id (RFC 2919): "<news.example.com>"; NULL: no memory. */
-char *optout_id(const optout *l, const char *list);
+char *optout_list_id(const optout *l, const char *list);
 
 /* Whom a token takes off which list. */
 typedef struct optout_subscription {

@@ -28,6 +28,7 @@ static const struct {
     {"text", "/text", request_read_text, ANYWHERE},
     {"attachments", "/attachments", request_read_attachments, ANYWHERE},
     {"headers", "/headers", request_read_headers, ANYWHERE},
+    {"list", "/list", request_read_list, ANYWHERE},
     {"relay", "/relay", request_read_relay, ANYWHERE},
     {"envelope_from", "/envelope_from", request_read_envelope_from, ANYWHERE},
     {"transcript", "/transcript", request_read_transcript, NOT_QUEUED},
@@ -101,6 +102,7 @@ static void check_whole(request_reader *r, const json_t *root)
         faults_add(r->errors, "/html", "required", "html or text is required.");
     if (!is_given(root, "relay") && r->config->relay_count > 0)
         choose_relay(r);
+    request_check_list(r);
 }
 
 /* ---- envelope and message ---- */
@@ -222,6 +224,8 @@ static request_result build(request_reader *r, const json_t *root, time_t now)
         return REQUEST_INVALID;
     if (!sender_allowed(r))
         return r->errors->failed ? REQUEST_NOMEM : REQUEST_FORBIDDEN;
+    if (!request_make_unsubscribe_url(r) || !request_add_list_headers(r))
+        return REQUEST_NOMEM;
     return make_envelope(r) && make_message(r, now) ? REQUEST_OK : REQUEST_NOMEM;
 }
 
@@ -283,6 +287,7 @@ static request_result create(const config *cfg, document *d, const char id[27], 
     memcpy(q->id, id, sizeof q->id);
     q->delivery.expires_us = cfg->expires_us;
     q->delivery.priority = PRIORITY_USUAL;
+    q->list = "";
     request_reader r = {.config = cfg,
                         .request = q,
                         .parts = q->parts,
@@ -323,6 +328,8 @@ void request_free(request *r)
     request_mailboxes_free(&p->reply_to);
     free(p->attachments);
     free(p->headers);
+    free(p->list_headers);
+    free(r->unsubscribe_url);
     free(r->reverse_path);
     free(r->recipients);
     free(r->suppressed);

@@ -52,6 +52,8 @@ typedef struct request {
     size_t suppressed_count;
     bool utf8; /* SMTPUTF8 */
     bool transcript;
+    const char *list;            /* the list that it is sent to; "": none. The document's */
+    char *unsubscribe_url;       /* owned; NULL where there is no list */
     request_delivery delivery;   /* where it is for the queue */
     struct request_parts *parts; /* mailboxes, attachments, headers: what the message was made of */
 } request;

@@ -1,7 +1,8 @@
 /*
  * request_own - what the files of request share: request.c (the table of members, what must fit
  * together, the envelope and the message), request_read.c (what readers share, texts and headers),
- * request_address.c, request_attachment.c, request_delivery.c. Nobody else includes it.
+ * request_address.c, request_attachment.c, request_list.c,
+ * request_delivery.c. Nobody else includes it.
  *
  * A reader reads one member's value, which is not null, into the parts; what is wrong with it
  * becomes a fault at `pointer`, and lack of memory is `nomem`.
@@ -22,6 +23,8 @@
 #include "service/problem.h"
 #include "service/request.h"
 
+#define REQUEST_LIST_HEADERS 3
+
 typedef struct request_mailboxes {
     mime_mailbox *list;
     size_t count;
@@ -35,8 +38,9 @@ struct request_parts {
     mime_bytes subject, html, text;
     mime_attachment *attachments;
     size_t attachment_count;
-    mime_header *headers;
+    mime_header *headers; /* with room for those of a list */
     size_t header_count;
+    char *list_headers; /* owned: their values */
 };
 
 /* What the readers of members share. */
@@ -64,6 +68,12 @@ size_t request_item_count(const json_t *value);
 
 void request_mailboxes_free(request_mailboxes *m);
 
+/* Of a mail that is sent to a list: what must be with it, then how to leave it, before anything is
+ * rendered; then its headers. False: no memory. */
+void request_check_list(request_reader *r);
+bool request_make_unsubscribe_url(request_reader *r);
+bool request_add_list_headers(request_reader *r);
+
 /* One for each member of the table. */
 void request_read_from(request_reader *r, const char *pointer, const json_t *value);
 void request_read_to(request_reader *r, const char *pointer, const json_t *value);
@@ -76,6 +86,7 @@ void request_read_html(request_reader *r, const char *pointer, const json_t *val
 void request_read_text(request_reader *r, const char *pointer, const json_t *value);
 void request_read_headers(request_reader *r, const char *pointer, const json_t *value);
 void request_read_attachments(request_reader *r, const char *pointer, const json_t *value);
+void request_read_list(request_reader *r, const char *pointer, const json_t *value);
 void request_read_relay(request_reader *r, const char *pointer, const json_t *value);
 void request_read_transcript(request_reader *r, const char *pointer, const json_t *value);
 void request_read_send_at(request_reader *r, const char *pointer, const json_t *value);

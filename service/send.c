@@ -124,7 +124,7 @@ static send_job *job_create(app *a, http_exchange *x, request *r)
     idempotency *key = http_exchange_key(x);
     send_job *job = malloc(sizeof *job);
     mime_reader *reader = mime_reader_create(r->message);
-    bool guarded = guard_needed(a, key);
+    bool guarded = guard_needed(a, r, key);
     guard *g = job && reader && guarded ? guard_create(a, x, r, key) : NULL;
 
     if (job && reader && (g || !guarded)) {

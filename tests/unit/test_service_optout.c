@@ -205,7 +205,7 @@ static void links_stand_behind_the_public_url(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_null(optout_base_fault(cases[i].url));
         optout *l = make(cases[i].url, ONE, NULL);
-        char *url = optout_url(l, "news", "a@example.com"), *id = optout_id(l, "news");
+        char *url = optout_url(l, "news", "a@example.com"), *id = optout_list_id(l, "news");
         assert_non_null(url);
         assert_non_null(id);
         assert_memory_equal(url, cases[i].begins, strlen(cases[i].begins));
