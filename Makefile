@@ -69,7 +69,7 @@ $(BUILD)/service/openapi_packed.o: service/openapi.S $(BUILD)/openapi.yaml.gz
 cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
 $(call cold,queue/* service/cli* service/config* smtp/relay smtp/preset \
   $(addprefix service/,file footprint health ids keys listen look messages_look metrics openapi \
-  outbox problem routes serve suppress suppressions watch when wrap)): OPTIMISE = $(COLD)
+  optout outbox problem routes serve suppress suppressions unsubscribe watch when wrap)): OPTIMISE = $(COLD)
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 

@@ -68,6 +68,7 @@ struct http_exchange {
         char value[HTTP_HEADER_MAX + 1];
     } headers[HEADERS_MORE];
     unsigned header_count;
+    const http_fixed_header *fixed; /* NULL: none */
     unsigned status;
     const char *content_type;
     unsigned retry_after;
@@ -96,6 +97,8 @@ static void add_headers(http_exchange *x)
     }
     for (unsigned i = 0; i < x->header_count; i++)
         add_header(x->response, x->headers[i].name, x->headers[i].value);
+    for (const http_fixed_header *f = x->fixed; f && f->name; f++)
+        add_header(x->response, f->name, f->value);
     if (x->allow[0])
         add_header(x->response, MHD_HTTP_HEADER_ALLOW, x->allow);
     if (x->status == 401)
@@ -238,6 +241,16 @@ void http_set_header(http_exchange *x, const char *name, const char *value)
     (void)snprintf(x->headers[x->header_count++].value, HTTP_HEADER_MAX + 1, "%s", value);
 }
 
+void http_set_fixed_headers(http_exchange *x, const http_fixed_header *list)
+{
+    x->fixed = list;
+}
+
+const char *http_request_header(const http_exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
+
 const char *http_parameter(const http_exchange *x)
 {
     return x->parameter;
@@ -289,7 +302,7 @@ static enum MHD_Result queue_answer(http_exchange *x)
 
 static const char *header(http_exchange *x, const char *name)
 {
-    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+    return http_request_header(x, name);
 }
 
 static bool method_fits(const http_route *route, const char *method)

@@ -88,6 +88,16 @@ idempotency *http_exchange_key(http_exchange *x);
 #define HTTP_HEADER_MAX 63
 void http_set_header(http_exchange *x, const char *name, const char *value);
 
+/* Headers that are always the same: `list` is static, and ended by a name of NULL. */
+typedef struct http_fixed_header {
+    const char *name, *value;
+} http_fixed_header;
+
+void http_set_fixed_headers(http_exchange *x, const http_fixed_header *list);
+
+/* A header of the request; NULL: it has none of that name. It lives as long as the exchange. */
+const char *http_request_header(const http_exchange *x, const char *name);
+
 /* Before leaving the request to another thread: after this, exactly one http_answer() must follow,
  * from any thread. A handler that returns without having called either has a defect, and 500 is
  * answered. */
