@@ -455,6 +455,16 @@ bool document_hold(document *d, size_t bytes)
     return take(d, bytes);
 }
 
+size_t document_held(const document *d)
+{
+    return d->held;
+}
+
+void document_let_go(document *d, size_t held)
+{
+    give(d, d->held - held);
+}
+
 /* ---- what was lifted ---- */
 
 static bool read_file(void *ctx, uint64_t at, char *out, size_t len)

@@ -68,6 +68,10 @@ json_t *document_root(const document *d);
  * there is not so much left. */
 bool document_hold(document *d, size_t bytes);
 
+/* How much is taken; and gives back what was taken since it was so much. */
+size_t document_held(const document *d);
+void document_let_go(document *d, size_t held);
+
 /* A string of the tree that was lifted. */
 typedef struct document_string {
     bool is_base64;        /* it was checked as such on its way: */

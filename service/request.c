@@ -10,36 +10,40 @@
 
 #define PRIORITY_USUAL 5
 
-/* Where a member has its place. */
-typedef enum place { ANYWHERE, NOT_QUEUED, QUEUED } place;
+#define ANY    (REQUEST_SENT | REQUEST_QUEUED | REQUEST_BATCH)
+#define ONE    (REQUEST_SENT | REQUEST_QUEUED)
+#define QUEUED (REQUEST_QUEUED | REQUEST_BATCH)
 
 static const struct {
     const char *name, *pointer;
     void (*read)(request_reader *r, const char *pointer, const json_t *value);
-    place place;
+    int kinds; /* where it has its place */
 } members[] = {
-    {"from", "/from", request_read_from, ANYWHERE},
-    {"to", "/to", request_read_to, ANYWHERE},
-    {"cc", "/cc", request_read_cc, ANYWHERE},
-    {"bcc", "/bcc", request_read_bcc, ANYWHERE},
-    {"reply_to", "/reply_to", request_read_reply_to, ANYWHERE},
-    {"subject", "/subject", request_read_subject, ANYWHERE},
-    {"html", "/html", request_read_html, ANYWHERE},
-    {"text", "/text", request_read_text, ANYWHERE},
-    {"attachments", "/attachments", request_read_attachments, ANYWHERE},
-    {"headers", "/headers", request_read_headers, ANYWHERE},
-    {"list", "/list", request_read_list, ANYWHERE},
-    {"relay", "/relay", request_read_relay, ANYWHERE},
-    {"envelope_from", "/envelope_from", request_read_envelope_from, ANYWHERE},
-    {"transcript", "/transcript", request_read_transcript, NOT_QUEUED},
+    {"from", "/from", request_read_from, ANY},
+    {"to", "/to", request_read_to, ONE},
+    {"cc", "/cc", request_read_cc, ONE},
+    {"bcc", "/bcc", request_read_bcc, ONE},
+    {"reply_to", "/reply_to", request_read_reply_to, ANY},
+    {"subject", "/subject", request_read_subject, ANY},
+    {"html", "/html", request_read_html, ANY},
+    {"text", "/text", request_read_text, ANY},
+    {"template", "/template", request_read_template, ANY},
+    {"data", "/data", request_read_data, ANY},
+    {"attachments", "/attachments", request_read_attachments, ANY},
+    {"headers", "/headers", request_read_headers, ANY},
+    {"list", "/list", request_read_list, ANY},
+    {"relay", "/relay", request_read_relay, ANY},
+    {"envelope_from", "/envelope_from", request_read_envelope_from, ANY},
+    {"transcript", "/transcript", request_read_transcript, REQUEST_SENT},
     {"send_at", "/send_at", request_read_send_at, QUEUED},
     {"expires_in", "/expires_in", request_read_expires_in, QUEUED},
     {"priority", "/priority", request_read_priority, QUEUED},
     {"tags", "/tags", request_read_tags, QUEUED},
     {"metadata", "/metadata", request_read_metadata, QUEUED},
+    {"recipients", "/recipients", request_read_recipients, REQUEST_BATCH},
 };
 
-static void read_members(request_reader *r, const json_t *root)
+void request_read_members(request_reader *r, const json_t *root, request_kind kind)
 {
     const char *key;
     json_t *value;
@@ -49,18 +53,11 @@ static void read_members(request_reader *r, const json_t *root)
         size_t i = 0;
         while (i < sizeof members / sizeof *members && strcmp(members[i].name, key) != 0)
             i++;
-        if (i == sizeof members / sizeof *members ||
-            members[i].place == (r->queued ? NOT_QUEUED : QUEUED))
+        if (i == sizeof members / sizeof *members || !(members[i].kinds & (int)kind))
             faults_unknown(r->errors, "", key);
         else if (!json_is_null(value))
             members[i].read(r, members[i].pointer, value);
     }
-}
-
-static bool is_given(const json_t *root, const char *name)
-{
-    const json_t *value = json_object_get(root, name);
-    return value && !json_is_null(value);
 }
 
 /* Where the request names none. */
@@ -78,15 +75,12 @@ static void choose_relay(request_reader *r)
         faults_add(r->errors, "/relay", "required", "No relay is the default; name one.");
 }
 
-/* What must be there, and what must fit together. */
-static void check_whole(request_reader *r, const json_t *root)
+static void check_recipients(request_reader *r, const json_t *root)
 {
-    struct request_parts *p = r->parts;
+    const struct request_parts *p = r->parts;
     size_t recipients = p->to.count + p->cc.count + p->bcc.count;
     bool list_faulty = false;
 
-    if (!is_given(root, "from") && !r->config->senders.fallback.address)
-        faults_add(r->errors, "/from", "required", "A sender is required.");
     for (size_t i = 1; i <= 3; i++) { /* to, cc, bcc */
         const json_t *value = json_object_get(root, members[i].name);
         list_faulty =
@@ -98,11 +92,32 @@ static void check_whole(request_reader *r, const json_t *root)
         faults_add(r->errors, "/to", "too_many_recipients",
                    "to, cc and bcc together have %zu addresses; at most %u are allowed.",
                    recipients, r->config->max_recipients);
-    if (!is_given(root, "html") && !is_given(root, "text"))
-        faults_add(r->errors, "/html", "required", "html or text is required.");
-    if (!is_given(root, "relay") && r->config->relay_count > 0)
+}
+
+bool request_check_shared(request_reader *r, const json_t *root)
+{
+    bool rendered = false;
+
+    if (!request_is_given(root, "from") && !r->config->senders.fallback.address)
+        faults_add(r->errors, "/from", "required", "A sender is required.");
+    if (r->request->list[0])
+        request_check_list_headers(r);
+    if (request_is_given(root, "template") || request_is_given(root, "data"))
+        rendered = request_check_template(r, root);
+    else if (!request_is_given(root, "html") && !request_is_given(root, "text"))
+        faults_add(r->errors, "/html", "required", "html or text is required, or a template.");
+    if (!request_is_given(root, "relay") && r->config->relay_count > 0)
         choose_relay(r);
+    return rendered;
+}
+
+/* What must be there, and what must fit together. */
+static void check_whole(request_reader *r, const json_t *root)
+{
+    check_recipients(r, root);
     request_check_list(r);
+    if (request_check_shared(r, root))
+        request_render_as(r, "/template", "/data");
 }
 
 /* ---- envelope and message ---- */
@@ -171,7 +186,7 @@ static bool make_envelope(request_reader *r)
     return drop_repeated(q->recipients, &q->recipient_count);
 }
 
-static bool make_message(request_reader *r, time_t now)
+static bool make_message(request_reader *r)
 {
     struct request_parts *p = r->parts;
     mime_draft draft = {
@@ -186,7 +201,7 @@ static bool make_message(request_reader *r, time_t now)
         .attachment_count = p->attachment_count,
         .headers = p->headers,
         .header_count = p->header_count,
-        .date = now,
+        .date = r->now,
         .id = r->request->id,
     };
     r->request->message = mime_compose(&draft);
@@ -197,8 +212,13 @@ static bool make_message(request_reader *r, time_t now)
     return true;
 }
 
+bool request_compose(request_reader *r)
+{
+    return request_add_list_headers(r) && make_envelope(r) && make_message(r);
+}
+
 /* POSTERN_FROM holds for both: who the mail says it is from, and whom the relay bills. */
-static bool sender_allowed(request_reader *r)
+bool request_sender_allowed(request_reader *r)
 {
     size_t before = r->errors->total;
     if (!config_may_send(r->config, sender_of(r)))
@@ -210,10 +230,10 @@ static bool sender_allowed(request_reader *r)
     return r->errors->total == before;
 }
 
-static request_result build(request_reader *r, const json_t *root, time_t now)
+static request_result build(request_reader *r, const json_t *root)
 {
     if (json_is_object(root)) {
-        read_members(r, root);
+        request_read_members(r, root, r->queued ? REQUEST_QUEUED : REQUEST_SENT);
         check_whole(r, root);
     } else {
         request_wrong_type(r, "", "an object", root);
@@ -222,11 +242,9 @@ static request_result build(request_reader *r, const json_t *root, time_t now)
         return REQUEST_NOMEM;
     if (r->errors->total > 0)
         return REQUEST_INVALID;
-    if (!sender_allowed(r))
+    if (!request_sender_allowed(r))
         return r->errors->failed ? REQUEST_NOMEM : REQUEST_FORBIDDEN;
-    if (!request_make_unsubscribe_url(r) || !request_add_list_headers(r))
-        return REQUEST_NOMEM;
-    return make_envelope(r) && make_message(r, now) ? REQUEST_OK : REQUEST_NOMEM;
+    return request_compose(r) ? REQUEST_OK : REQUEST_NOMEM;
 }
 
 void request_pointer(const request *r, size_t recipient, char out[FAULTS_POINTER_MAX])
@@ -273,8 +291,16 @@ typedef struct whole_request {
     struct request_parts parts;
 } whole_request;
 
-static request_result create(const config *cfg, document *d, const char id[27], time_t now,
-                             bool queued, request **out, faults *errors)
+void request_begin(request *q, document *d, const config *cfg)
+{
+    q->document = d;
+    q->list = "";
+    q->delivery.expires_us = cfg->expires_us;
+    q->delivery.priority = PRIORITY_USUAL;
+}
+
+static request_result create(const config *cfg, const templates *t, document *d, const char id[27],
+                             time_t now, bool queued, request **out, faults *errors)
 {
     whole_request *whole = zeroed(1, sizeof *whole);
     if (!whole) {
@@ -282,19 +308,17 @@ static request_result create(const config *cfg, document *d, const char id[27], 
         return REQUEST_NOMEM;
     }
     request *q = &whole->request;
-    q->document = d;
+    request_begin(q, d, cfg);
     q->parts = &whole->parts;
     memcpy(q->id, id, sizeof q->id);
-    q->delivery.expires_us = cfg->expires_us;
-    q->delivery.priority = PRIORITY_USUAL;
-    q->list = "";
     request_reader r = {.config = cfg,
+                        .templates = t,
                         .request = q,
                         .parts = q->parts,
                         .errors = errors,
                         .now = now,
                         .queued = queued};
-    request_result result = build(&r, document_root(d), now);
+    request_result result = build(&r, document_root(d));
     if (result == REQUEST_OK)
         *out = q;
     else
@@ -302,16 +326,16 @@ static request_result create(const config *cfg, document *d, const char id[27], 
     return result;
 }
 
-request_result request_create(const config *cfg, document *d, const char id[27], time_t now,
-                              request **out, faults *errors)
+request_result request_create(const config *cfg, const templates *t, document *d, const char id[27],
+                              time_t now, request **out, faults *errors)
 {
-    return create(cfg, d, id, now, false, out, errors);
+    return create(cfg, t, d, id, now, false, out, errors);
 }
 
-request_result request_create_queued(const config *cfg, document *d, const char id[27], time_t now,
-                                     request **out, faults *errors)
+request_result request_create_queued(const config *cfg, const templates *t, document *d,
+                                     const char id[27], time_t now, request **out, faults *errors)
 {
-    return create(cfg, d, id, now, true, out, errors);
+    return create(cfg, t, d, id, now, true, out, errors);
 }
 
 void request_free(request *r)
@@ -330,6 +354,7 @@ void request_free(request *r)
     free(p->headers);
     free(p->list_headers);
     free(r->unsubscribe_url);
+    templates_result_clear(&p->rendered);
     free(r->reverse_path);
     free(r->recipients);
     free(r->suppressed);

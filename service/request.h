@@ -21,6 +21,7 @@
 #include "service/config.h"
 #include "service/document.h"
 #include "service/problem.h"
+#include "service/templates.h"
 
 #define REQUEST_TAGS          10
 #define REQUEST_TAG_LENGTH    64
@@ -28,6 +29,7 @@
 #define REQUEST_METADATA_NAME 64
 #define REQUEST_METADATA_TEXT 512
 #define REQUEST_RELAYS        8
+#define REQUEST_BATCH_MOST    10000 /* mails */
 
 /* What only a message of the queue has. Strings are the document's. */
 typedef struct request_delivery {
@@ -62,18 +64,35 @@ typedef enum request_result {
     REQUEST_OK,
     REQUEST_INVALID,   /* `errors` says why */
     REQUEST_FORBIDDEN, /* valid, but POSTERN_FROM forbids the sender: `errors` says which */
-    REQUEST_NOMEM
+    REQUEST_NOMEM,
+    REQUEST_STOPPED /* a batch: its sink took no more */
 } request_result;
 
-/* Makes a request of a parsed document, which it takes over whatever the result. `id` and `now` are
- * the message's. On REQUEST_OK *out is the request, which the caller frees. */
-request_result request_create(const config *cfg, document *d, const char id[27], time_t now,
-                              request **out, faults *errors);
+/* Makes a request of a parsed document, which it takes over whatever the result. `t`: where
+ * its template is looked for, while it is made (NULL: there are none). `id` and `now` are the
+ * message's. On REQUEST_OK *out is the request, which the caller frees. */
+request_result request_create(const config *cfg, const templates *t, document *d, const char id[27],
+                              time_t now, request **out, faults *errors);
 
 /* The same for the queue, which has members of its own and no transcript. */
-request_result request_create_queued(const config *cfg, document *d, const char id[27], time_t now,
-                                     request **out, faults *errors);
+request_result request_create_queued(const config *cfg, const templates *t, document *d,
+                                     const char id[27], time_t now, request **out, faults *errors);
 void request_free(request *r);
+
+/* Who is given the mails of a batch, in order. */
+typedef struct request_batch_sink {
+    bool (*begin)(void *ctx, size_t count); /* so many will come; false: no memory */
+    bool (*new_id)(void *ctx, char out[27]);
+    /* One, with an id, an envelope and a message; lent for the call. False: no more. */
+    bool (*take)(void *ctx, size_t i, const request *one);
+    void *ctx;
+} request_batch_sink;
+
+/* The same for a batch: what all of its mails share, and "recipients", of which each has a mail of
+ * its own. If one of them has a fault, what was given to the sink before is of no use. On
+ * REQUEST_OK *out is what they share: its document, delivery and list are set, and nothing else. */
+request_result request_create_batch(const config *cfg, const templates *t, document *d, time_t now,
+                                    const request_batch_sink *sink, request **out, faults *errors);
 
 /* Where a recipient (by its index, before any was taken off) was first named: "/to/0". */
 void request_pointer(const request *r, size_t recipient, char out[FAULTS_POINTER_MAX]);

@@ -25,18 +25,11 @@ void request_read_list(request_reader *r, const char *pointer, const json_t *val
         r->request->list = name.data;
 }
 
-/* A link is one person's: who else had the mail could take that one off the list. */
-void request_check_list(request_reader *r)
+void request_check_list_headers(request_reader *r)
 {
     const struct request_parts *p = r->parts;
     char pointer[FAULTS_POINTER_MAX];
 
-    if (!r->request->list[0])
-        return;
-    if (p->to.count + p->cc.count + p->bcc.count > 1)
-        faults_add(r->errors, "/list", "one_recipient",
-                   "A mail of a list has one recipient, whose link to unsubscribe it holds; see "
-                   "/v1/batches.");
     for (size_t i = 0; i < p->header_count; i++) {
         for (size_t k = 0; k < REQUEST_LIST_HEADERS; k++) {
             const char *name = p->headers[i].name.data;
@@ -48,22 +41,46 @@ void request_check_list(request_reader *r)
     }
 }
 
-static const char *only_recipient(const struct request_parts *p)
+/* A link is one person's: who else had the mail could take that one off the list. */
+void request_check_list(request_reader *r)
 {
+    const struct request_parts *p = r->parts;
     const request_mailboxes *const all[] = {&p->to, &p->cc, &p->bcc};
-    size_t i = 0;
-    while (all[i]->count == 0)
-        i++;
-    return all[i]->list[0].address;
+    const char *only = NULL;
+    size_t count = 0;
+
+    if (!r->request->list[0])
+        return;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        count += all[i]->count;
+        only = all[i]->count ? all[i]->list[0].address : only;
+    }
+    if (count > 1) {
+        faults_add(r->errors, "/list", "one_recipient",
+                   "A mail of a list has one recipient, whose link to unsubscribe it holds; "
+                   "/v1/batches sends one to each of many.");
+        return;
+    }
+    if (only &&
+        !(r->request->unsubscribe_url = optout_url(r->config->optout, r->request->list, only)))
+        r->nomem = true;
 }
 
-bool request_make_unsubscribe_url(request_reader *r)
+json_t *request_list_data(const request *q, const json_t *data)
 {
-    request *q = r->request;
-    if (!q->list[0])
-        return true;
-    q->unsubscribe_url = optout_url(r->config->optout, q->list, only_recipient(r->parts));
-    return q->unsubscribe_url != NULL;
+    json_t *out = data ? json_copy((json_t *)data) : json_object();
+    const json_t *given = json_object_get(out, "postern");
+    json_t *own = json_is_object(given) ? json_copy((json_t *)given) : json_object();
+
+    if (out && own &&
+        json_object_set_new(own, "unsubscribe_url", json_string(q->unsubscribe_url)) == 0 &&
+        json_object_set(out, "postern", own) == 0) {
+        json_decref(own);
+        return out;
+    }
+    json_decref(own);
+    json_decref(out);
+    return NULL;
 }
 
 static void add_header(struct request_parts *p, const char *name, const char *value, size_t len)

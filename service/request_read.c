@@ -62,7 +62,19 @@ size_t request_item_count(const json_t *value)
     return json_is_array(value) ? json_array_size(value) : 1;
 }
 
+bool request_is_given(const json_t *root, const char *name)
+{
+    const json_t *value = json_object_get(root, name);
+    return value && !json_is_null(value);
+}
+
 /* ---- texts ---- */
+
+const char *request_subject_fault(const mime_bytes *text)
+{
+    const char *reason = mime_header_check_value("Subject", text->data, text->len);
+    return !reason && text->len > SUBJECT_MAX ? "it has more than 10000 bytes" : reason;
+}
 
 void request_read_subject(request_reader *r, const char *pointer, const json_t *value)
 {
