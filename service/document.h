@@ -35,6 +35,7 @@ typedef struct document_options {
     size_t lift_at; /* strings longer than this are lifted */
     size_t share;   /* memory that one document may hold before its base64 goes to a file */
     size_t rest;    /* what may be left to the parser; a text with more is too large */
+    bool weighed;   /* the tree's own memory is counted: where it may be far more than the text's */
 } document_options;
 
 /* What a service takes; `recipients`: how many a request may have. */

@@ -19,6 +19,7 @@
 #include "service/http_thread.h"
 #include "service/job.h"
 #include "service/listen.h"
+#include "service/request.h"
 
 /* A refused request's body is read to its end, so that the connection can go on, up to this size.
  */
@@ -40,7 +41,7 @@ struct http {
     int listen_fd; /* -1 once nothing is accepted any more */
     char *address;
     char *unix_path; /* to unlink at the end */
-    document_options documents;
+    document_options documents, batches;
     atomic_uint active; /* requests whose answers are not yet written */
 };
 
@@ -539,7 +540,8 @@ static enum MHD_Result head_came(http_exchange *x, const char *path, const char 
     if (!x->refused) {
         if (x->route->content == HTTP_NO_BODY)
             return MHD_YES;
-        x->document = document_create(&x->http->documents);
+        x->document = document_create(x->route->content == HTTP_BATCH_BODY ? &x->http->batches
+                                                                           : &x->http->documents);
         return x->document ? MHD_YES : MHD_NO;
     }
     /* Where the body is small, reading it keeps the connection; else it is not waited for. */
@@ -798,6 +800,8 @@ http *http_start(app *a, const http_route *routes, char **error)
     h->listen_fd = -1;
     h->routes = routes;
     h->documents = document_defaults(a->store, a->config->max_recipients);
+    h->batches = document_defaults(a->store, REQUEST_BATCH_MOST);
+    h->batches.weighed = true;
     while (routes[h->route_count].path)
         h->route_count++;
     h->route_labels = label_routes(routes, h->route_count);

@@ -31,7 +31,8 @@ typedef enum http_auth { HTTP_AUTH_OPEN, HTTP_AUTH_KEY } http_auth;
 typedef enum http_content {
     HTTP_NO_BODY,       /* one that comes is read and dropped */
     HTTP_OPTIONAL_BODY, /* JSON, or none */
-    HTTP_JSON_BODY
+    HTTP_JSON_BODY,
+    HTTP_BATCH_BODY /* JSON of many small values */
 } http_content;
 
 typedef void http_handler(app *a, http_exchange *x);

@@ -118,10 +118,8 @@ static void write_metadata(jsonw *w, const request *r)
     jsonw_object_end(w);
 }
 
-/* record.h says what is in it. */
-static char *make_head(const posting *p)
+char *messages_head(const request *r, int64_t now, int64_t expires_at, const char *batch)
 {
-    const request *r = p->request;
     const request_delivery *d = &r->delivery;
     buf out = BUF_INIT;
     jsonw w;
@@ -138,10 +136,10 @@ static char *make_head(const posting *p)
     jsonw_bool(&w, mime_message_utf8(r->message));
     jsonw_key(&w, "message_id");
     jsonw_str(&w, mime_message_id(r->message));
-    write_time(&w, "accepted_at", p->now);
-    if (is_scheduled(p))
+    write_time(&w, "accepted_at", now);
+    if (d->send_at > now)
         write_time(&w, "send_at", d->send_at);
-    write_time(&w, "expires_at", p->message.expires_at);
+    write_time(&w, "expires_at", expires_at);
     jsonw_key(&w, "priority");
     jsonw_int(&w, d->priority);
     write_strings(&w, "tags", d->tags);
@@ -151,13 +149,16 @@ static char *make_head(const posting *p)
         jsonw_key(&w, "list");
         jsonw_str(&w, r->list);
     }
+    if (batch) {
+        jsonw_key(&w, "batch");
+        jsonw_str(&w, batch);
+    }
     jsonw_object_end(&w);
     return buf_take(&out);
 }
 
-static char *make_recipients(const posting *p)
+char *messages_recipients(const request *r, const bool *marks)
 {
-    const request *r = p->request;
     buf out = BUF_INIT;
     jsonw w;
 
@@ -169,7 +170,7 @@ static char *make_recipients(const posting *p)
         jsonw_key(&w, "email");
         jsonw_str(&w, r->recipients[i]);
         jsonw_key(&w, "status");
-        jsonw_str(&w, p->suppressed && p->marks[i] ? "suppressed" : "waiting");
+        jsonw_str(&w, marks && marks[i] ? "suppressed" : "waiting");
         jsonw_object_end(&w);
     }
     jsonw_array_end(&w);
@@ -212,7 +213,7 @@ static void write_answer(posting *p)
 static bool make_texts(posting *p)
 {
     free(p->message.recipients);
-    p->message.recipients = make_recipients(p);
+    p->message.recipients = messages_recipients(p->request, p->suppressed ? p->marks : NULL);
     write_answer(p);
     return p->message.recipients && buf_cstr(&p->answer);
 }
@@ -227,31 +228,36 @@ static bool make_message(posting *p)
     m->next_at = is_scheduled(p) ? r->delivery.send_at : p->now;
     m->expires_at = m->next_at + r->delivery.expires_us;
     m->priority = r->delivery.priority;
-    m->head = make_head(p);
+    m->head = messages_head(r, p->now, m->expires_at, NULL);
     m->log = strdup("[]");
     return m->head && m->log && make_texts(p);
 }
 
 /* ---- the body ---- */
 
-/* Into memory, within the budget. */
-static bool compose_small(posting *p)
+char *messages_body(const request *r)
 {
-    size_t size = (size_t)p->size, have = 0, n = 1;
-    char *data = document_hold(p->request->document, size) ? malloc(size + 1) : NULL;
-    mime_reader *reader = data ? mime_reader_create(p->request->message) : NULL;
+    size_t size = (size_t)mime_message_size(r->message), have = 0, n = 1;
+    char *data = malloc(size + 1);
+    mime_reader *reader = data ? mime_reader_create(r->message) : NULL;
 
     while (reader && have < size && n > 0 && n != MIME_READ_FAILED) {
         n = mime_reader_read(reader, data + have, size - have);
         have += n == MIME_READ_FAILED ? 0 : n;
     }
     mime_reader_free(reader);
-    if (!reader || have < size) {
-        free(data);
-        return false;
-    }
-    p->message.body.data = data;
-    return true;
+    if (reader && have == size)
+        return data;
+    free(data);
+    return NULL;
+}
+
+/* Into memory, within the budget. */
+static bool compose_small(posting *p)
+{
+    if (document_hold(p->request->document, (size_t)p->size))
+        p->message.body.data = messages_body(p->request);
+    return p->message.body.data != NULL;
 }
 
 static bool compose_file(posting *p, int fd)
@@ -290,21 +296,32 @@ static void compose_large(void *ctx)
 
 /* ---- the queue ---- */
 
-static void answer_replayed(posting *p)
+static void answer_replayed(http_exchange *x, const queue_op *op, const char *route)
 {
     static const char id[] = "{\"id\":\"";
-    const char *said = p->op.answer ? p->op.answer : "";
+    const char *said = op->answer ? op->answer : "";
     char location[HTTP_HEADER_MAX + 1];
     buf content = BUF_INIT;
 
     if (strncmp(said, id, sizeof id - 1) == 0) {
-        (void)snprintf(location, sizeof location, "/v1/messages/%.*s", QUEUE_ID,
-                       said + sizeof id - 1);
-        http_set_header(p->exchange, "Location", location);
+        (void)snprintf(location, sizeof location, "%s%.*s", route, QUEUE_ID, said + sizeof id - 1);
+        http_set_header(x, "Location", location);
     }
-    http_set_header(p->exchange, "Idempotency-Replayed", "true");
+    http_set_header(x, "Idempotency-Replayed", "true");
     buf_adds(&content, said);
-    http_answer(p->exchange, (unsigned)p->op.status, "application/json", 0, &content);
+    http_answer(x, (unsigned)op->status, "application/json", 0, &content);
+}
+
+void messages_answer_key(http_exchange *x, const queue_op *op, const char *route)
+{
+    switch (op->outcome) {
+    case QUEUE_KEY_ANSWERED: answer_replayed(x, op, route); break;
+    case QUEUE_KEY_RUNNING: http_problem(x, PROBLEM_KEY_RUNNING, IDEMPOTENCY_RUNNING, NULL); break;
+    case QUEUE_KEY_DIFFERENT:
+        http_problem(x, PROBLEM_KEY_DIFFERENT, IDEMPOTENCY_DIFFERENT, NULL);
+        break;
+    default: outbox_problem(x, op); break;
+    }
 }
 
 static void answer_kept(posting *p)
@@ -354,17 +371,10 @@ static void put_done(queue_op *op)
     if (op->outcome == QUEUE_OK)
         hand_over(p);
     give_back(p);
-    switch (op->outcome) {
-    case QUEUE_OK: answer_kept(p); break;
-    case QUEUE_KEY_ANSWERED: answer_replayed(p); break;
-    case QUEUE_KEY_RUNNING:
-        http_problem(p->exchange, PROBLEM_KEY_RUNNING, IDEMPOTENCY_RUNNING, NULL);
-        break;
-    case QUEUE_KEY_DIFFERENT:
-        http_problem(p->exchange, PROBLEM_KEY_DIFFERENT, IDEMPOTENCY_DIFFERENT, NULL);
-        break;
-    default: outbox_problem(p->exchange, op); break;
-    }
+    if (op->outcome == QUEUE_OK)
+        answer_kept(p);
+    else
+        messages_answer_key(p->exchange, op, "/v1/messages/");
     posting_free(p);
 }
 

@@ -65,7 +65,7 @@ typedef enum request_result {
     REQUEST_INVALID,   /* `errors` says why */
     REQUEST_FORBIDDEN, /* valid, but POSTERN_FROM forbids the sender: `errors` says which */
     REQUEST_NOMEM,
-    REQUEST_STOPPED /* a batch: its sink took no more */
+    REQUEST_STOPPED /* a batch: there is no room for what was kept of it */
 } request_result;
 
 /* Makes a request of a parsed document, which it takes over whatever the result. `t`: where
@@ -83,8 +83,9 @@ void request_free(request *r);
 typedef struct request_batch_sink {
     bool (*begin)(void *ctx, size_t count); /* so many will come; false: no memory */
     bool (*new_id)(void *ctx, char out[27]);
-    /* One, with an id, an envelope and a message; lent for the call. False: no more. */
-    bool (*take)(void *ctx, size_t i, const request *one);
+    /* The i-th, with an id, an envelope and a message; lent for the call. How many octets of it are
+     * kept, which the document's budget then has; 0: no memory. */
+    size_t (*take)(void *ctx, size_t i, const request *one);
     void *ctx;
 } request_batch_sink;
 

@@ -185,9 +185,8 @@ static void read_entry(const batch_reader *b, request_reader *r, size_t i, const
 static request_result make_entry(batch_reader *b, size_t i)
 {
     document *d = b->shared.request->document;
-    size_t held = document_held(d);
+    size_t held = document_held(d), kept = 0;
     request_reader r = b->shared;
-    request_result result = REQUEST_OK;
     entry e;
 
     bool ok = entry_begin(&e, b);
@@ -198,12 +197,14 @@ static request_result make_entry(batch_reader *b, size_t i)
     ok = ok && !r.nomem && !r.errors->failed;
     if (ok && r.errors->total == 0) {
         ok = b->sink->new_id(b->sink->ctx, e.request.id) && request_compose(&r);
-        if (ok && !b->sink->take(b->sink->ctx, i, &e.request))
-            result = REQUEST_STOPPED;
+        kept = ok ? b->sink->take(b->sink->ctx, i, &e.request) : 0;
+        ok = kept > 0;
     }
     entry_clear(&e);
     document_let_go(d, held);
-    return ok ? result : REQUEST_NOMEM;
+    if (!ok)
+        return REQUEST_NOMEM;
+    return kept == 0 || document_hold(d, kept) ? REQUEST_OK : REQUEST_STOPPED;
 }
 
 /* ---- the whole ---- */
