@@ -88,7 +88,7 @@ typedef struct templates_place templates_place;
 templates_place *templates_place_create(templates *first); /* takes it over; NULL: no memory */
 void templates_place_free(templates_place *p);
 
-/* The one of now, held for the caller, who drops it. */
+/* The one of now, held for the caller, who drops it. NULL has none: NULL. */
 templates *templates_now(templates_place *p);
 
 /* Takes over the new one. Who held the old one keeps it. */
