@@ -405,7 +405,7 @@ static void compose(void *ctx)
     if (result == REQUEST_OK) {
         make_tags(b);
         look_up(b);
-    } else if (result == REQUEST_STOPPED) {
+    } else if (result == REQUEST_STOPPED || (result == REQUEST_NOMEM && b->octets > 0)) {
         refuse_full(b);
     } else {
         tell_unfit(b, result, &errors);
