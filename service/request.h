@@ -56,6 +56,9 @@ typedef struct request {
     bool transcript;
     const char *list;            /* the list that it is sent to; "": none. The document's */
     char *unsubscribe_url;       /* owned; NULL where there is no list */
+    bool to_sign;                /* its signature is still to be made: request_sign() */
+    time_t date;                 /* of the message */
+    const char *sender_domain;   /* of From; the parts' or the configuration's */
     request_delivery delivery;   /* where it is for the queue */
     struct request_parts *parts; /* mailboxes, attachments, headers: what the message was made of */
 } request;
@@ -77,6 +80,12 @@ request_result request_create(const config *cfg, const templates *t, document *d
 /* The same for the queue, which has members of its own and no transcript. */
 request_result request_create_queued(const config *cfg, const templates *t, document *d,
                                      const char id[27], time_t now, request **out, faults *errors);
+
+/* Either of the two, but a message whose signature (signer.h) takes long is left without it, and
+ * `to_sign` set: request_sign() must follow, where a thread may be held up. */
+request_result request_create_late(const config *cfg, const templates *t, document *d,
+                                   const char id[27], time_t now, bool queued, request **out,
+                                   faults *errors);
 void request_free(request *r);
 
 /* Who is given the mails of a batch, in order. */
@@ -94,6 +103,9 @@ typedef struct request_batch_sink {
  * REQUEST_OK *out is what they share: its document, delivery and list are set, and nothing else. */
 request_result request_create_batch(const config *cfg, const templates *t, document *d, time_t now,
                                     const request_batch_sink *sink, request **out, faults *errors);
+/* Signs the message, if that is still to be done; before it is read. False: no memory, or what of
+ * it is stored can't be read. */
+bool request_sign(const config *cfg, request *r);
 
 /* Where a recipient (by its index, before any was taken off) was first named: "/to/0". */
 void request_pointer(const request *r, size_t recipient, char out[FAULTS_POINTER_MAX]);

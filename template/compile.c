@@ -44,12 +44,14 @@ typedef struct tag {
 
 static bool fail(compiler *c, size_t at, const char *text)
 {
-    return template_fault_set(c->fault, c->source, at, "%s", text);
+    (void)template_fault_set(c->fault, c->source, at, "%s", text);
+    return false;
 }
 
 static bool no_memory(compiler *c)
 {
-    return template_fault_set(c->fault, NULL, 0, "there is no memory");
+    (void)template_fault_set(c->fault, NULL, 0, "there is no memory");
+    return false;
 }
 
 /* Room for one more of an array of the unit's. */
