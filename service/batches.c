@@ -510,11 +510,12 @@ static bool answer_progress(look *l)
 {
     const progress *p = l->inputs;
     const uint64_t *states = l->op.counts.states;
-    uint64_t count = 0;
+    json_int_t count = 0, remaining = 0;
     char accepted[CIVIL_TIME + 1];
 
     for (int s = 0; s < QUEUE_STATES; s++)
-        count += states[s];
+        count += (json_int_t)states[s];
+    remaining = (json_int_t)states[QUEUE_QUEUED] + (json_int_t)states[QUEUE_SENDING];
     if (count == 0) {
         http_problem(l->exchange, PROBLEM_NOT_FOUND,
                      "There is no batch of this id, or it was kept for long enough.", NULL);
@@ -523,10 +524,9 @@ static bool answer_progress(look *l)
     civil_time(ids_time(p->id), accepted);
     json_t *shown = show_states(&l->op);
     return look_answer(l, 200,
-                       shown ? json_pack("{s:s, s:I, s:s, s:I, s:o}", "id", p->id, "count",
-                                         (json_int_t)count, "accepted_at", accepted, "remaining",
-                                         (json_int_t)(states[QUEUE_QUEUED] + states[QUEUE_SENDING]),
-                                         "states", shown)
+                       shown ? json_pack("{s:s, s:I, s:s, s:I, s:o}", "id", p->id, "count", count,
+                                         "accepted_at", accepted, "remaining", remaining, "states",
+                                         shown)
                              : NULL);
 }
 

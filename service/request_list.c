@@ -45,13 +45,14 @@ void request_check_list_headers(request_reader *r)
 void request_check_list(request_reader *r)
 {
     const struct request_parts *p = r->parts;
-    const request_mailboxes *const all[] = {&p->to, &p->cc, &p->bcc};
+    enum { ALL = 3 };
+    const request_mailboxes *const all[ALL] = {&p->to, &p->cc, &p->bcc};
     const char *only = NULL;
     size_t count = 0;
 
     if (!r->request->list[0])
         return;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    for (size_t i = 0; i < ALL; i++) {
         count += all[i]->count;
         only = all[i]->count ? all[i]->list[0].address : only;
     }
