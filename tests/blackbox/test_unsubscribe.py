@@ -3,6 +3,7 @@
 import base64
 import email
 import hashlib
+import json
 import re
 import urllib.parse
 import uuid
@@ -11,7 +12,7 @@ import pytest
 
 from .honest import HOME
 from .places import scratch
-from .postern import Postern, mail
+from .postern import Postern, mail, run
 from .queued import FAST, cluster, end, hand_over, kept  # noqa: F401: fixtures
 from .scripted import ScriptedServer
 
@@ -305,3 +306,14 @@ def test_headers_arrive_as_they_were_written(postfix):
         assert max(len(line) for line in raw.split(b"\r\n")) <= 998
         assert click(postern, token).status == 200
         assert suppressed(postern) == [(recipient.lower(), "news", "unsubscribed")]
+
+
+def test_a_signature_covers_how_to_leave():
+    """RFC 8058 section 4 wants both headers under a DKIM signature; the list's name is, too."""
+    key, config = scratch("dkim") / "s1.pem", scratch("dkim") / "postern.json"
+    assert run("dkim", "keygen", "--type", "ed25519", "--out", str(key), "postern.test", "s1").returncode == 0
+    config.write_text(json.dumps({"dkim": {"postern.test": [{"selector": "s1", "key_file": str(key)}]}}))
+    with Postern(config=config, public_url=PUBLIC, unsubscribe_secret=OLD, data=scratch("data")) as postern:
+        signature = composed(postern)["DKIM-Signature"]
+    signed = re.search(r"h=([^;]*)", re.sub(r"\s", "", signature))[1].lower().split(":")
+    assert {"list-unsubscribe", "list-unsubscribe-post", "list-id"} <= set(signed), signed
