@@ -9,6 +9,7 @@
  */
 #include "service/batches.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@
 #include "service/suppress.h"
 #include "service/templates.h"
 
-#define OF_A_MAIL 512 /* octets that one takes beside its texts */
+#define OF_A_MAIL 512                       /* octets that one takes beside its texts */
+#define TRIM_AT   ((size_t)4 * 1024 * 1024) /* what is freed goes back to the system */
 
 void batches_tag(const char *id, char out[BATCHES_TAG + 1])
 {
@@ -70,6 +72,8 @@ static void give_back(batch *b)
     b->count = 0;
     request_free(b->shared);
     b->shared = NULL;
+    if (b->octets >= TRIM_AT)
+        (void)malloc_trim(0);
     job_leave(b->app);
 }
 

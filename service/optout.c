@@ -202,9 +202,10 @@ char *optout_url(const optout *l, const char *list, const char *address)
     unsigned char sealed[TAG + PLAIN];
     char **lower = suppress_addresses(&address, 1);
 
-    int n = lower ? snprintf(plain, sizeof plain, "%s\n%s", list, lower[0]) : -1;
+    bool fits = lower && strlen(list) <= OPTOUT_NAME && strlen(lower[0]) <= OPTOUT_ADDRESS;
+    int n = fits ? snprintf(plain, sizeof plain, "%s\n%s", list, lower[0]) : -1;
     free(lower);
-    if (n < 0 || (size_t)n > PLAIN || !seal(l, plain, (size_t)n, sealed))
+    if (n < 0 || !seal(l, plain, (size_t)n, sealed))
         return NULL;
     (void)encode(sealed, TAG + (size_t)n, text);
     return asprintf(&out, "%s" ROUTE "%c%s", l->url, VERSION, text) < 0 ? NULL : out;

@@ -41,7 +41,7 @@ const char *optout_secret_fault(const char *secret);
 bool optout_name_fits(const char *name, size_t len);
 
 /* The link that takes the address, in any case, off the list: one line without blanks; NULL: no
- * memory. */
+ * memory, or one of the two is too long. */
 char *optout_url(const optout *l, const char *list, const char *address);
 
 /* The value of List-Id (RFC 2919): "<news.example.com>"; NULL: no memory. */

@@ -30,6 +30,8 @@ static void check_address(const optout *o, const char *text)
     free(url);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const secrets[] = {SECRET};

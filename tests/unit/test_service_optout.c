@@ -160,6 +160,7 @@ static void addresses_have_their_limits(void **state)
     name[OPTOUT_NAME] = '\0';
     address[OPTOUT_ADDRESS + 1] = '\0';
     assert_null(optout_url(l, name, address));
+    assert_null(optout_url(l, "news", address));
     address[OPTOUT_ADDRESS] = '\0';
     char *token = token_of(l, name, address);
     assert_true(optout_read_token(l, token, &s));
