@@ -93,9 +93,9 @@ static const words *language_of(const char *range, size_t len)
 }
 
 /* What weighs most, and of these the first (RFC 9110 section 12.5.4). */
-static const words *choose_words(const http_exchange *x)
+static const words *choose_words(http_exchange *x)
 {
-    const char *accepted = http_request_header(x, "Accept-Language");
+    const char *accepted = http_header(x, "Accept-Language");
     const words *best = NULL;
     int most = 0;
 
@@ -165,9 +165,9 @@ static void answer_page(http_exchange *x, unsigned status, page which, const cha
 }
 
 /* Programs ask for JSON; browsers and mail clients for pages, or for anything. */
-static bool wants_json(const http_exchange *x)
+static bool wants_json(http_exchange *x)
 {
-    const char *accepted = http_request_header(x, "Accept");
+    const char *accepted = http_header(x, "Accept");
     return accepted && strcasestr(accepted, "application/json") &&
            !strcasestr(accepted, "text/html");
 }

@@ -24,7 +24,7 @@ class Contract:
         """(METHOD, path, status) that the document promises."""
         return {(method.upper(), path, int(status))
                 for path, item in self.document["paths"].items()
-                for method, operation in item.items() if method in ("get", "post", "delete")
+                for method, operation in item.items() if method in ("get", "post", "delete")  # a PUT is the POST of its path
                 for status in operation["responses"] if status.isdigit()}
 
     def _documented_path(self, path):
