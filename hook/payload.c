@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELD "payload"
+#define FIELD  "payload"
+#define ESCAPE 6 /* characters of \uXXXX */
 
 /* ---- bounds ---- */
 
@@ -42,6 +43,65 @@ static bool bounded(const char *text, size_t len, buf *detail)
     return deepest <= HOOK_DEPTH && values <= HOOK_VALUES;
 }
 
+/* ---- what a mail can't hold ---- */
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* The unit of an escape \uXXXX that stands there; -1: none does. */
+static int unit_at(const char *text, size_t len, size_t at)
+{
+    int unit = 0;
+    if (at + ESCAPE > len || text[at] != '\\' || text[at + 1] != 'u')
+        return -1;
+    for (size_t i = at + 2; i < at + ESCAPE; i++) {
+        int digit = hex_digit(text[i]);
+        if (digit < 0)
+            return -1;
+        unit = unit * 16 + digit;
+    }
+    return unit;
+}
+
+/* How much of the text at `at`, a backslash, is passed over; *bad: it is the escape of NUL, or of
+ * half a pair of surrogates. */
+static size_t escape_at(const char *text, size_t len, size_t at, bool *bad)
+{
+    int unit = unit_at(text, len, at);
+    int next = unit >= 0xD800 && unit < 0xDC00 ? unit_at(text, len, at + ESCAPE) : -1;
+    *bad = unit == 0 || (unit >= 0xD800 && unit < 0xE000);
+    if (next >= 0xDC00 && next < 0xE000) {
+        *bad = false;
+        return 2 * ESCAPE;
+    }
+    return unit >= 0 ? ESCAPE : 2;
+}
+
+/* The text with U+FFFD for those. It stays where it is if it has none: `out` is then empty. */
+static void mend(const char *text, size_t len, buf *out)
+{
+    size_t from = 0;
+    bool bad = false;
+    const char *found;
+
+    for (size_t at = 0; at < len && (found = memchr(text + at, '\\', len - at));) {
+        size_t here = (size_t)(found - text);
+        at = here + escape_at(text, len, here, &bad);
+        if (!bad)
+            continue;
+        buf_add(out, text + from, here - from);
+        buf_adds(out, "\\uFFFD");
+        from = at;
+    }
+    if (from > 0)
+        buf_add(out, text + from, len - from);
+}
+
 /* ---- JSON ---- */
 
 hook_payload_result hook_payload_json(const char *text, size_t len, json_t **out, buf *detail)
@@ -54,24 +114,22 @@ hook_payload_result hook_payload_json(const char *text, size_t len, json_t **out
     }
     if (!bounded(text, len, detail))
         return HOOK_PAYLOAD_TOO_LARGE;
-    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    buf mended = BUF_INIT;
+    mend(text, len, &mended);
+    bool ok = buf_ok(&mended);
+    if (ok)
+        *out = json_loadb(mended.len ? mended.data : text, mended.len ? mended.len : len,
+                          JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    buf_free(&mended);
     if (*out)
         return HOOK_PAYLOAD_OK;
-    if (json_error_code(&error) == json_error_out_of_memory)
+    if (!ok || json_error_code(&error) == json_error_out_of_memory)
         return HOOK_PAYLOAD_NOMEM;
     buf_addf(detail, "Line %d, byte %d: %s.", error.line, error.position, error.text);
     return HOOK_PAYLOAD_BAD;
 }
 
 /* ---- forms ---- */
-
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
 
 /* An escape that is none stands for itself, as in the URL standard. */
 static void unescape(const char *s, size_t len, buf *out)

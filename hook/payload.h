@@ -4,7 +4,9 @@
  *
  * Before anything is allocated the text is gone over once: brackets deeper than HOOK_DEPTH, or more
  * than HOOK_VALUES members and items, are refused, so that a small text can't become a large tree.
- * jansson is the judge of all else; duplicate names and NUL characters are faults.
+ * Escapes of NUL, and of half a pair of surrogates (an emoji that its service cut in two), become
+ * U+FFFD: whoever can bring one into an alert must not be able to hide it. jansson is the judge of
+ * all else; duplicate names are faults.
  *
  * Pure. Memory: the tree is the caller's.
  */

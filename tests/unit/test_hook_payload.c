@@ -39,7 +39,7 @@ static void json_is_read_strictly(void **state)
         {"{\"a\":1", HOOK_PAYLOAD_BAD},
         {"{\"a\":1}x", HOOK_PAYLOAD_BAD},
         {"{\"a\":1,\"a\":2}", HOOK_PAYLOAD_BAD},
-        {"{\"a\":\"\\u0000\"}", HOOK_PAYLOAD_BAD},
+        {"{\"a\":\"\\u000\"}", HOOK_PAYLOAD_BAD},
         {"{\"a\":\"\xFF\"}", HOOK_PAYLOAD_BAD},
         {"\"\\", HOOK_PAYLOAD_BAD},
         {"\"", HOOK_PAYLOAD_BAD},
@@ -311,9 +311,35 @@ static void the_same_key_is_the_same_thread(void **state)
     assert_string_equal(one, other);
 }
 
+static void what_a_mail_cannot_hold_is_replaced(void **state)
+{
+    static const struct {
+        const char *text, *value;
+    } cases[] = {
+        {"\"a\\u0000b\"", "a\xEF\xBF\xBD"
+                          "b"},
+        {"\"\\ud83d\"", "\xEF\xBF\xBD"},
+        {"\"\\ud83d!\\uDE00\"", "\xEF\xBF\xBD!\xEF\xBF\xBD"},
+        {"\"\\ud83d\\ude00\"", "\xF0\x9F\x98\x80"},
+        {"\"\\ud83d\\ud83d\\ude00\"", "\xEF\xBF\xBD\xF0\x9F\x98\x80"},
+        {"\"\\\\u0000\\\"\"", "\\u0000\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *root = NULL;
+        buf detail = BUF_INIT;
+        assert_int_equal(hook_payload_json(cases[i].text, strlen(cases[i].text), &root, &detail),
+                         HOOK_PAYLOAD_OK);
+        assert_string_equal(json_string_value(root), cases[i].value);
+        json_decref(root);
+        buf_free(&detail);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_mail_cannot_hold_is_replaced),
         cmocka_unit_test(json_is_read_strictly),
         cmocka_unit_test(depth_and_values_are_bounded),
         cmocka_unit_test(forms_have_a_payload),
