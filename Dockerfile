@@ -14,6 +14,8 @@ COPY base base
 COPY mime mime
 COPY smtp smtp
 COPY queue queue
+COPY template template
+COPY templates templates
 COPY service service
 RUN make build/postern && strip build/postern
 

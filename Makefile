@@ -43,6 +43,8 @@ HEADERS := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.h))
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # All but the program's main(): what unit tests, fuzz targets and the benchmark's sender link with.
 LIBRARY := $(BUILD)/libpostern.a
+# Files that are a part of the program, packed.
+PACKED  := $(BUILD)/service/openapi_packed.o $(BUILD)/service/builtin_packed.o
 
 .PHONY: all
 all: deps-build $(BUILD)/postern ## build the program (build/postern)
@@ -50,7 +52,7 @@ all: deps-build $(BUILD)/postern ## build the program (build/postern)
 $(BUILD)/postern: $(call objects,service/main.c) $(LIBRARY)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
 
-$(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES))) $(BUILD)/service/openapi_packed.o
+$(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES))) $(PACKED)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -62,14 +64,23 @@ $(BUILD)/openapi.yaml.gz: openapi.yaml
 	@mkdir -p $(@D)
 	gzip -9nc $< >$@
 
-$(BUILD)/service/openapi_packed.o: service/openapi.S $(BUILD)/openapi.yaml.gz
+# The folders are named, too: a file that is gone changes them.
+TEMPLATES := $(sort $(wildcard $(addprefix templates/,*.mustache */*.mustache */sample.json */prepare.json)))
+$(BUILD)/templates.tar.gz: $(TEMPLATES) templates $(wildcard templates/*/.)
+	@mkdir -p $(@D)
+	tar -C templates --format=ustar --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0644 -cf - \
+	  $(TEMPLATES:templates/%=%) | gzip -9nc >$@
+
+$(BUILD)/service/openapi_packed.o: $(BUILD)/openapi.yaml.gz
+$(BUILD)/service/builtin_packed.o: $(BUILD)/templates.tar.gz
+$(PACKED): $(BUILD)/service/%_packed.o: service/%.S
 	@mkdir -p $(@D)
 	$(CC) -Wa,-I$(BUILD) -c -o $@ $<
 
 cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
 $(call cold,queue/* service/cli* service/config* smtp/relay smtp/preset \
   $(addprefix service/,file footprint health ids keys listen look messages_look metrics openapi \
-  outbox problem routes serve suppress suppressions watch when wrap)): OPTIMISE = $(COLD)
+  builtin outbox packed previews problem routes serve suppress suppressions templates_load watch when wrap)): OPTIMISE = $(COLD)
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 

@@ -17,15 +17,17 @@
 #include "service/store.h"
 #include "smtp/sender.h"
 
-typedef struct outbox outbox; /* outbox.h */
+typedef struct outbox outbox;                   /* outbox.h */
+typedef struct templates_place templates_place; /* templates.h */
 
 typedef struct app {
     const config *config;
     logger *log;
     metrics *metrics;
     store *store;
-    ids *ids;              /* NULL where none are made (postern send) */
-    smtp_sender *sender;   /* NULL where nothing is sent (postern compose) */
+    ids *ids;            /* NULL where none are made (postern send) */
+    smtp_sender *sender; /* NULL where nothing is sent (postern compose) */
+    templates_place *templates;
     outbox *outbox;        /* NULL where there is no queue */
     atomic_bool draining;  /* SIGTERM came: no new work */
     atomic_uint in_flight; /* transactions submitted and not yet answered */

@@ -98,6 +98,29 @@ static int take_text(void *ctx, const cli_option *o, const char *value)
     return string ? set_member(ctx, o, string) : code;
 }
 
+/* JSON, in the same ways. */
+static int take_json(void *ctx, const cli_option *o, const char *value)
+{
+    bool is_stdin = strcmp(value, "-") == 0, is_file = value[0] == '@';
+    char *content = NULL;
+    int code = CLI_OK;
+    size_t len = strlen(value);
+    json_error_t error;
+
+    if (is_stdin || is_file) {
+        content = read_input(ctx, is_stdin ? value : value + 1, &len, &code);
+        if (!content)
+            return code;
+    }
+    json_t *read = json_loadb(content ? content : value, len,
+                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    free(content);
+    if (!read)
+        return cli_complain(CLI_DATA, "--%s is not JSON: line %d, column %d: %s", o->name,
+                            error.line, error.column, error.text);
+    return set_member(ctx, o, read);
+}
+
 /* --- attachments -------------------------------------------------------------------------------
  */
 
@@ -272,6 +295,8 @@ const cli_option cli_draft_options[] = {
     {"reply-to", 0, "ADDRESS", "Where answers go.", "reply_to", take_item},
     {"subject", 's', "TEXT", "Subject.", "subject", take_string},
     {"text", 0, "TEXT|@FILE|-", "Plain text: itself, a file's, or stdin's.", "text", take_text},
+    {"template", 0, "NAME", "Template that makes subject, HTML and text.", "template", take_string},
+    {"data", 0, "JSON|@FILE|-", "What the template shows: a JSON object.", "data", take_json},
     {"html", 0, "HTML|@FILE|-", "HTML; without --text, the plain text is made from it.", "html",
      take_text},
     {"attach", 'a', "FILE[;type=TYPE][;name=NAME]",
@@ -374,18 +399,24 @@ request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *c
     static const char look[] = "Each of the errors names a member and what is wrong with it.";
     char id[27];
     request *r = NULL;
+    templates *t = NULL;
     faults errors;
 
     document *made = take_document(d, problems, code);
     if (!made)
         return NULL;
+    if (json_object_get(document_root(made), "template") && !(t = cli_templates(c, code))) {
+        document_free(made);
+        return NULL;
+    }
     if (!ids_new_one(id)) {
         document_free(made);
+        templates_drop(t);
         *code = cli_complain(CLI_NO_MEMORY, "the system has no random bytes");
         return NULL;
     }
     faults_init(&errors);
-    switch (request_create(c, made, id, time(NULL), &r, &errors)) {
+    switch (request_create(c, t, made, id, time(NULL), &r, &errors)) {
     case REQUEST_OK: *code = CLI_OK; break;
     case REQUEST_INVALID:
         *code = tell(d, problems, PROBLEM_INVALID, look, &errors, CLI_DATA);
@@ -398,5 +429,6 @@ request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *c
     case REQUEST_NOMEM: *code = cli_no_memory(); break;
     }
     faults_free(&errors);
+    templates_drop(t);
     return r;
 }

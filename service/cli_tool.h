@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "service/config.h"
+#include "service/templates.h"
 #include "smtp/sender.h"
 
 /* Writes "postern: …" and a line end to stderr; returns `code`. */
@@ -35,6 +36,9 @@ void cli_add_visible(buf *out, const char *text);
 
 /* The settings; NULL, and *code the exit code, after having written the faults. */
 config *cli_config(const char *const *environment, int *code);
+
+/* The templates of the settings; NULL, and *code the exit code, after having written the faults. */
+templates *cli_templates(const config *c, int *code);
 
 /* The content of a file, or with "-" of stdin, with a NUL behind it; the caller frees. NULL, and
  * *code the exit code, after having complained. */

@@ -580,6 +580,13 @@ const setting config_settings[] = {
      .max = HOUR_US,
      .fallback = "30s",
      .help = "How long a session to a relay is kept unused."},
+    {.variable = "POSTERN_TEMPLATES",
+     .read = read_folder,
+     .form = FORM_STRING,
+     .offset = offsetof(config, templates),
+     .shown = "none; those built in alone",
+     .help = "A folder of templates: NAME/subject.mustache with html.mustache or text.mustache, "
+             "checked at the start and read again on SIGHUP. They win over built-in ones."},
     {.variable = "POSTERN_DATA",
      .read = read_folder,
      .form = FORM_STRING,

@@ -298,14 +298,23 @@ static bool method_fits(const http_route *route, const char *method)
            (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
-/* True if it is the pattern's path; *parameter is then what stands in place of its "{…}". */
-static bool path_fits(const char *pattern, const char *path, const char **parameter)
+/* True if it is the pattern's path; *len octets at *parameter are then what stands in place of its
+ * "{…}" (none: it has no such place). */
+static bool path_fits(const char *pattern, const char *path, const char **parameter, size_t *len)
 {
     size_t same = 0;
     while (pattern[same] && pattern[same] != '{' && pattern[same] == path[same])
         same++;
     *parameter = path + same;
-    return pattern[same] == '{' ? path[same] != '\0' : pattern[same] == path[same];
+    *len = 0;
+    if (pattern[same] != '{')
+        return pattern[same] == path[same];
+    const char *behind = strchr(pattern + same, '}') + 1;
+    size_t rest = strlen(path + same), tail = strlen(behind);
+    if (rest <= tail || strcmp(path + same + rest - tail, behind) != 0)
+        return false;
+    *len = rest - tail;
+    return tail == 0 || !memchr(*parameter, '/', *len);
 }
 
 static int hex_digit(char c)
@@ -344,10 +353,12 @@ static bool find_route(http_exchange *x, const char *path, const char *method)
     size_t allowed = 0;
     for (const http_route *r = x->http->routes; r->path; r++) {
         const char *parameter;
-        if (!path_fits(r->path, path, &parameter))
+        size_t len;
+        if (!path_fits(r->path, path, &parameter, &len))
             continue;
         x->route = r;
         if (method_fits(r, method)) {
+            ((char *)parameter)[len] = '\0'; /* the connection's own memory */
             x->parameter = unescape(parameter);
             x->allow[0] = '\0';
             return true;

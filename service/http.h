@@ -36,8 +36,9 @@ typedef enum http_content {
 
 typedef void http_handler(app *a, http_exchange *x);
 
-/* A path may end with "{…}", which stands for whatever is there. Routes of one path are neighbours
- * in the table, and one to the metrics. */
+/* A path may have one "{…}". At its end that stands for whatever is there; with more behind it, for
+ * one segment ("/v1/templates/{name}/render"). Routes of one path are neighbours in the table, and
+ * one to the metrics. */
 typedef struct http_route {
     const char *path;
     const char *method; /* "GET" (HEAD too), "POST", "DELETE" */

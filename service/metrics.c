@@ -69,6 +69,7 @@ struct metrics {
     route_metrics *routes;
     relay_metrics *relays;
     counter events[EVENTS_RESULTS];
+    counter reloads[2]; /* of templates: failed, loaded */
     atomic_int_fast64_t requests_in_flight;
     atomic_int_fast64_t transactions_in_flight;
     int64_t started_ms; /* since 1970 */
@@ -215,6 +216,11 @@ void metrics_event(metrics *m, unsigned result)
 {
     if (result < EVENTS_RESULTS)
         add(&m->events[result], 1);
+}
+
+void metrics_templates(metrics *m, bool reloaded)
+{
+    add(&m->reloads[reloaded], 1);
 }
 
 void metrics_requests_in_flight(metrics *m, int change)
@@ -435,6 +441,18 @@ void metrics_write_queue(const metrics *m, const metrics_queue *q, buf *out)
     }
 }
 
+static void write_reloads(const metrics *m, buf *out)
+{
+    static const char reloads[] = "postern_template_reloads_total";
+    static const char *const results[] = {"failed", "loaded"};
+
+    write_head(out, reloads, "counter", "Times that templates were read again, on SIGHUP.");
+    for (unsigned i = 0; i < COUNT(results); i++) {
+        const label labels[] = {{"result", results[i]}};
+        write_sample(out, reloads, labels, COUNT(labels), get(&m->reloads[i]));
+    }
+}
+
 /* What the sender counts for each relay. */
 static const struct {
     const char *name, *type, *help;
@@ -546,6 +564,7 @@ void metrics_write(metrics *m, const smtp_sender *sender, const store *requests,
     write_gauge(out, "postern_transactions_in_flight", "Transactions submitted and not yet ended.",
                 atomic_load_explicit(&m->transactions_in_flight, memory_order_relaxed));
     write_messages(m, out);
+    write_reloads(m, out);
     if (requests)
         write_gauge(out, "postern_request_memory_bytes",
                     "Held by requests, out of POSTERN_MAX_MEMORY.", (int64_t)store_used(requests));

@@ -21,6 +21,7 @@
  * - postern_attempts_total{relay,result}: of queued messages; sent, partial, deferred, failed,
  * unknown
  * - postern_events_total{result}: delivered, deferred, given_up
+ * - postern_template_reloads_total{result}: loaded, failed
  * - postern_queue_messages{state}: due, scheduled, sending; postern_queue_events;
  *   postern_queue_oldest_seconds: only where there is a queue
  * - postern_build_info{version}, process_resident_memory_bytes, process_cpu_seconds_total,
@@ -33,6 +34,7 @@
 #ifndef POSTERN_SERVICE_METRICS_H
 #define POSTERN_SERVICE_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -68,7 +70,8 @@ typedef enum metrics_attempt_result {
 } metrics_attempt_result;
 
 void metrics_attempt(metrics *m, size_t relay, metrics_attempt_result result);
-void metrics_event(metrics *m, unsigned result); /* an events_result */
+void metrics_event(metrics *m, unsigned result);   /* an events_result */
+void metrics_templates(metrics *m, bool reloaded); /* SIGHUP: they were, or they are faulty */
 
 typedef struct metrics_queue {
     uint64_t due, scheduled, sending, events;

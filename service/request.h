@@ -21,6 +21,7 @@
 #include "service/config.h"
 #include "service/document.h"
 #include "service/problem.h"
+#include "service/templates.h"
 
 #define REQUEST_TAGS          10
 #define REQUEST_TAG_LENGTH    64
@@ -63,14 +64,15 @@ typedef enum request_result {
     REQUEST_NOMEM
 } request_result;
 
-/* Makes a request of a parsed document, which it takes over whatever the result. `id` and `now` are
- * the message's. On REQUEST_OK *out is the request, which the caller frees. */
-request_result request_create(const config *cfg, document *d, const char id[27], time_t now,
-                              request **out, faults *errors);
+/* Makes a request of a parsed document, which it takes over whatever the result. `t`: where
+ * its template is looked for, while it is made (NULL: there are none). `id` and `now` are the
+ * message's. On REQUEST_OK *out is the request, which the caller frees. */
+request_result request_create(const config *cfg, const templates *t, document *d, const char id[27],
+                              time_t now, request **out, faults *errors);
 
 /* The same for the queue, which has members of its own and no transcript. */
-request_result request_create_queued(const config *cfg, document *d, const char id[27], time_t now,
-                                     request **out, faults *errors);
+request_result request_create_queued(const config *cfg, const templates *t, document *d,
+                                     const char id[27], time_t now, request **out, faults *errors);
 void request_free(request *r);
 
 /* Where a recipient (by its index, before any was taken off) was first named: "/to/0". */

@@ -29,5 +29,7 @@ void suppressions_list(app *a, http_exchange *x); /* suppressions.c */
 void suppressions_post(app *a, http_exchange *x);
 void suppressions_get(app *a, http_exchange *x);
 void suppressions_remove(app *a, http_exchange *x);
+void previews_list(app *a, http_exchange *x); /* previews.c */
+void previews_render(app *a, http_exchange *x);
 
 #endif

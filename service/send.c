@@ -34,8 +34,10 @@ request *send_read_request(app *a, http_exchange *x, bool queued)
     if (!d)
         return NULL;
     faults_init(&errors);
+    templates *t = templates_now(a->templates);
     request_result result = (queued ? request_create_queued : request_create)(
-        a->config, d, http_exchange_id(x), time(NULL), &r, &errors);
+        a->config, t, d, http_exchange_id(x), time(NULL), &r, &errors);
+    templates_drop(t);
     switch (result) {
     case REQUEST_OK: break;
     case REQUEST_INVALID:

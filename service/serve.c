@@ -15,6 +15,7 @@
 #include "service/http.h"
 #include "service/outbox.h"
 #include "service/routes.h"
+#include "service/templates.h"
 
 /* What draining may take beyond a transaction's own limit. */
 #define DRAIN_SLACK_US INT64_C(5000000)
@@ -116,6 +117,7 @@ static void free_parts(service *s)
     outbox_free(s->app.outbox);
     smtp_sender_free(s->app.sender);
     metrics_free(s->app.metrics);
+    templates_place_free(s->app.templates);
     store_free(s->app.store);
     free(s->route_names);
     ids_clear(&s->ids);
@@ -142,12 +144,48 @@ static void log_start(const service *s)
                     "POSTERN_RELAY is not set: nothing can be sent");
 }
 
-/* Blocks until SIGTERM or SIGINT; the signals are blocked in every thread and taken here. */
-static int wait_for_signal(const sigset_t *signals)
+/* SIGHUP: the folder of templates is read again. Requests under way keep the snapshot that they
+ * hold; where something is wrong, so do all to come. */
+static void reload(service *s)
 {
-    int number = 0;
-    while (sigwait(signals, &number) != 0)
-        continue;
+    const char *folder = s->app.config->templates;
+    logger *log = s->app.log;
+    buf complaints = BUF_INIT;
+    log_line line;
+
+    if (!folder) {
+        log_message(log, LOG_INFO, "templates", "POSTERN_TEMPLATES is not set: nothing to reload");
+        return;
+    }
+    templates *fresh = templates_load(folder, &complaints);
+    metrics_templates(s->app.metrics, fresh != NULL);
+    if (!fresh) {
+        char *rest = NULL, *text = buf_take(&complaints);
+        for (char *one = text ? strtok_r(text, "\n", &rest) : NULL; one;
+             one = strtok_r(NULL, "\n", &rest))
+            log_message(log, LOG_ERROR, "templates", "%s", one);
+        log_message(log, LOG_ERROR, "templates", "not reloaded: those from before stay");
+        free(text);
+        return;
+    }
+    log_begin(&line, log, LOG_INFO, "templates");
+    log_str(&line, "message", "reloaded");
+    log_int(&line, "count", (int64_t)templates_count(fresh));
+    log_end(&line);
+    log_flush(log);
+    templates_replace(s->app.templates, fresh);
+}
+
+/* Blocks until SIGTERM or SIGINT; the signals are blocked in every thread and taken here. */
+static int wait_for_signal(service *s, const sigset_t *signals)
+{
+    int number = SIGHUP;
+    while (number == SIGHUP) {
+        while (sigwait(signals, &number) != 0)
+            continue;
+        if (number == SIGHUP)
+            reload(s);
+    }
     return number;
 }
 
@@ -175,13 +213,16 @@ int serve(int argc, char **argv, const char *const *environment)
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread is made */
     ids_init(&s.ids);
     raise_descriptor_limit();
     return_large_memory();
 
     config *c = config_load(environment, &complaints);
-    if (!c) {
+    templates *t = c ? templates_load(c->templates, &complaints) : NULL;
+    s.app.templates = templates_place_create(t);
+    if (!s.app.templates) {
         const char *text = buf_cstr(&complaints);
         (void)fprintf(stderr, "%s", text && *text ? text : "postern: out of memory\n");
         goto cleanup;
@@ -191,7 +232,7 @@ int serve(int argc, char **argv, const char *const *environment)
         goto cleanup;
     log_start(&s);
     (void)footprint_trim();
-    drain(&s, wait_for_signal(&signals));
+    drain(&s, wait_for_signal(&s, &signals));
     code = CLI_OK;
 
 cleanup:

@@ -9,9 +9,15 @@
  *
  * All are read, compiled and tried at start: a fault stops it, one line for each. SIGHUP reads
  * again: if there is a fault, what was there stays, and the log says why; requests under way keep
- * what they began with.
+ * what they began with. Where there is no folder, those built in are unpacked when the first is
+ * asked for: a service that uses none has nothing of them in memory.
  *
- * Memory and threads: a snapshot is held and let go, from any thread.
+ * Names that begin with a dot are passed over in a folder (a mounted ConfigMap has such); every
+ * other name must be one of the above. A file has at most 1 MiB, and there are at most
+ * TEMPLATES_MOST templates and as many partials.
+ *
+ * Memory and threads: a snapshot is held and let go, from any thread, and used by any number of
+ * them at once.
  */
 #ifndef POSTERN_SERVICE_TEMPLATES_H
 #define POSTERN_SERVICE_TEMPLATES_H
@@ -21,12 +27,15 @@
 
 #include "base/buf.h"
 #include "service/document.h"
-#include "service/problem.h"
+
+#define TEMPLATES_MOST 1000 /* in a folder */
+#define TEMPLATES_NAME 64   /* characters of a name */
 
 typedef struct templates templates;
 
-/* `folder` NULL: those built in alone. NULL, and `faults` one line each: something is wrong. */
-templates *templates_load(const char *folder, buf *faults);
+/* `folder` NULL: those built in alone. NULL, and `complaints` one line each
+ * ("/etc/templates/welcome/ html.mustache:3:7: …"): something is wrong; and no line: no memory. */
+templates *templates_load(const char *folder, buf *complaints);
 templates *templates_hold(templates *t);
 void templates_drop(templates *t); /* the last holder's frees; NULL is nothing */
 
@@ -44,14 +53,45 @@ typedef enum templates_outcome {
     TEMPLATES_NOMEM
 } templates_outcome;
 
-/* Renders. `data`: an object of the document's tree, or a tree of the caller's (`d` NULL). */
+/* Renders. `data`: an object of the document's tree, or a tree of the caller's (`d` NULL); NULL: an
+ * empty one. A NUL that data bring becomes U+FFFD, since no mail can hold it. What `out` holds
+ * counts as the document's memory (document_hold()). The parts are bounded: octets and steps of
+ * each, and what preparing makes. `detail`, a sentence, is set on BOUND. */
 templates_outcome templates_render(const templates *t, const char *name, document *d,
                                    const json_t *data, templates_result *out, buf *detail);
 
-/* Names in order, ended by NULL; the templates'. */
+/* How many there are. */
+size_t templates_count(const templates *t);
+
+/* Names in order, ended by NULL; the templates'. NULL: no memory. */
 const char *const *templates_names(const templates *t);
 
-/* The sample; NULL: it has none. The templates'. */
+/* Adds a sentence for who named one that there is not: which names are near. */
+void templates_suggest(const templates *t, const char *name, buf *out);
+
+typedef struct templates_about {
+    bool built_in, html, text, prepare;
+    const json_t *sample; /* NULL: it has none. The templates' */
+} templates_about;
+
+/* False: no template has that name. */
+bool templates_find(const templates *t, const char *name, templates_about *out);
+
+/* The sample; NULL: it has none, or there is no such template. The templates'. */
 const json_t *templates_sample(const templates *t, const char *name);
+
+/* ---- what a running service has ---- */
+
+/* The snapshot of the moment, which a new one takes the place of. */
+typedef struct templates_place templates_place;
+
+templates_place *templates_place_create(templates *first); /* takes it over; NULL: no memory */
+void templates_place_free(templates_place *p);
+
+/* The one of now, held for the caller, who drops it. NULL has none: NULL. */
+templates *templates_now(templates_place *p);
+
+/* Takes over the new one. Who held the old one keeps it. */
+void templates_replace(templates_place *p, templates *fresh);
 
 #endif

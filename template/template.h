@@ -16,7 +16,8 @@
  *
  * Numbers are written as JSON has them (a real without needless digits); true and false as words;
  * null as nothing; objects and arrays as JSON text. false, null, "", 0 and [] are false to a
- * section.
+ * section. Beyond the specification a part of a dotted name may be an array's index, from 0 on:
+ * {{items.0.name}}.
  *
  * Memory: the set owns its templates; a set must outlive every rendering. Threads: a set that is
  * no longer added to may be used by any. Errors: template_fault, whose text is fit for the user.
@@ -34,6 +35,8 @@
 
 #define TEMPLATE_DEPTH      64 /* sections, partials, blocks and parents inside of each other */
 #define TEMPLATE_SOURCE_MAX ((size_t)1024 * 1024)
+#define TEMPLATE_TAGS_MAX   20000 /* of a template */
+#define TEMPLATE_NAME_MAX   255   /* octets of a name in a tag, and of a template's */
 
 typedef struct template_set template_set;
 typedef struct template_unit template_unit; /* a compiled template */

@@ -31,8 +31,9 @@ class Contract:
         """"/v1/messages/{id}" of "/v1/messages/01K…"."""
         path = path.partition("?")[0]
         for pattern in self.document["paths"] if self.document else ():
-            start, brace, _ = pattern.partition("{")
-            if brace and path.startswith(start) and len(path) > len(start):
+            start, brace, rest = pattern.partition("{")
+            end = rest.partition("}")[2]
+            if brace and path.startswith(start) and path.endswith(end) and len(path) > len(start + end):
                 return pattern
         return path
 

@@ -16,7 +16,9 @@ from .wire import Wire, chunked, post
 
 KEY = "k3y-of-the-back-gate-0001"
 OTHER = "another-key-of-the-gate-2"
-ROUTES = {"/v1/send": "POST", "/v1/compose": "POST", "/v1/check": "POST", "/healthz": "GET",
+RENDER = "/v1/templates/generic/render"
+ROUTES = {"/v1/send": "POST", "/v1/compose": "POST", "/v1/check": "POST",
+          "/v1/templates": "GET", RENDER: "POST", "/healthz": "GET",
           "/readyz": "GET", "/metrics": "GET", "/openapi.yaml": "GET"}
 
 
@@ -73,7 +75,7 @@ def test_every_answer_has_an_id_of_its_own(bare):
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "",
                                   "application/jsonx", "application/json; charset=latin-1"])
 def test_what_is_not_json_is_415(bare, kind):
-    for path in ("/v1/compose", "/v1/send", "/v1/messages", "/v1/suppressions"):
+    for path in ("/v1/compose", "/v1/send", "/v1/messages", "/v1/suppressions", RENDER):
         answer = bare.post(path, mail(), headers={"Content-Type": kind})
         assert answer.status == 415, answer
 
@@ -127,7 +129,7 @@ def narrow():
         yield postern
 
 
-@pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/check", "/v1/messages", "/v1/suppressions"])
+@pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/check", "/v1/messages", "/v1/suppressions", RENDER])
 def test_a_body_that_says_it_is_too_large_is_413_before_it_comes(narrow, path):
     with Wire(narrow) as wire:
         wire.send(post(path, body=b"", length=10_000_000_000))
@@ -245,7 +247,7 @@ def test_a_client_that_stops_in_the_middle_is_cut_off(narrow, octets):
     assert narrow.get("/healthz").status == 200
 
 
-@pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/check", "/v1/messages", "/v1/suppressions"])
+@pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/check", "/v1/messages", "/v1/suppressions", RENDER])
 def test_a_client_that_drips_is_cut_off(narrow, path):
     """It does send something again and again, as a slow-loris does."""
     with Wire(narrow) as wire:

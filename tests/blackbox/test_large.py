@@ -8,6 +8,7 @@ import os
 import pytest
 
 from . import places
+from .contract import contract
 from .postern import Postern, mail, run
 from .process import wait_until
 from .scripted import ScriptedServer
@@ -116,11 +117,13 @@ def test_memory_that_others_hold_is_503_before_the_body_is_read():
         holder.send(post(body=body[:-10], length=len(body)))
         wait_until(lambda: postern.metrics()["postern_request_memory_bytes"] > 2.5 * MIB,
                    what="a request to hold memory")
-        with Wire(postern) as wire:
-            wire.send(post(body=b"", length=len(body)))
-            answer = wire.answer()
+        for path in ("/v1/compose", "/v1/templates/generic/render"):
+            with Wire(postern) as wire:
+                wire.send(post(path, body=b"", length=len(body)))
+                answer = wire.answer()
             assert answer.status == 503 and answer.headers["Retry-After"], answer
             assert answer.json["type"] == "urn:postern:problem:memory"
+            contract.seen("POST", path, answer)
 
 
 def test_the_plain_twin_of_a_large_html_counts():

@@ -53,14 +53,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const environment[] = {"POSTERN_RELAY=smtp://127.0.0.1:25?tls=none", NULL};
-    static config *c; /* made once: a fuzz target has no end to free it at */
+    static config *c;
+    static templates *t; /* made once: a fuzz target has no end to free it at */
     buf detail = BUF_INIT;
     faults errors;
     request *r = NULL;
 
     if (!c)
         c = config_load(environment, &detail);
-    require(c != NULL);
+    if (!t)
+        t = templates_load(NULL, &detail);
+    require(c != NULL && t != NULL);
     const document_options options = document_defaults(NULL, c->max_recipients);
     document *d = document_create(&options);
     require(d != NULL);
@@ -70,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (document_parse(d, &detail) == DOCUMENT_OK) {
         /* Each kind has half of the texts; a blank at the end makes it the other. */
         request_result result = (size % 2 ? request_create_queued : request_create)(
-            c, d, "01KQXW3V9M4T5Y8ZC2B7D6F1GH", 1790000000, &r, &errors);
+            c, t, d, "01KQXW3V9M4T5Y8ZC2B7D6F1GH", 1790000000, &r, &errors);
         require((result == REQUEST_OK) == (r != NULL));
         require((result == REQUEST_INVALID) == (errors.total > 0));
         if (r) {

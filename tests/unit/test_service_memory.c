@@ -113,7 +113,7 @@ static void make_expected(fixture *f)
     document_add(d, f->text.data, f->text.len);
     assert_int_equal(document_parse(d, &detail), DOCUMENT_OK);
     faults_init(&errors);
-    assert_int_equal(request_create(f->config, d, ID, 0, &q, &errors), REQUEST_OK);
+    assert_int_equal(request_create(f->config, NULL, d, ID, 0, &q, &errors), REQUEST_OK);
     mime_reader *r = mime_reader_create(q->message);
     assert_true(buf_reserve(&f->expected, (size_t)mime_message_size(q->message) + 1));
     f->expected.len = mime_reader_read(r, f->expected.data, f->expected.cap);
@@ -194,7 +194,7 @@ static ending take(const fixture *f)
         return parsed;
     }
     faults_init(&errors);
-    request_result made = request_create(f->config, d, ID, 0, &q, &errors);
+    request_result made = request_create(f->config, NULL, d, ID, 0, &q, &errors);
     faults_free(&errors);
     if (made != REQUEST_OK)
         return made == REQUEST_NOMEM ? NOMEM : WRONG;

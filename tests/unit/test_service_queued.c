@@ -185,7 +185,7 @@ static made make(const char *text)
     document_add(d, text, strlen(text));
     assert_int_equal(document_parse(d, &text_buf), DOCUMENT_OK);
     faults_init(&m.errors);
-    m.result = request_create_queued(m.config, d, ID, NOW, &m.request, &m.errors);
+    m.result = request_create_queued(m.config, NULL, d, ID, NOW, &m.request, &m.errors);
     buf_free(&text_buf);
     return m;
 }

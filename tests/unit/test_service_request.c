@@ -50,7 +50,7 @@ static made make(const char *const *settings, const char *text)
     made m = {.config = config_load(settings, &complaints)};
     assert_non_null(m.config);
     faults_init(&m.errors);
-    m.result = request_create(m.config, parse(text), ID, 1790000000, &m.request, &m.errors);
+    m.result = request_create(m.config, NULL, parse(text), ID, 1790000000, &m.request, &m.errors);
     buf_free(&complaints);
     return m;
 }

@@ -1,0 +1,104 @@
+/*
+ * request_own - what the files of request share: request.c (the table of members, what must fit
+ * together, the envelope and the message), request_read.c (what readers share, texts and headers),
+ * request_address.c, request_attachment.c, request_delivery.c, request_template.c. Nobody else
+ * includes it.
+ *
+ * A reader reads one member's value, which is not null, into the parts; what is wrong with it
+ * becomes a fault at `pointer`, and lack of memory is `nomem`.
+ */
+#ifndef POSTERN_SERVICE_REQUEST_OWN_H
+#define POSTERN_SERVICE_REQUEST_OWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "mime/address.h"
+#include "mime/message.h"
+#include "service/config.h"
+#include "service/document.h"
+#include "service/problem.h"
+#include "service/request.h"
+#include "service/templates.h"
+
+typedef struct request_mailboxes {
+    mime_mailbox *list;
+    size_t count;
+} request_mailboxes;
+
+struct request_parts {
+    mime_mailbox from;
+    request_mailboxes to, cc, bcc, reply_to;
+    mime_mailbox envelope_from;
+    bool null_envelope_from; /* "" was given */
+    mime_bytes subject, html, text;
+    mime_attachment *attachments;
+    size_t attachment_count;
+    mime_header *headers;
+    size_t header_count;
+    const char *template;      /* its name; NULL: none, or a faulty one */
+    const json_t *data;        /* for it; NULL: none */
+    templates_result rendered; /* what it became, which subject, html and text point into */
+};
+
+/* What the readers of members share. */
+typedef struct request_reader {
+    const config *config;
+    const templates *templates;
+    request *request;
+    struct request_parts *parts;
+    faults *errors;
+    time_t now;
+    bool queued; /* for the queue */
+    bool nomem;
+} request_reader;
+
+void request_wrong_type(request_reader *r, const char *pointer, const char *expected,
+                        const json_t *value);
+
+/* A string, wherever the document keeps it; false, and a fault, for anything else, and for one that
+ * holds NUL. */
+bool request_find_string(request_reader *r, const char *pointer, const json_t *value,
+                         document_string *out);
+bool request_string(request_reader *r, const char *pointer, const json_t *value, mime_bytes *out);
+
+/* An array's or single value's number of items. */
+size_t request_item_count(const json_t *value);
+
+/* Where the document has a member of its own that is not null. */
+bool request_is_given(const json_t *root, const char *name);
+
+/* Checks what goes with a template, and renders it into the parts. */
+void request_render(request_reader *r, const json_t *root);
+
+void request_mailboxes_free(request_mailboxes *m);
+
+/* One for each member of the table. */
+void request_read_from(request_reader *r, const char *pointer, const json_t *value);
+void request_read_to(request_reader *r, const char *pointer, const json_t *value);
+void request_read_cc(request_reader *r, const char *pointer, const json_t *value);
+void request_read_bcc(request_reader *r, const char *pointer, const json_t *value);
+void request_read_reply_to(request_reader *r, const char *pointer, const json_t *value);
+void request_read_envelope_from(request_reader *r, const char *pointer, const json_t *value);
+void request_read_subject(request_reader *r, const char *pointer, const json_t *value);
+void request_read_html(request_reader *r, const char *pointer, const json_t *value);
+void request_read_text(request_reader *r, const char *pointer, const json_t *value);
+void request_read_headers(request_reader *r, const char *pointer, const json_t *value);
+void request_read_attachments(request_reader *r, const char *pointer, const json_t *value);
+void request_read_relay(request_reader *r, const char *pointer, const json_t *value);
+void request_read_transcript(request_reader *r, const char *pointer, const json_t *value);
+void request_read_send_at(request_reader *r, const char *pointer, const json_t *value);
+void request_read_expires_in(request_reader *r, const char *pointer, const json_t *value);
+void request_read_priority(request_reader *r, const char *pointer, const json_t *value);
+void request_read_tags(request_reader *r, const char *pointer, const json_t *value);
+void request_read_metadata(request_reader *r, const char *pointer, const json_t *value);
+void request_read_template(request_reader *r, const char *pointer, const json_t *value);
+void request_read_data(request_reader *r, const char *pointer, const json_t *value);
+
+/* What is wrong with a subject; NULL: nothing. */
+const char *request_subject_fault(const mime_bytes *text);
+
+#endif
