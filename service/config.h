@@ -11,8 +11,8 @@
  * The file (POSTERN_CONFIG) is a JSON object: the settings in lower case without the prefix
  * ("listen", "max_body", …; numbers and switches also as JSON's own), "api_keys_file", and what is
  * structured: "relays": {"default": "smtp://…", "bulk": {"url": "…"}, "slow": {"url_file": "…"}},
- * "api_keys": […], "from": […], "failover": […]. The relay "default" is the one of POSTERN_RELAY;
- * both given: the environment's.
+ * "hooks": {…} (config_hooks.h), "api_keys": […], "from": […], "failover": […]. The relay "default"
+ * is the one of POSTERN_RELAY; both given: the environment's.
  *
  * The environment is read from the `environ`-like array that is passed, not from the process, so
  * that tests and `postern send` can bring their own.
@@ -53,6 +53,8 @@ typedef struct config_senders {
     mime_mailbox fallback; /* used when a request has no from; address NULL: none */
 } config_senders;
 
+typedef struct config_hook config_hook; /* config_hooks.h */
+
 typedef struct config {
     config_listen listen;
     char *tls_cert, *tls_key; /* paths; both or none */
@@ -92,6 +94,8 @@ typedef struct config {
     size_t events_secret_count;
     bool events_private;
     char *events_ca; /* a path; NULL: the system's */
+    config_hook **hooks;
+    size_t hook_count;
 } config;
 
 /* Reads everything. NULL if there is a fault or memory ran out; `faults` then holds one line each.

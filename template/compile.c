@@ -23,8 +23,8 @@ typedef struct compiler {
     template_unit *unit;
     template_fault *fault;
     size_t op_room, name_room, argument_room, tags;
-    const char *source; /* the unit's own */
-    size_t len, at;     /* `at`: what is before is done */
+    const char *source;                                       /* the unit's own */
+    size_t len, at;                                           /* `at`: what is before is done */
     char opens[DELIMITER_MAX + 1], closes[DELIMITER_MAX + 2]; /* with room for } or = before */
     slice dedent;                                             /* taken from each line's begin */
     bool begins;                                              /* a line of the result begins */
@@ -292,11 +292,8 @@ static bool on_partial(compiler *c, const tag *t)
 static bool on_parent(compiler *c, const tag *t)
 {
     op o = {.code = OP_PARENT, .at = (uint32_t)t->at, .arguments = NO_ARGUMENT};
-    open_tag open = {.code = OP_PARENT,
-                     .dynamic = t->dynamic,
-                     .name = t->name,
-                     .at = t->at,
-                     .lead = NO_OP};
+    open_tag open = {
+        .code = OP_PARENT, .dynamic = t->dynamic, .name = t->name, .at = t->at, .lead = NO_OP};
     if (!add_text(c, c->at, t->line))
         return false;
     open.blanks = blanks_before(c, t);
@@ -547,8 +544,7 @@ static bool compile(compiler *c)
     const open_tag *open = innermost(c);
     if (open)
         return fail(c, open->at, "this section or block isn't closed");
-    return add_text(c, c->at, c->len) &&
-           add_op(c, (op){.code = OP_END, .at = (uint32_t)c->len});
+    return add_text(c, c->at, c->len) && add_op(c, (op){.code = OP_END, .at = (uint32_t)c->len});
 }
 
 void template_unit_free(template_unit *t)

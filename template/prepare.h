@@ -2,26 +2,35 @@
  * prepare - what Mustache cannot do with other people's JSON is done before: the data are copied,
  * and members are added beside those that a rule names.
  *
- * A rule is a kind and JSON pointers (RFC 6901) in which the step "*" stands for every item of an
- * array (or every member of an object). Rules are data of a template (its prepare.json), read once:
+ * A rule is a kind and JSON pointers (RFC 6901), in which a step that is one star stands for every
+ * item of an array, or every member of an object. Rules are data of a template (its prepare.json),
+ * read once, and applied in the order in which they stand there:
  *
- *   {"entries": ["/commonLabels", "/alerts/＊/labels"], "flags": ["/status"], …}   (a star where ＊
- * is)
+ *   {"flags": ["/status"], "times": ["/created_at", "/commits/0/timestamp"]}
  *
- *   entries   {"a": 1, "b": "x"}, as labels     labels_entries: [{"name": "a", "value": 1}, …]
- *   flags     "firing", as status               status_is: {"firing": true}; for false and null: {}
- *   money     2000, as amount, with currency    amount_money: "20.00 USD" (currency's own number of
- *             beside it ("usd") or in the root   digits, ISO 4217; none known: 2)
- *   times     1700000000 or RFC 3339, as at     at_time: "2023-11-14 22:13 UTC"
- *   lines     "a\nb", as text                   text_lines: ["a", "b"]
- *   first     "a\nb", as text                   text_first: "a" (the first line)
- *   rows      any value, as data ("" is the     data_rows: [{"name": "a.b[0]", "value": "…",
- * "depth": whole: rows)                      1, "group": false}, …]: a readable list of it all
+ *   entries  of "labels": {"a": 1, "b": "x"}
+ *            "labels_entries": [{"name": "a", "value": 1}, {"name": "b", "value": "x"}]
+ *   flags    of "status": "firing" (or a number, or true)
+ *            "status_is": {"firing": true}; of false and null: {}
+ *   money    of "amount": 2000, an integer in the currency's smallest unit as Stripe counts it,
+ * with the "currency": "usd" of the nearest object around "amount_money": "20.00 USD"; where no
+ * currency is known: "20.00" times    of "at": 1700000000 (milliseconds where it is above 10^11),
+ * RFC 3339, or "2023-11-14 22:13:20 UTC" "at_time": "2023-11-14 22:13 UTC"; nothing where it is not
+ * after 1970 lines    of "text": "a\nb\n" "text_lines": ["a", "b"] first    of the same
+ *            "text_first": "a", the first line
+ *   rows     of any value "data": a list of all that is in it, which a template can show readably
+ *            "data_rows": [{"name": "a.b[0]", "label": "[0]", "value": "x", "group": false,
+ *            "depth": 2, "px": 32, "indent": "    "}, ...]
+ *            An object or array is a row with "group": true and no value before those of what is
+ *            in it. What is more than PREPARE_ROW_DEPTH deep, the rest of a value of more than
+ *            PREPARE_ROW_MAX octets, and what comes after PREPARE_ROWS rows is "…".
  *
+ * Where the pointer is "" (the whole, an object) the member is "rows", "entries", … in the whole.
  * What a pointer doesn't find, or finds of another type, is left as it is: payloads differ. A
- * member that is there already stays. Bounded: at most `most` values are made.
+ * member that is there already stays. At most PREPARE_VALUES values are made.
  *
- * Memory: rules are immutable and the caller's. prepare_apply() gives a new tree. Threads: any.
+ * Memory: rules are immutable and the caller's. prepare_apply() gives a new tree, in which a value
+ * may stand twice (an entry's is the member's own). Threads: any.
  */
 #ifndef POSTERN_TEMPLATE_PREPARE_H
 #define POSTERN_TEMPLATE_PREPARE_H
@@ -31,7 +40,10 @@
 
 #include <jansson.h>
 
-#define PREPARE_VALUES 20000 /* made by all rules together */
+#define PREPARE_VALUES    20000 /* made by all rules together */
+#define PREPARE_ROWS      500
+#define PREPARE_ROW_DEPTH 8
+#define PREPARE_ROW_MAX   2000
 
 typedef struct prepare prepare;
 

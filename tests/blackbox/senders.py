@@ -69,7 +69,7 @@ class Sender:
         self.name, self.secret, self.template, self.event = name, secret, template, event
         self.repeats, self.marked, self.timed = repeats, marked, timed
         self.wrong = wrong or secret[:-1] + ("0" if secret[-1] != "0" else "1")
-        self._hook = {"profile": profile or name, "secret": secret, **hook}
+        self._hook = {"profile": profile or name, "secret": secret, "max_body": "8MiB", **hook}
 
     def __repr__(self):
         return self.name

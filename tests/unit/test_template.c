@@ -13,7 +13,7 @@
 
 #include "template/template.h"
 
-#define SPEC "build/mustache-spec/tests/test_specs/"
+#define SPEC "build/mustache-spec/"
 
 static const template_options plenty = {.most = 1 << 20, .steps = 1000000};
 
@@ -36,7 +36,8 @@ static bool spec_test(const json_t *test)
         same &= template_set_add(s, name, TEMPLATE_HTML, json_string_value(partial),
                                  json_string_length(partial), &fault);
     }
-    same = same && template_set_add(s, "the test's", TEMPLATE_HTML, source, strlen(source), &fault) &&
+    same = same &&
+           template_set_add(s, "the test's", TEMPLATE_HTML, source, strlen(source), &fault) &&
            template_render(template_set_find(s, "the test's"), json_object_get(test, "data"),
                            &plenty, &out, &fault);
     same = same && strcmp(buf_cstr(&out), expected) == 0;

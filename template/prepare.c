@@ -1,0 +1,345 @@
+#include "template/prepare.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "template/make.h"
+#include "template/program.h"
+
+#define STEPS_MAX  32  /* of a pointer */
+#define RULES_MAX  500 /* of a template */
+#define COPY_DEPTH 2048
+
+typedef enum rule_kind { ENTRIES, FLAGS, MONEY, TIMES, LINES, FIRST, ROWS, KINDS } rule_kind;
+
+static const struct {
+    const char *name, *suffix;
+    json_t *(*make)(maker *m, const json_t *value); /* NULL: money, which needs more */
+} kinds[KINDS] = {
+    [ENTRIES] = {"entries", "_entries", make_entries},
+    [FLAGS] = {"flags", "_is", make_flags},
+    [MONEY] = {"money", "_money", NULL},
+    [TIMES] = {"times", "_time", make_time},
+    [LINES] = {"lines", "_lines", make_lines},
+    [FIRST] = {"first", "_first", make_first},
+    [ROWS] = {"rows", "_rows", make_rows},
+};
+
+typedef struct rule {
+    rule_kind kind;
+    size_t count;
+    char *text; /* the steps, decoded; each ends with a NUL */
+    slice steps[STEPS_MAX];
+} rule;
+
+struct prepare {
+    size_t count;
+    rule rules[];
+};
+
+/* ---- reading ---- */
+
+/* NULL in *error is "no memory", too. */
+static bool fail(char **error, const char *before, const char *what, const char *after)
+{
+    buf b = BUF_INIT;
+    buf_addf(&b, "%s\"%.100s\"%s", before, what, after);
+    *error = buf_take(&b);
+    return false;
+}
+
+/* Decodes ~0 and ~1 of a step, in place. */
+static bool decode(slice *s, char *text)
+{
+    size_t to = 0;
+    for (size_t i = 0; i < s->len; i++) {
+        char c = text[i];
+        if (c == '~') {
+            if (++i == s->len || (text[i] != '0' && text[i] != '1'))
+                return false;
+            c = text[i] == '0' ? '~' : '/';
+        }
+        text[to++] = c;
+    }
+    *s = (slice){text, to};
+    return true;
+}
+
+static bool read_pointer(rule *r, const char *pointer, size_t len, char **error)
+{
+    static const char wrong[] = " is not a JSON pointer of 32 steps at most";
+    if (!(r->text = malloc(len + 1)))
+        return false;
+    memcpy(r->text, pointer, len + 1);
+    if (len > 0 && (*pointer != '/' || strlen(pointer) != len))
+        return fail(error, "", pointer, wrong);
+    for (size_t at = 0; at < len;) {
+        char *step = r->text + at + 1;
+        const char *end = memchr(step, '/', len - at - 1);
+        slice s = {step, end ? (size_t)(end - step) : len - at - 1};
+        at += s.len + 1;
+        if (r->count == STEPS_MAX || !decode(&s, step))
+            return fail(error, "", pointer, wrong);
+        r->steps[r->count++] = s;
+    }
+    return true;
+}
+
+static bool read_kind(prepare *p, const char *name, const json_t *pointers, char **error)
+{
+    size_t kind = 0, i;
+    json_t *pointer;
+    while (kind < KINDS && strcmp(kinds[kind].name, name) != 0)
+        kind++;
+    if (kind == KINDS)
+        return fail(error, "there is no rule ", name, "");
+    if (!json_is_array(pointers))
+        return fail(error, "", name, " is not a list of JSON pointers");
+    json_array_foreach(pointers, i, pointer)
+    {
+        if (!json_is_string(pointer))
+            return fail(error, "", name, " is not a list of JSON pointers");
+        rule *r = &p->rules[p->count++];
+        *r = (rule){.kind = (rule_kind)kind};
+        if (!read_pointer(r, json_string_value(pointer), json_string_length(pointer), error))
+            return false;
+    }
+    return true;
+}
+
+prepare *prepare_create(const json_t *rules, char **error)
+{
+    const char *name;
+    json_t *pointers;
+    size_t count = 0;
+    prepare *p = NULL;
+    *error = NULL;
+    if (!json_is_object(rules)) {
+        *error = strdup("rules are an object of lists of JSON pointers");
+        return NULL;
+    }
+    json_object_foreach((json_t *)rules, name, pointers)
+    {
+        count += json_array_size(pointers);
+    }
+    if (count > RULES_MAX) {
+        *error = strdup("there are more than 500 JSON pointers");
+        return NULL;
+    }
+    p = malloc(sizeof *p + count * sizeof(rule));
+    if (!p)
+        return NULL;
+    p->count = 0;
+    json_object_foreach((json_t *)rules, name, pointers)
+    {
+        if (!read_kind(p, name, pointers, error)) {
+            prepare_free(p);
+            return NULL;
+        }
+    }
+    return p;
+}
+
+void prepare_free(prepare *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->count; i++)
+        free(p->rules[i].text);
+    free(p);
+}
+
+/* ---- copying ---- */
+
+typedef struct copier {
+    const char *(*string)(void *ctx, const json_t *value, size_t *len);
+    void *ctx;
+} copier;
+
+static json_t *copy(const copier *c, const json_t *value, size_t depth);
+
+static json_t *copy_object(const copier *c, const json_t *object, size_t depth)
+{
+    const char *name;
+    size_t len;
+    json_t *value, *out = json_object();
+    json_object_keylen_foreach((json_t *)object, name, len, value)
+    {
+        /* a NULL is refused, too */
+        if (!out || json_object_setn_new_nocheck(out, name, len, copy(c, value, depth)) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
+static json_t *copy_array(const copier *c, const json_t *array, size_t depth)
+{
+    size_t i;
+    json_t *value, *out = json_array();
+    json_array_foreach(array, i, value)
+    {
+        if (!out || json_array_append_new(out, copy(c, value, depth)) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
+static json_t *copy(const copier *c, const json_t *value, size_t depth)
+{
+    size_t len = 0;
+    const char *text;
+    if (depth > COPY_DEPTH)
+        return NULL;
+    switch (json_typeof(value)) {
+    case JSON_OBJECT: return copy_object(c, value, depth + 1);
+    case JSON_ARRAY: return copy_array(c, value, depth + 1);
+    case JSON_STRING:
+        if (!c->string)
+            return json_stringn_nocheck(json_string_value(value), json_string_length(value));
+        text = c->string(c->ctx, value, &len);
+        return json_stringn_nocheck(text ? text : "", text ? len : 0);
+    case JSON_INTEGER: return json_integer(json_integer_value(value));
+    case JSON_REAL: return json_real(json_real_value(value));
+    case JSON_TRUE: return json_true();
+    case JSON_FALSE: return json_false();
+    default: return json_null();
+    }
+}
+
+/* ---- applying ---- */
+
+typedef struct walk {
+    maker m;
+    const rule *rule;
+    json_t *around[STEPS_MAX + 1]; /* what the steps so far went through, from the root on */
+} walk;
+
+/* Of the nearest object around that has one. */
+static const json_t *currency(const walk *w, size_t depth)
+{
+    for (size_t i = depth + 1; i-- > 0;) {
+        const json_t *found = json_object_get(w->around[i], "currency");
+        if (json_is_string(found))
+            return found;
+    }
+    return NULL;
+}
+
+/* Adds what the rule makes of that member, beside it. */
+static void add_beside(walk *w, json_t *object, slice name, const json_t *value, size_t depth)
+{
+    buf beside = BUF_INIT;
+    const char *suffix = kinds[w->rule->kind].suffix;
+    buf_add(&beside, name.text, name.len);
+    buf_adds(&beside, name.text ? suffix : suffix + 1);
+    if (!buf_ok(&beside)) {
+        w->m.failed = true;
+        return;
+    }
+    if (!json_object_getn(object, beside.data, beside.len)) {
+        json_t *made = kinds[w->rule->kind].make ? kinds[w->rule->kind].make(&w->m, value)
+                                                 : make_money(&w->m, value, currency(w, depth));
+        if (made && json_object_setn_new_nocheck(object, beside.data, beside.len, made) != 0)
+            w->m.failed = true;
+    }
+    buf_free(&beside);
+}
+
+static void follow(walk *w, json_t *value, size_t depth);
+
+static void follow_member(walk *w, json_t *object, slice name, size_t depth)
+{
+    json_t *value = json_object_getn(object, name.text, name.len);
+    if (!value || maker_stopped(&w->m))
+        return;
+    if (depth + 1 == w->rule->count)
+        add_beside(w, object, name, value, depth);
+    else
+        follow(w, value, depth + 1);
+}
+
+/* The names are taken down before: members are added on the way. */
+static void follow_members(walk *w, json_t *object, size_t depth)
+{
+    const char *name;
+    size_t len, count = 0;
+    json_t *value;
+    slice *names = calloc(json_object_size(object) + 1, sizeof *names);
+    if (!names) {
+        w->m.failed = true;
+        return;
+    }
+    json_object_keylen_foreach(object, name, len, value)
+    {
+        names[count++] = (slice){name, len};
+    }
+    for (size_t i = 0; i < count; i++)
+        follow_member(w, object, names[i], depth);
+    free(names);
+}
+
+static void follow_items(walk *w, json_t *array, slice step, size_t depth)
+{
+    size_t i;
+    json_t *item;
+    char *end, index[24];
+    if (depth + 1 == w->rule->count)
+        return; /* nothing stands beside an item */
+    if (step.len == 1 && *step.text == '*') {
+        json_array_foreach(array, i, item)
+        {
+            follow(w, item, depth + 1);
+        }
+        return;
+    }
+    if (step.len == 0 || step.len >= sizeof index || *step.text < '0' || *step.text > '9')
+        return;
+    memcpy(index, step.text, step.len);
+    index[step.len] = '\0';
+    item = json_array_get(array, strtoull(index, &end, 10));
+    if (item && !*end)
+        follow(w, item, depth + 1);
+}
+
+static void follow(walk *w, json_t *value, size_t depth)
+{
+    slice step = w->rule->steps[depth];
+    w->around[depth] = value;
+    if (maker_stopped(&w->m))
+        return;
+    if (json_is_array(value))
+        follow_items(w, value, step, depth);
+    else if (json_is_object(value) && step.len == 1 && *step.text == '*')
+        follow_members(w, value, depth);
+    else if (json_is_object(value))
+        follow_member(w, value, step, depth);
+}
+
+json_t *prepare_apply(const prepare *p, const json_t *data,
+                      const char *(*string)(void *ctx, const json_t *value, size_t *len), void *ctx,
+                      bool *too_large)
+{
+    copier c = {string, ctx};
+    walk w = {.m = {.left = PREPARE_VALUES}};
+    json_t *out = copy(&c, data, 0);
+    *too_large = false;
+    for (size_t i = 0; out && i < p->count && !maker_stopped(&w.m); i++) {
+        w.rule = &p->rules[i];
+        w.around[0] = out;
+        if (w.rule->count > 0)
+            follow(&w, out, 0);
+        else if (json_is_object(out))
+            add_beside(&w, out, (slice){NULL, 0}, out, 0);
+    }
+    if (!maker_stopped(&w.m))
+        return out;
+    *too_large = w.m.full;
+    json_decref(out);
+    return NULL;
+}
