@@ -37,7 +37,14 @@ static const cli_manual HELP = {
 };
 
 static const cli_manual *const MANUALS[] = {
-    &SERVE, &cli_send_manual, &cli_compose_manual, &cli_check_manual, &HEALTH, &VERSION, &HELP,
+    &SERVE,
+    &cli_send_manual,
+    &cli_compose_manual,
+    &cli_check_manual,
+    &cli_hook_manual,
+    &HEALTH,
+    &VERSION,
+    &HELP,
     NULL,
 };
 

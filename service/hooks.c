@@ -228,8 +228,8 @@ static void keep(app *a, http_exchange *x, const templates *t, telling *told, do
 
 void hooks_handle(app *a, http_exchange *x)
 {
-    hook_request request = {.header = header_of, .ctx = x};
-    const config_hook *h = find_hook(a->config, x, &request.token);
+    hook_request came = {.header = header_of, .ctx = x};
+    const config_hook *h = find_hook(a->config, x, &came.token);
     const buf *body = http_body(x);
     hooks_result result;
 
@@ -237,10 +237,10 @@ void hooks_handle(app *a, http_exchange *x)
         http_problem(x, PROBLEM_NOT_FOUND, "No hook of this name is configured.", NULL);
         return;
     }
-    request.body = body->data ? body->data : "";
-    request.len = body->len;
+    came.body = body->data ? body->data : "";
+    came.len = body->len;
     templates *t = templates_now(a->templates);
-    hooks_outcome outcome = hooks_take(h, t, &request, clock_wall_us(), &result);
+    hooks_outcome outcome = hooks_take(h, t, &came, clock_wall_us(), &result);
     telling told = {.app = a, .hook = h, .event = result.event, .delivery = result.delivery};
     memcpy(told.id, http_exchange_id(x), sizeof told.id);
     result.event = result.delivery = NULL;

@@ -185,11 +185,11 @@ hooks_outcome hooks_take(const config_hook *h, const templates *t, const hook_re
     if (out->verdict != HOOK_GOOD)
         return out->verdict == HOOK_FAILED ? HOOKS_NOMEM : HOOKS_UNVERIFIED;
     const char *type = r->header(r->ctx, "Content-Type");
-    bool form = http_is_type(type, "application/x-www-form-urlencoded");
-    if (!form && !http_is_type(type, "application/json"))
+    bool is_form = http_is_type(type, "application/x-www-form-urlencoded");
+    if (!is_form && !http_is_type(type, "application/json"))
         return HOOKS_MEDIA_TYPE;
     hook_payload_result result =
-        (form ? hook_payload_form : hook_payload_json)(r->body, r->len, &payload, &out->text);
+        (is_form ? hook_payload_form : hook_payload_json)(r->body, r->len, &payload, &out->text);
     if (result != HOOK_PAYLOAD_OK)
         return buf_ok(&out->text) ? outcomes[result] : HOOKS_NOMEM;
     return judge(h, t, r, payload, now_us, out);

@@ -140,7 +140,7 @@ static bool inner(renderer *r, const place *p, uint32_t at)
     if (r->depth == TEMPLATE_DEPTH)
         return stop(r, "sections, partials and blocks are too deep inside of each other");
     r->depth++;
-    bool done = run(r, p, at);
+    bool done = writer_step(&r->w, 1) && run(r, p, at); /* an item costs something, even if empty */
     r->depth--;
     return done;
 }
