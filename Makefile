@@ -86,8 +86,8 @@ $(call cold,queue/* service/cli* service/config* smtp/relay smtp/preset \
 
 # --- what the machine needs (Debian's packages) -------------------------------------------------
 
-.PHONY: deps-build deps-test deps-lint deps-fuzz deps-bench deps-image
-deps-build deps-test deps-lint deps-fuzz deps-bench deps-image:
+.PHONY: deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures
+deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures:
 	@tests/deps.sh $(@:deps-%=%)
 
 .PHONY: install
@@ -179,6 +179,11 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
 	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
 
 -include $(wildcard $(BUILD)/tests/bench/*.d)
+
+.PHONY: pictures
+pictures: deps-build deps-pictures ## pictures of the built-in templates (docs/templates)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) $(BUILD)/tests/template_render
+	@BUILD=$(BUILD) tests/pictures/render
 
 image: ## the container image, with docker or podman or buildah, whichever there is
 	tests/image/build.sh

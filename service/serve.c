@@ -233,9 +233,9 @@ int serve(int argc, char **argv, const char *const *environment)
     config *c = config_load(environment, &complaints);
     templates *t = c ? templates_load(c->templates, &complaints) : NULL;
     s.app.templates = templates_place_create(t);
-    if (s.app.templates)
+    if (c && s.app.templates)
         config_hooks_templates(c, t, &complaints);
-    if (!s.app.templates || complaints.len > 0) {
+    if (!c || !s.app.templates || complaints.len > 0) {
         const char *text = buf_cstr(&complaints);
         (void)fprintf(stderr, "%s", text && *text ? text : "postern: out of memory\n");
         goto cleanup;

@@ -265,7 +265,7 @@ static templates_outcome render_parts(const templates_one *t, const template_opt
         if (!template_render(t->parts[i], data, options, results[i], &fault)) {
             if (!buf_ok(results[i]))
                 return TEMPLATES_NOMEM;
-            buf_addf(detail, "The template's %s: %s", names[i], fault.text);
+            buf_addf(detail, "The template's %s can't be rendered: %s.", names[i], fault.text);
             return TEMPLATES_BOUND;
         }
         if (!finish(results[i]))

@@ -94,7 +94,7 @@ static const template_unit *add_unit(loading *l, const char *name, template_kind
 {
     template_fault why = {0};
     if (!utf8_valid(s->text, s->len))
-        fault(l, s->where, 0, 0, "It is not UTF-8.");
+        fault(l, s->where, 0, 0, "is not UTF-8");
     else if (!template_set_add(l->content->set, name, kind, s->text, s->len, &why))
         fault(l, s->where, why.line, why.column, "%s", why.text);
     else
@@ -143,7 +143,7 @@ static json_t *read_json(loading *l, const source *s)
         l->nomem = true;
     else if (!value)
         fault(l, s->where, error.line > 0 ? (size_t)error.line : 0,
-              error.column > 0 ? (size_t)error.column : 0, "It is not JSON: %s.", error.text);
+              error.column > 0 ? (size_t)error.column : 0, "is not JSON: %s", error.text);
     return value;
 }
 
@@ -151,7 +151,7 @@ static void add_sample(loading *l, templates_one *t, const source *s)
 {
     json_t *sample = read_json(l, s);
     if (sample && !json_is_object(sample))
-        fault(l, s->where, 0, 0, "A sample is a JSON object.");
+        fault(l, s->where, 0, 0, "must be a JSON object");
     if (json_is_object(sample))
         t->sample = sample;
     else
@@ -303,7 +303,7 @@ static int read_names(loading *l, const char *path, struct dirent ***names)
     if (count < 0 && errno == ENOMEM)
         l->nomem = true;
     else if (count < 0)
-        fault(l, path, 0, 0, "It can't be read: %s.", strerror_r(errno, text, sizeof text));
+        fault(l, path, 0, 0, "can't be read: %s", strerror_r(errno, text, sizeof text));
     return count;
 }
 
@@ -322,15 +322,17 @@ static char *read_source(loading *l, const char *path, source *s)
     char *error = NULL;
     *s = (source){.where = path};
     char *text = file_read(path, TEMPLATE_SOURCE_MAX, &s->len, &error);
-    if (!text && error)
-        fault(l, path, 0, 0, "%s", error);
+    if (!text && error) { /* "Can't read PATH: why." */
+        const char *why = error + strlen("Can't read ") + strlen(path) + strlen(": ");
+        fault(l, path, 0, 0, "can't be read: %.*s", (int)strlen(why) - 1, why);
+    }
     l->nomem = l->nomem || (!text && !error);
     free(error);
     s->text = text;
     l->octets += s->len;
     if (text && l->octets > TOTAL_MOST) {
         if (l->octets - s->len <= TOTAL_MOST) /* once */
-            fault(l, l->folder, 0, 0, "The files have more than 64 MiB together.");
+            fault(l, l->folder, 0, 0, "the files have more than 64 MiB together");
         free(text);
         return NULL;
     }
@@ -346,8 +348,8 @@ static void read_file(loading *l, templates_one *t, const char *name)
 
     if (path && i == FILES)
         fault(l, path, 0, 0,
-              "A template has subject.mustache, html.mustache, text.mustache, sample.json and "
-              "prepare.json, and no other file.");
+              "a template has subject.mustache, html.mustache, text.mustache, sample.json and "
+              "prepare.json, and no other file");
     else if (path && (text = read_source(l, path, &s)))
         files[i].add(l, t, &s);
     free(text);
@@ -360,11 +362,11 @@ static void read_template(loading *l, const char *name, const char *path)
 
     if (!name_fits(name, strlen(name))) {
         fault(l, path, 0, 0,
-              "A template's name has 1 to 64 letters, digits, hyphens, underscores and dots.");
+              "a template's name has 1 to 64 letters, digits, hyphens, underscores and dots");
         return;
     }
     if (l->content->count == TEMPLATES_MOST) {
-        fault(l, path, 0, 0, "There are more than %d templates.", TEMPLATES_MOST);
+        fault(l, path, 0, 0, "there are more than %d templates", TEMPLATES_MOST);
         return;
     }
     templates_one *t = add_one(l, name, strlen(name));
@@ -386,14 +388,16 @@ static void read_partial(loading *l, const char *file, const char *path)
 
     if (!partial_name(file))
         fault(l, path, 0, 0,
-              "Beside the folders there are partials: files NAME.mustache, whose name has 1 to 64 "
-              "letters, digits, hyphens, underscores and dots.");
+              "beside the folders there are partials: files NAME.mustache, whose name has 1 to 64 "
+              "letters, digits, hyphens, underscores and dots");
     else if (l->partials++ >= TEMPLATES_MOST)
-        fault(l, path, 0, 0, "There are more than %d partials.", TEMPLATES_MOST);
+        fault(l, path, 0, 0, "there are more than %d partials", TEMPLATES_MOST);
     else if ((text = read_source(l, path, &s)))
         add_partial(l, file, &s);
-    /* What is no partial at all, nobody can have named. */
-    l->partial_faulty = l->partial_faulty || (partial_name(file) && l->faults->len > before);
+    if (partial_name(file) && l->faults->len > before) { /* an empty one, so that it isn't missed */
+        l->partial_faulty = true;
+        add_partial(l, file, &(source){.where = path, .text = ""});
+    }
     free(text);
 }
 
@@ -403,7 +407,7 @@ static void read_entry(loading *l, const char *name)
     struct stat about;
 
     if (path && stat(path, &about) != 0) /* a symbolic link is what it leads to */
-        fault(l, path, 0, 0, "It can't be read: %s.", strerror_r(errno, text, sizeof text));
+        fault(l, path, 0, 0, "can't be read: %s", strerror_r(errno, text, sizeof text));
     else if (path && S_ISDIR(about.st_mode))
         read_template(l, name, path);
     else if (path)
@@ -431,7 +435,7 @@ static void check_missing(loading *l, const template_unit *unit, const char *nam
     const char *missing = template_missing(unit);
     char *path = missing ? path_of(l, name, file) : NULL;
     if (path)
-        fault(l, path, 0, 0, "It names %s, and there is no such partial.", missing);
+        fault(l, path, 0, 0, "names %s, and there is no such partial", missing);
     free(path);
 }
 
@@ -464,13 +468,13 @@ static void try_one(loading *l, const templates_one *t)
     case TEMPLATES_OK:
         why = mime_header_check_value("Subject", result.subject.data, result.subject.len);
         if (why && path)
-            fault(l, path, 0, 0, "Its subject, with its sample, is not a header's value: %s.", why);
+            fault(l, path, 0, 0, "its subject, with its sample, is not a header's value: %s", why);
         break;
     case TEMPLATES_UNKNOWN:
     case TEMPLATES_BOUND:
         why = buf_cstr(&detail);
         if (why && path)
-            fault(l, path, 0, 0, "It can't be rendered with its sample. %s", why);
+            fault(l, path, 0, 0, "can't be rendered with its sample: %s", why);
         break;
     case TEMPLATES_NOMEM: l->nomem = true; break;
     }
@@ -486,24 +490,23 @@ static void check_one(loading *l, const templates_one *t)
     l->built_in = t->built_in;
     char *path = path_of(l, t->name, NULL);
     if (path && !t->parts[TEMPLATES_SUBJECT])
-        fault(l, path, 0, 0, "It has no subject.mustache.");
+        fault(l, path, 0, 0, "has no subject.mustache");
     if (path && !t->parts[TEMPLATES_HTML] && !t->parts[TEMPLATES_TEXT])
-        fault(l, path, 0, 0, "It has neither html.mustache nor text.mustache.");
+        fault(l, path, 0, 0, "has neither html.mustache nor text.mustache");
     free(path);
     for (size_t i = 0; i < TEMPLATES_PARTS; i++) {
-        if (t->parts[i] && !l->partial_faulty)
+        if (t->parts[i])
             check_missing(l, t->parts[i], t->name, part_files[i]);
     }
     if (l->faults->len == before && !l->partial_faulty)
         try_one(l, t);
 }
 
-/* What a fault in a file has told already is not told again by what lacks because of it. */
+/* What a file's fault has told is not told again by what lacks because of it. */
 static void check_all(loading *l)
 {
     l->built_in = false;
-    if (!l->partial_faulty)
-        check_partials(l);
+    check_partials(l);
     for (size_t i = 0; i < l->content->count && !l->nomem; i++) {
         if (!l->content->list[i].faulty)
             check_one(l, &l->content->list[i]);

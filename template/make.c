@@ -61,23 +61,48 @@ static json_t *whole(json_t *value, bool done)
 
 /* ---- entries, flags ---- */
 
+static json_t *make_entry(maker *m, json_t *name, json_t *value)
+{
+    json_t *entry = name ? maker_made(m, json_object()) : NULL;
+    if (!entry) {
+        json_decref(name);
+        return NULL;
+    }
+    bool done = maker_put(m, entry, "name", name);
+    return whole(entry, maker_put(m, entry, "value", json_incref(value)) && done);
+}
+
+/* [["a", 1], …], as services write what may come twice; an item of another form is left out. */
+static json_t *make_pairs(maker *m, const json_t *array)
+{
+    size_t i;
+    json_t *item;
+    json_t *out = maker_made(m, json_array());
+    bool done = out != NULL;
+    json_array_foreach(array, i, item)
+    {
+        json_t *name = json_array_get(item, 0), *value = json_array_get(item, 1);
+        if (done && json_is_string(name) && value)
+            done = maker_append(m, out, make_entry(m, json_incref(name), value));
+    }
+    return whole(out, done);
+}
+
 json_t *make_entries(maker *m, const json_t *object)
 {
     const char *name;
     size_t len;
     json_t *value;
+    if (json_is_array(object) && json_is_array(json_array_get(object, 0)))
+        return make_pairs(m, object);
     if (!json_is_object(object))
         return NULL;
     json_t *out = maker_made(m, json_array());
     bool done = out != NULL;
     json_object_keylen_foreach((json_t *)object, name, len, value)
     {
-        if (!done)
-            break;
-        json_t *entry = maker_made(m, json_object());
-        done = entry && maker_put(m, entry, "name", maker_string(m, name, len)) &&
-               maker_put(m, entry, "value", json_incref(value));
-        done = maker_append(m, out, whole(entry, done)) && done;
+        if (done)
+            done = maker_append(m, out, make_entry(m, maker_string(m, name, len), value));
     }
     return whole(out, done);
 }

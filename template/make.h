@@ -28,6 +28,15 @@ json_t *make_time(maker *m, const json_t *value);
 json_t *make_lines(maker *m, const json_t *text);
 json_t *make_first(maker *m, const json_t *text);
 json_t *make_rows(maker *m, const json_t *value);
+json_t *make_count(maker *m, const json_t *value);
+json_t *make_link(maker *m, const json_t *text);
+json_t *make_short(maker *m, const json_t *text);
+json_t *make_ref(maker *m, const json_t *text);
+json_t *make_ref_kind(maker *m, const json_t *text);
+json_t *make_mrkdwn(maker *m, const json_t *text);
+json_t *make_plain(maker *m, const json_t *text);
+/* *more: how many items or characters are left out. */
+json_t *make_few(maker *m, const json_t *value, size_t most, size_t *more);
 
 /* For these functions: a value just made is counted (NULL: there was no memory), and given back
  * if there may be one more. */

@@ -12,11 +12,29 @@
 #define RULES_MAX  500 /* of a template */
 #define COPY_DEPTH 2048
 
-typedef enum rule_kind { ENTRIES, FLAGS, MONEY, TIMES, LINES, FIRST, ROWS, KINDS } rule_kind;
+typedef enum rule_kind {
+    ENTRIES,
+    FLAGS,
+    MONEY,
+    TIMES,
+    LINES,
+    FIRST,
+    ROWS,
+    COUNTS,
+    FEW,
+    LINKS,
+    SHORT,
+    REFS,
+    REF_KINDS,
+    MRKDWN,
+    PLAIN,
+    KINDS
+} rule_kind;
 
+/* A kind without a name is what the one before it adds, too. */
 static const struct {
     const char *name, *suffix;
-    json_t *(*make)(maker *m, const json_t *value); /* NULL: money, which needs more */
+    json_t *(*make)(maker *m, const json_t *value); /* NULL: money and few, which need more */
 } kinds[KINDS] = {
     [ENTRIES] = {"entries", "_entries", make_entries},
     [FLAGS] = {"flags", "_is", make_flags},
@@ -25,12 +43,20 @@ static const struct {
     [LINES] = {"lines", "_lines", make_lines},
     [FIRST] = {"first", "_first", make_first},
     [ROWS] = {"rows", "_rows", make_rows},
+    [COUNTS] = {"counts", "_count", make_count},
+    [FEW] = {"few", "_few", NULL},
+    [LINKS] = {"links", "_url", make_link},
+    [SHORT] = {"short", "_short", make_short},
+    [REFS] = {"refs", "_name", make_ref},
+    [REF_KINDS] = {NULL, "_kind_is", make_ref_kind},
+    [MRKDWN] = {"mrkdwn", "_mrkdwn", make_mrkdwn},
+    [PLAIN] = {NULL, "_plain", make_plain},
 };
 
 typedef struct rule {
     rule_kind kind;
-    size_t count;
-    char *text; /* the steps, decoded; each ends with a NUL */
+    size_t count, most; /* of the steps; of FEW: how many */
+    char *text;         /* the steps, decoded; each ends with a NUL */
     slice steps[STEPS_MAX];
 } rule;
 
@@ -87,58 +113,124 @@ static bool read_pointer(rule *r, const char *pointer, size_t len, char **error)
     return true;
 }
 
-static bool read_kind(prepare *p, const char *name, const json_t *pointers, char **error)
+static bool read_rule(prepare *p, rule_kind kind, size_t most, const char *pointer, size_t len,
+                      char **error)
 {
-    size_t kind = 0, i;
+    rule *r = &p->rules[p->count++];
+    *r = (rule){.kind = kind, .most = most};
+    return read_pointer(r, pointer, len, error);
+}
+
+static bool read_list(prepare *p, rule_kind kind, const json_t *pointers, char **error)
+{
+    size_t i;
     json_t *pointer;
-    while (kind < KINDS && strcmp(kinds[kind].name, name) != 0)
-        kind++;
-    if (kind == KINDS)
-        return fail(error, "there is no rule ", name, "");
     if (!json_is_array(pointers))
-        return fail(error, "", name, " is not a list of JSON pointers");
+        return fail(error, "", kinds[kind].name, " is not a list of JSON pointers");
     json_array_foreach(pointers, i, pointer)
     {
         if (!json_is_string(pointer))
-            return fail(error, "", name, " is not a list of JSON pointers");
-        rule *r = &p->rules[p->count++];
-        *r = (rule){.kind = (rule_kind)kind};
-        if (!read_pointer(r, json_string_value(pointer), json_string_length(pointer), error))
+            return fail(error, "", kinds[kind].name, " is not a list of JSON pointers");
+        if (!read_rule(p, kind, 0, json_string_value(pointer), json_string_length(pointer), error))
             return false;
     }
     return true;
 }
 
-prepare *prepare_create(const json_t *rules, char **error)
+static bool read_few(prepare *p, const json_t *numbers, char **error)
+{
+    static const char wrong[] = " is not an object of JSON pointers with numbers";
+    const char *pointer;
+    size_t len;
+    json_t *most;
+    if (!json_is_object(numbers))
+        return fail(error, "", "few", wrong);
+    json_object_keylen_foreach((json_t *)numbers, pointer, len, most)
+    {
+        if (!json_is_integer(most) || json_integer_value(most) < 1)
+            return fail(error, "", "few", wrong);
+        if (!read_rule(p, FEW, (size_t)json_integer_value(most), pointer, len, error))
+            return false;
+    }
+    return true;
+}
+
+static bool read_kind(prepare *p, const char *name, const json_t *pointers, char **error)
+{
+    size_t kind = 0;
+    while (kind < KINDS && (!kinds[kind].name || strcmp(kinds[kind].name, name) != 0))
+        kind++;
+    if (kind == KINDS)
+        return fail(error, "there is no rule ", name, "");
+    return kind == FEW ? read_few(p, pointers, error)
+                       : read_list(p, (rule_kind)kind, pointers, error);
+}
+
+static bool read_rules(prepare *p, const json_t *rules, char **error)
+{
+    const char *name;
+    json_t *pointers;
+    json_object_foreach((json_t *)rules, name, pointers)
+    {
+        if (!read_kind(p, name, pointers, error))
+            return false;
+    }
+    return true;
+}
+
+/* How many rules there are; SIZE_MAX: that isn't what they look like. */
+static size_t count_rules(const json_t *rules)
 {
     const char *name;
     json_t *pointers;
     size_t count = 0;
-    prepare *p = NULL;
-    *error = NULL;
-    if (!json_is_object(rules)) {
-        *error = strdup("rules are an object of lists of JSON pointers");
-        return NULL;
-    }
+    if (!json_is_object(rules))
+        return SIZE_MAX;
     json_object_foreach((json_t *)rules, name, pointers)
     {
-        count += json_array_size(pointers);
+        count += json_array_size(pointers) + json_object_size(pointers);
+    }
+    return count;
+}
+
+static prepare *create_of_list(const json_t *list, char **error)
+{
+    size_t count = 0, i;
+    json_t *rules;
+    json_array_foreach(list, i, rules)
+    {
+        size_t n = count_rules(rules);
+        if (n == SIZE_MAX) {
+            *error = strdup("rules are an object of lists of JSON pointers, or a list of such");
+            return NULL;
+        }
+        count += n;
     }
     if (count > RULES_MAX) {
         *error = strdup("there are more than 500 JSON pointers");
         return NULL;
     }
-    p = malloc(sizeof *p + count * sizeof(rule));
+    prepare *p = malloc(sizeof *p + count * sizeof(rule));
     if (!p)
         return NULL;
     p->count = 0;
-    json_object_foreach((json_t *)rules, name, pointers)
+    json_array_foreach(list, i, rules)
     {
-        if (!read_kind(p, name, pointers, error)) {
+        if (!read_rules(p, rules, error)) {
             prepare_free(p);
             return NULL;
         }
     }
+    return p;
+}
+
+prepare *prepare_create(const json_t *rules, char **error)
+{
+    *error = NULL;
+    json_t *list =
+        json_is_array(rules) ? json_incref((json_t *)rules) : json_pack("[O]", (json_t *)rules);
+    prepare *p = list ? create_of_list(list, error) : NULL;
+    json_decref(list);
     return p;
 }
 
@@ -231,24 +323,68 @@ static const json_t *currency(const walk *w, size_t depth)
     return NULL;
 }
 
+static json_t *make(walk *w, rule_kind kind, const json_t *value, size_t depth, size_t *more)
+{
+    if (kind == MONEY)
+        return make_money(&w->m, value, currency(w, depth));
+    if (kind == FEW)
+        return make_few(&w->m, value, w->rule->most, more);
+    return kinds[kind].make(&w->m, value);
+}
+
+/* A link is fit for href because it was looked at here: what a payload brings along under the name
+ * of one is not. */
+static bool has_links(rule_kind kind)
+{
+    return kind == LINKS || kind == MRKDWN;
+}
+
+/* `instead` of one that is there already (which turns null: walks know the names by where they
+ * are); `made` is owned, NULL: none. */
+static void add_named(walk *w, json_t *object, slice name, const char *suffix, json_t *made,
+                      bool instead)
+{
+    buf beside = BUF_INIT;
+    buf_add(&beside, name.text, name.len);
+    buf_adds(&beside, name.text ? suffix : suffix + 1);
+    if (!buf_ok(&beside))
+        w->m.failed = true;
+    else {
+        bool there = json_object_getn(object, beside.data, beside.len) != NULL;
+        json_t *value = made ? made : there && instead ? json_null() : NULL;
+        if (value && (instead || !there) &&
+            json_object_setn_nocheck(object, beside.data, beside.len, value) != 0)
+            w->m.failed = true;
+    }
+    json_decref(made);
+    buf_free(&beside);
+}
+
 /* Adds what the rule makes of that member, beside it. */
 static void add_beside(walk *w, json_t *object, slice name, const json_t *value, size_t depth)
 {
-    buf beside = BUF_INIT;
-    const char *suffix = kinds[w->rule->kind].suffix;
-    buf_add(&beside, name.text, name.len);
-    buf_adds(&beside, name.text ? suffix : suffix + 1);
-    if (!buf_ok(&beside)) {
+    size_t kind = w->rule->kind, more = 0;
+    do {
+        json_t *made = make(w, (rule_kind)kind, value, depth, &more);
+        add_named(w, object, name, kinds[kind].suffix, made, has_links((rule_kind)kind));
+    } while (!maker_stopped(&w->m) && ++kind < KINDS && !kinds[kind].name);
+    if (more > 0)
+        add_named(w, object, name, "_more", maker_made(&w->m, json_integer((json_int_t)more)),
+                  false);
+}
+
+/* What Postern says of a hook isn't part of what there is to be read. */
+static void add_to_whole(walk *w, json_t *whole)
+{
+    json_t *value = w->rule->kind == ROWS ? json_copy(whole) : json_incref(whole);
+    if (!value) {
         w->m.failed = true;
         return;
     }
-    if (!json_object_getn(object, beside.data, beside.len)) {
-        json_t *made = kinds[w->rule->kind].make ? kinds[w->rule->kind].make(&w->m, value)
-                                                 : make_money(&w->m, value, currency(w, depth));
-        if (made && json_object_setn_new_nocheck(object, beside.data, beside.len, made) != 0)
-            w->m.failed = true;
-    }
-    buf_free(&beside);
+    if (w->rule->kind == ROWS)
+        (void)json_object_del(value, "postern");
+    add_beside(w, whole, (slice){NULL, 0}, value, 0);
+    json_decref(value);
 }
 
 static void follow(walk *w, json_t *value, size_t depth);
@@ -256,6 +392,9 @@ static void follow(walk *w, json_t *value, size_t depth);
 static void follow_member(walk *w, json_t *object, slice name, size_t depth)
 {
     json_t *value = json_object_getn(object, name.text, name.len);
+    rule_kind kind = w->rule->kind;
+    if (!value && depth + 1 == w->rule->count && has_links(kind))
+        add_named(w, object, name, kinds[kind].suffix, NULL, true);
     if (!value || maker_stopped(&w->m))
         return;
     if (depth + 1 == w->rule->count)
@@ -335,7 +474,7 @@ json_t *prepare_apply(const prepare *p, const json_t *data,
         if (w.rule->count > 0)
             follow(&w, out, 0);
         else if (json_is_object(out))
-            add_beside(&w, out, (slice){NULL, 0}, out, 0);
+            add_to_whole(&w, out);
     }
     if (!maker_stopped(&w.m))
         return out;

@@ -4,20 +4,41 @@
  *
  * A rule is a kind and JSON pointers (RFC 6901), in which a step that is one star stands for every
  * item of an array, or every member of an object. Rules are data of a template (its prepare.json),
- * read once, and applied in the order in which they stand there:
+ * read once, and applied in the order in which they stand there. Where a kind is wanted twice they
+ * are a list of such objects:
  *
  *   {"flags": ["/status"], "times": ["/created_at", "/commits/0/timestamp"]}
  *
- *   entries  of "labels": {"a": 1, "b": "x"}
+ *   entries  of "labels": {"a": 1, "b": "x"}, or [["a", 1], ["b", "x"]]
  *            "labels_entries": [{"name": "a", "value": 1}, {"name": "b", "value": "x"}]
+ *   counts   of an array or object "commits"
+ *            "commits_count": 3
+ *   few      {"few": {"/commits": 20}}, pointers with numbers, of an array "commits"
+ *            "commits_few": its first 20 items (the same, not copies); "commits_more": 5, how many
+ *            are left out, if any. Of a string: its first 20 characters, of which the last is an
+ *            ellipsis if there are more.
  *   flags    of "status": "firing" (or a number, or true)
  *            "status_is": {"firing": true}; of false and null: {}
  *   money    of "amount": 2000, an integer in the currency's smallest unit as Stripe counts it,
- * with the "currency": "usd" of the nearest object around "amount_money": "20.00 USD"; where no
- * currency is known: "20.00" times    of "at": 1700000000 (milliseconds where it is above 10^11),
- * RFC 3339, or "2023-11-14 22:13:20 UTC" "at_time": "2023-11-14 22:13 UTC"; nothing where it is not
- * after 1970 lines    of "text": "a\nb\n" "text_lines": ["a", "b"] first    of the same
+ *            with the "currency": "usd" of the nearest object around
+ *            "amount_money": "20.00 USD"; where no currency is known: "20.00"
+ *   times    of "at": 1700000000 (milliseconds where it is above 10^11), RFC 3339, or
+ *            "2023-11-14 22:13:20 UTC"
+ *            "at_time": "2023-11-14 22:13 UTC"; nothing where it is not after 1970
+ *   lines    of "text": "a\nb\n"
+ *            "text_lines": ["a", "b"]
+ *   first    of the same
  *            "text_first": "a", the first line
+ *   links    of "page": "https://example.com/"
+ *            "page_url": the same. Of what is no link of http: or https: there is no "page_url",
+ *            whatever the data say: what goes into href="" comes from here (words_is_link()).
+ *   short    of a commit's hash "id": "0d1a26e67d8f…"
+ *            "id_short": "0d1a26e6"
+ *   refs     of "ref": "refs/heads/main"
+ *            "ref_name": "main", "ref_kind_is": {"branch": true} (or tag, or nothing)
+ *   mrkdwn   of "text", as Slack writes it
+ *            "text_mrkdwn": its lines, as words_mrkdwn() has them, "text_plain": without markup;
+ *            of at most 40,000 octets
  *   rows     of any value "data": a list of all that is in it, which a template can show readably
  *            "data_rows": [{"name": "a.b[0]", "label": "[0]", "value": "x", "group": false,
  *            "depth": 2, "px": 32, "indent": "    "}, ...]
@@ -25,7 +46,8 @@
  *            in it. What is more than PREPARE_ROW_DEPTH deep, the rest of a value of more than
  *            PREPARE_ROW_MAX octets, and what comes after PREPARE_ROWS rows is "…".
  *
- * Where the pointer is "" (the whole, an object) the member is "rows", "entries", … in the whole.
+ * Where the pointer is "" (the whole, an object) the member is "rows", "entries", … in the whole;
+ * the whole's "postern", which a hook adds, has no rows.
  * What a pointer doesn't find, or finds of another type, is left as it is: payloads differ. A
  * member that is there already stays. At most PREPARE_VALUES values are made.
  *

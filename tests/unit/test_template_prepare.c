@@ -184,6 +184,71 @@ static void rows_show_anything(void **state)
     expect("{\"rows\": [\"/v\"]}", "{\"v\": []}", "{\"v\": [], \"v_rows\": []}");
 }
 
+static void the_hooks_own_is_no_row(void **state)
+{
+    (void)state;
+    expect("{\"rows\": [\"\"]}", "{\"v\": true, \"postern\": {\"hook\": \"h\"}}",
+           "{\"v\": true, \"postern\": {\"hook\": \"h\"}, \"rows\": [" ROW(
+               "v", "v", "true", "false", "0", "0", "") "]}");
+}
+
+static void steps_come_one_after_another(void **state)
+{
+    (void)state;
+    expect("[{\"few\": {\"/l\": 1}}, {\"few\": {\"/l_few/*/t\": 2}}]",
+           "{\"l\": [{\"t\": \"abc\"}, {\"t\": \"d\"}]}",
+           "{\"l\": [{\"t\": \"abc\", \"t_few\": \"a…\", \"t_more\": 1}, {\"t\": \"d\"}], "
+           "\"l_few\": [{\"t\": \"abc\", \"t_few\": \"a…\", \"t_more\": 1}], \"l_more\": 1}");
+    expect("[]", "{\"a\": 1}", "{\"a\": 1}");
+}
+
+static void few_are_taken(void **state)
+{
+    (void)state;
+    expect("{\"few\": {\"/a\": 2}}", "{\"a\": [1, 2]}", "{\"a\": [1, 2], \"a_few\": [1, 2]}");
+    expect("{\"few\": {\"/a\": 9}}", "{\"a\": \"\"}", "{\"a\": \"\", \"a_few\": \"\"}");
+    expect("{\"few\": {\"/a\": 9}}", "{\"a\": {}}", "{\"a\": {}}");
+    expect("{\"counts\": [\"/a\", \"/b\", \"/c\"]}", "{\"a\": [], \"b\": {\"x\": 1}, \"c\": 5}",
+           "{\"a\": [], \"a_count\": 0, \"b\": {\"x\": 1}, \"b_count\": 1, \"c\": 5}");
+}
+
+/* A member that a payload brings itself must not pass for a link that was looked at. */
+static void links_are_looked_at(void **state)
+{
+    (void)state;
+    static const char rules[] = "{\"links\": [\"/a\"]}";
+    expect(rules, "{\"a\": \"https://x.example\"}",
+           "{\"a\": \"https://x.example\", \"a_url\": \"https://x.example\"}");
+    expect(rules, "{\"a\": \"javascript:1\"}", "{\"a\": \"javascript:1\"}");
+    expect(rules, "{\"a\": \"x\", \"a_url\": \"javascript:1\"}", "{\"a\": \"x\", \"a_url\": null}");
+    expect(rules, "{\"a\": \"https://x.example\", \"a_url\": \"javascript:1\"}",
+           "{\"a\": \"https://x.example\", \"a_url\": \"https://x.example\"}");
+    expect(rules, "{\"a\": 5, \"a_url\": \"javascript:1\"}", "{\"a\": 5, \"a_url\": null}");
+    expect(rules, "{\"a_url\": \"javascript:1\"}", "{\"a_url\": null}");
+    expect("{\"links\": [\"/*\"]}", "{\"a\": 1, \"a_url\": 2, \"a_url_url\": 3}",
+           "{\"a\": 1, \"a_url\": null, \"a_url_url\": null}");
+    expect("{\"mrkdwn\": [\"/a\"]}", "{\"a\": 1, \"a_mrkdwn\": 2}",
+           "{\"a\": 1, \"a_mrkdwn\": null}");
+    expect("{\"links\": [\"/l/*/a\"]}", "{\"l\": [{\"a_url\": \"javascript:1\"}]}",
+           "{\"l\": [{\"a_url\": null}]}");
+}
+
+static void words_are_read(void **state)
+{
+    (void)state;
+    expect("{\"short\": [\"/a\", \"/b\"]}", "{\"a\": \"0d1a26e67d\", \"b\": \"main\"}",
+           "{\"a\": \"0d1a26e67d\", \"a_short\": \"0d1a26e6\", \"b\": \"main\"}");
+    expect("{\"refs\": [\"/a\", \"/b\"]}", "{\"a\": \"refs/tags/v1\", \"b\": \"x\"}",
+           "{\"a\": \"refs/tags/v1\", \"a_name\": \"v1\", \"a_kind_is\": {\"tag\": true}, "
+           "\"b\": \"x\", \"b_name\": \"x\", \"b_kind_is\": {}}");
+    expect("{\"mrkdwn\": [\"/a\"]}", "{\"a\": \"*x*\"}",
+           "{\"a\": \"*x*\", \"a_mrkdwn\": [{\"spans\": [{\"text\": \"x\", \"url\": \"\", "
+           "\"bold\": true, \"code\": false}]}], \"a_plain\": \"x\"}");
+    expect("{\"entries\": [\"/a\"]}", "{\"a\": [[\"x\", 1], [2, 3], [\"y\"]]}",
+           "{\"a\": [[\"x\", 1], [2, 3], [\"y\"]], "
+           "\"a_entries\": [{\"name\": \"x\", \"value\": 1}]}");
+}
+
 static json_t *applied(const char *rules, const json_t *data, bool *too_large)
 {
     char *error;
@@ -258,7 +323,11 @@ static void wrong_rules_are_refused(void **state)
 {
     (void)state;
     static const char *const wrong[][2] = {
-        {"[]", "an object"},
+        {"[1]", "an object"},
+        {"[{}, []]", "an object"},
+        {"{\"few\": [\"/a\"]}", "\"few\" is not an object"},
+        {"{\"few\": {\"/a\": 0}}", "\"few\" is not an object"},
+        {"{\"few\": {\"a\": 1}}", "\"a\" is not a JSON pointer"},
         {"{\"monkeys\": []}", "no rule \"monkeys\""},
         {"{\"rows\": \"/a\"}", "\"rows\" is not a list"},
         {"{\"rows\": [5]}", "\"rows\" is not a list"},
@@ -344,6 +413,11 @@ int main(void)
         cmocka_unit_test(times_are_read),
         cmocka_unit_test(lines_and_the_first_of_them),
         cmocka_unit_test(rows_show_anything),
+        cmocka_unit_test(the_hooks_own_is_no_row),
+        cmocka_unit_test(steps_come_one_after_another),
+        cmocka_unit_test(few_are_taken),
+        cmocka_unit_test(links_are_looked_at),
+        cmocka_unit_test(words_are_read),
         cmocka_unit_test(rows_are_bounded),
         cmocka_unit_test(pointers_find_what_there_is),
         cmocka_unit_test(wrong_rules_are_refused),
