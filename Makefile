@@ -8,7 +8,7 @@ PREFIX  ?= /usr/local
 BUILD   ?= build
 VERSION := $(shell cat VERSION)
 
-PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3 libpq zlib
+PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3 libpq zlib libcares
 # Looked up when a recipe runs, because `make deps` may only just have installed them.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
@@ -37,7 +37,7 @@ CFLAGS   += -std=c11 -g $(OPTIMISE) $(WARNINGS) $(HARDEN)
 LDFLAGS  += $(HARDLINK)
 COMPILE   = $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 
-LAYERS  := base mime smtp queue template hook service
+LAYERS  := base mime smtp dkim dns queue template hook service
 SOURCES := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c))
 HEADERS := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.h))
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -78,7 +78,7 @@ $(PACKED): $(BUILD)/service/%_packed.o: service/%.S
 	$(CC) -Wa,-I$(BUILD) -c -o $@ $<
 
 cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
-$(call cold,queue/* service/cli* service/config* smtp/relay smtp/preset \
+$(call cold,queue/* dns/* dkim/verify service/cli* service/config* smtp/relay smtp/preset \
   $(addprefix service/,file footprint health ids keys listen look messages_look metrics openapi \
   builtin outbox packed previews problem routes serve suppress suppressions templates_load watch when wrap)): OPTIMISE = $(COLD)
 

@@ -455,6 +455,21 @@ void mime_message_free(mime_message *m)
     free(m);
 }
 
+bool mime_message_prepend(mime_message *m, const char *data, size_t len)
+{
+    size_t offset = m->bytes.len;
+
+    if (!buf_reserve(&m->bytes, len) || !add_segment(m)) {
+        m->bytes.failed = m->failed = false;
+        return false;
+    }
+    memmove(m->segments + 1, m->segments, (m->count - 1) * sizeof *m->segments);
+    m->segments[0] = (segment){.kind = LITERAL, .offset = offset, .len = len};
+    buf_add(&m->bytes, data, len);
+    m->size += len;
+    return true;
+}
+
 uint64_t mime_message_size(const mime_message *m)
 {
     return m->size;

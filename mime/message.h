@@ -24,7 +24,8 @@
  * Pure: no clock, no random, no sockets; the draft brings date and id.
  * Memory: the draft's strings are borrowed. Headers are copied when composing; text, html and the
  * content of attachments are NOT, and must outlive the message and its readers. Threads: a message
- * is immutable after mime_compose(); any number of readers, one thread each.
+ * is immutable after mime_compose(), or mime_message_prepend(); any number of readers, one thread
+ * each.
  */
 #ifndef POSTERN_MIME_MESSAGE_H
 #define POSTERN_MIME_MESSAGE_H
@@ -94,6 +95,10 @@ typedef struct mime_reader mime_reader;
 /* Composes. NULL only if memory ran out (every fault of content was found before). */
 mime_message *mime_compose(const mime_draft *draft);
 void mime_message_free(mime_message *m);
+
+/* Puts `len` bytes before the first: whole header fields, a signature's perhaps. Only as long as
+ * nobody else has the message, and no reader has begun. False: no memory, and all is as it was. */
+bool mime_message_prepend(mime_message *m, const char *data, size_t len);
 
 /* Octets that a reader gives, known without reading: for SIZE=. */
 uint64_t mime_message_size(const mime_message *m);

@@ -73,11 +73,13 @@ static void say(plan *p, const plan_try *t, size_t i, verdict v)
     if (own && v != TAKEN) {
         w.reply = &own->reply;
         w.category = smtp_category_name(own->category);
+        w.cause = smtp_cause_name(own->cause);
         w.hint = own->hint;
     } else if (v == TAKEN) {
         w.reply = r && r->reply.code ? &r->reply : &none;
     } else {
         w.category = smtp_category_name(r ? r->fault.category : SMTP_CATEGORY_TEMPORARY);
+        w.cause = smtp_cause_name(r ? r->fault.cause : SMTP_CAUSE_NONE);
         w.hint = r ? r->fault.hint : NULL;
     }
     record_say(&p->record, t->which[i], &w);
@@ -89,9 +91,9 @@ static void look_whether_gone(plan_mark *m, const plan_try *t, size_t i)
     const smtp_recipient_result *own = own_refusal(t->result, i);
     const smtp_result *r = t->result;
 
-    if (own && smtp_classify_gone(own->category, &own->reply))
+    if (own && smtp_classify_gone(own->cause, &own->reply))
         mark_gone(m, &own->reply);
-    else if (!own && r && t->count == 1 && smtp_classify_gone(r->fault.category, &r->reply))
+    else if (!own && r && t->count == 1 && smtp_classify_gone(r->fault.cause, &r->reply))
         mark_gone(m, &r->reply);
 }
 

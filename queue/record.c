@@ -261,6 +261,7 @@ void record_say(record *r, size_t recipient, const record_word *word)
     member_time(&w, "at", word->at);
     member_reply(&w, word->reply);
     member_text(&w, "category", word->category && word->category[0] ? word->category : NULL);
+    member_text(&w, "cause", word->cause && word->cause[0] ? word->cause : NULL);
     member_text(&w, "hint", word->hint);
     if (keep(&r->words, before)) {
         one->word_at = before;
@@ -274,6 +275,7 @@ static void members_fault(jsonw *w, const smtp_fault *f, bool given_up)
     bool known = f->category != SMTP_CATEGORY_NONE;
     if (known) {
         member_text(w, "category", smtp_category_name(f->category));
+        member_text(w, "cause", f->cause == SMTP_CAUSE_NONE ? NULL : smtp_cause_name(f->cause));
         member_text(w, "stage", smtp_stage_name(f->stage));
     }
     member_text(w, "detail", f->detail);
@@ -371,7 +373,7 @@ static void write_value(jsonw *w, json_t *value)
 
 static bool is_word(const char *name)
 {
-    static const char *const members[] = {"relay", "at", "smtp", "category", "hint"};
+    static const char *const members[] = {"relay", "at", "smtp", "category", "cause", "hint"};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         if (strcmp(name, members[i]) == 0)
             return true;

@@ -14,14 +14,14 @@
  *     "email"
  *     "status"         "waiting"; for good: "accepted", "refused", "unknown", "suppressed",
  *                      "expired" (it was tried until its time was over)
- *     "relay", "at", "smtp" {"code", "enhanced", "message"}, "category", "hint": of the last word
- *                      that was said about it; left out where there is none
+ *     "relay", "at", "smtp" {"code", "enhanced", "message"}, "category", "cause", "hint": of the
+ * last word that was said about it; left out where there is none
  *
  * log, an array of attempts, the oldest first, one for each relay that was tried; beyond
  * RECORD_LOG_MAX the oldest but the first go:
  *     "at", "number" (from 1), "relay", "outcome" ("sent", "partial", "not_sent", "unknown"), "ms",
  *     "recipients" (how many it was for), "accepted" (how many)
- *     "category", "stage", "detail", "hint", "retryable", "smtp": where it was not "sent"
+ *     "category", "cause", "stage", "detail", "hint", "retryable", "smtp": where it was not "sent"
  *     "next_at"        where it will be tried again
  *
  * Words of a relay that are not UTF-8 are passed on with U+FFFD in their place; those over
@@ -105,6 +105,7 @@ typedef struct record_word {
     int64_t at;              /* when it was said */
     const smtp_reply *reply; /* NULL, or code 0: there was none */
     const char *category;    /* NULL or "": none */
+    const char *cause;       /* NULL or "": none */
     const char *hint;        /* NULL: none */
 } record_word;
 

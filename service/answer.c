@@ -34,6 +34,15 @@ static void write_reply(jsonw *w, const smtp_reply *reply)
     jsonw_object_end(w);
 }
 
+/* What was no refusal has no cause. */
+static void write_cause(jsonw *w, smtp_cause cause)
+{
+    if (cause == SMTP_CAUSE_NONE)
+        return;
+    jsonw_key(w, "cause");
+    jsonw_str(w, smtp_cause_name(cause));
+}
+
 static void write_rejected(jsonw *w, const char *email, const smtp_recipient_result *result)
 {
     jsonw_object(w);
@@ -42,6 +51,7 @@ static void write_rejected(jsonw *w, const char *email, const smtp_recipient_res
     write_reply(w, &result->reply);
     jsonw_key(w, "category");
     jsonw_str(w, smtp_category_name(result->category));
+    write_cause(w, result->cause);
     if (result->hint) {
         jsonw_key(w, "hint");
         jsonw_str(w, result->hint);
@@ -157,6 +167,7 @@ static answer begin_fault(jsonw *w, const char *id, const smtp_relay *relay,
     jsonw_str(w, smtp_relay_name(relay));
     jsonw_key(w, "category");
     jsonw_str(w, smtp_category_name(fault->category));
+    write_cause(w, fault->cause);
     jsonw_key(w, "stage");
     jsonw_str(w, fault->stage == SMTP_STAGE_NONE ? NULL : smtp_stage_name(fault->stage));
     if (result->reply.code)

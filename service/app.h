@@ -15,6 +15,7 @@
 #include "service/log.h"
 #include "service/metrics.h"
 #include "service/store.h"
+#include "service/worker.h"
 #include "smtp/sender.h"
 
 typedef struct outbox outbox;                   /* outbox.h */
@@ -29,6 +30,7 @@ typedef struct app {
     smtp_sender *sender; /* NULL where nothing is sent (postern compose) */
     templates_place *templates;
     outbox *outbox;        /* NULL where there is no queue */
+    worker *worker;        /* NULL where nobody serves */
     atomic_bool draining;  /* SIGTERM came: no new work */
     atomic_uint in_flight; /* transactions submitted and not yet answered */
 } app;

@@ -1,6 +1,7 @@
 /*
  * cli_help - `postern help`: the commands, one command's manual, the settings.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "service/cli.h"
@@ -42,6 +43,8 @@ static const cli_manual *const MANUALS[] = {
     &cli_compose_manual,
     &cli_check_manual,
     &cli_hook_manual,
+    &cli_dkim_keygen_manual,
+    &cli_dkim_verify_manual,
     &HEALTH,
     &VERSION,
     &HELP,
@@ -60,6 +63,13 @@ static void write_all(buf *out)
     config_describe(out);
 }
 
+/* Whether a manual is of that command, which may have several. */
+static bool is_of(const cli_manual *m, const char *command)
+{
+    size_t len = strlen(command);
+    return strncmp(m->name, command, len) == 0 && (!m->name[len] || m->name[len] == ' ');
+}
+
 int cli_help(int argc, char **argv, const char *const *environment)
 {
     const cli_manual *const *m = MANUALS;
@@ -68,13 +78,19 @@ int cli_help(int argc, char **argv, const char *const *environment)
     (void)environment;
     if (argc > 2)
         return cli_complain(CLI_USAGE, "help takes the name of one command");
-    while (argc == 2 && *m && strcmp((*m)->name, argv[1]) != 0)
+    while (argc == 2 && *m && !is_of(*m, argv[1]))
         m++;
     if (!*m)
         return cli_complain(CLI_USAGE, "there is no command %s; see postern help", argv[1]);
-    if (argc == 2)
+    for (bool first = true; argc == 2 && *m; m++) {
+        if (!is_of(*m, argv[1]))
+            continue;
+        if (!first)
+            buf_addc(&out, '\n');
         cli_manual_write(*m, &out);
-    else
+        first = false;
+    }
+    if (argc != 2)
         write_all(&out);
     int code = cli_print(stdout, &out);
     buf_free(&out);

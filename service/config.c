@@ -233,7 +233,7 @@ static config *load(const char *const *environment, bool serving, buf *faults)
     loader l = {.config = calloc(1, sizeof(config)), .faults = &found};
     bool ok = false;
 
-    if (!l.config)
+    if (!l.config || !(l.config->dkim = signer_create()))
         goto cleanup;
     if (!environment)
         environment = empty;
@@ -257,7 +257,7 @@ static config *load(const char *const *environment, bool serving, buf *faults)
 
 cleanup:
     buf_add(faults, found.data, found.len);
-    if (!l.config || l.no_memory || !buf_ok(&found))
+    if (!l.config || !l.config->dkim || l.no_memory || !buf_ok(&found))
         buf_adds(faults, "out of memory\n");
     buf_free(&found);
     if (ok)
@@ -292,6 +292,8 @@ void config_free(config *c)
     config_strings_clear(&c->events_secrets, &c->events_secret_count);
     free(c->events_ca);
     config_hooks_clear(c);
+    signer_free(c->dkim);
+    free(c->dkim_open);
     keys_free(c->keys);
     for (size_t i = 0; i < c->relay_count; i++)
         smtp_relay_free(c->relays[i]);

@@ -11,14 +11,15 @@
  * The file (POSTERN_CONFIG) is a JSON object: the settings in lower case without the prefix
  * ("listen", "max_body", …; numbers and switches also as JSON's own), "api_keys_file", and what is
  * structured: "relays": {"default": "smtp://…", "bulk": {"url": "…"}, "slow": {"url_file": "…"}},
- * "hooks": {…} (config_hooks.h), "api_keys": […], "from": […], "failover": […]. The relay "default"
- * is the one of POSTERN_RELAY; both given: the environment's.
+ * "hooks": {…} (config_hooks.h), "api_keys": […], "from": […], "failover": […], "dkim":
+ * {"example.com": [{"selector": "s1", "key_file": "/etc/postern/s1.pem"}]}. The relay "default" is
+ * the one of POSTERN_RELAY; both given: the environment's.
  *
  * The environment is read from the `environ`-like array that is passed, not from the process, so
  * that tests and `postern send` can bring their own.
  *
  * Memory: config owns everything; of API keys it keeps hashes only. Threads: immutable after
- * config_load().
+ * config_load(), but for the keys of DKIM (signer.h).
  */
 #ifndef POSTERN_SERVICE_CONFIG_H
 #define POSTERN_SERVICE_CONFIG_H
@@ -31,6 +32,7 @@
 #include "mime/address.h"
 #include "service/keys.h"
 #include "service/log.h"
+#include "service/signer.h"
 #include "smtp/relay.h"
 
 typedef enum config_listen_kind { CONFIG_LISTEN_TCP, CONFIG_LISTEN_UNIX } config_listen_kind;
@@ -94,6 +96,8 @@ typedef struct config {
     size_t events_secret_count;
     bool events_private;
     char *events_ca; /* a path; NULL: the system's */
+    signer *dkim;    /* the keys of senders' domains */
+    char *dkim_open; /* a file with one of them that everybody can read or write; NULL: none */
     config_hook **hooks;
     size_t hook_count;
 } config;

@@ -142,6 +142,10 @@ static void apply_root_member(loader *l, const char *where, const char *name, co
         config_hooks_read(l, where, value);
         return;
     }
+    if (strcmp(name, "dkim") == 0) {
+        config_apply_dkim(l, where, value);
+        return;
+    }
     for (size_t i = 0; i < config_setting_count; i++) {
         const setting *s = &config_settings[i];
         if (is_member(s, false, name)) {

@@ -23,6 +23,7 @@
 typedef struct reading {
     loader *loader;
     config_hook *hook;
+    bool secrets_named; /* whether or not they could be read */
 } reading;
 
 __attribute__((format(printf, 3, 4))) static void fault(const reading *r, const char *pointer,
@@ -128,7 +129,7 @@ static void read_secret(const reading *r, const char *pointer, const json_t *val
     buf_free(&where);
 }
 
-static void read_secrets(const reading *r, const json_t *declared)
+static void read_secrets(reading *r, const json_t *declared)
 {
     static const struct {
         const char *name;
@@ -142,6 +143,7 @@ static void read_secrets(const reading *r, const json_t *declared)
         const json_t *value = json_object_get(declared, members[i].name);
         char pointer[64];
         (void)snprintf(pointer, sizeof pointer, "/%s", members[i].name);
+        r->secrets_named = r->secrets_named || value;
         if (value && members[i].list && (!json_is_array(value) || json_array_size(value) == 0)) {
             fault(r, pointer, "must be a list of %s", members[i].file ? "paths" : "secrets");
         } else if (value && members[i].list) {
@@ -176,6 +178,7 @@ static bool read_word(const reading *r, const char *pointer, const json_t *value
     for (int i = 0; words[i]; i++) {
         if (word && strcmp(words[i], word) == 0) {
             *out = i;
+            buf_free(&all);
             return true;
         }
         buf_addf(&all, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " or ", words[i]);
@@ -376,9 +379,9 @@ static void read_verify(const reading *r, const json_t *value)
         return;
     if (h->scheme_count == 0)
         fault(r, "", "needs a profile, or verify, to say how its sender proves who it is");
-    else if (h->open && h->secret_count > 0)
+    else if (h->open && r->secrets_named)
         fault(r, "/verify", "is none, and there is a secret: leave out one of them");
-    else if (!h->open && h->secret_count == 0)
+    else if (!h->open && !r->secrets_named)
         fault(r, "",
               "needs secret, secret_file, secrets or secrets_files (or \"verify\": \"none\")");
     for (size_t i = 0; i < h->secret_count && h->scheme_count > 0 && !h->open; i++) {
@@ -470,16 +473,18 @@ static void read_message(const reading *r, const json_t *value)
         fault(r, "/message", "must be an object with from and to, as a request has them");
         return;
     }
+    r->hook->message = value;
     for (size_t i = 0; i < COUNT(contents); i++) {
         char pointer[32];
         (void)snprintf(pointer, sizeof pointer, "/message/%s", contents[i]);
-        if (json_object_get(value, contents[i]))
-            fault(r, pointer, "has no place here: the template makes the content of the payload");
+        if (!json_object_get(value, contents[i]))
+            continue;
+        fault(r, pointer, "has no place here: the template makes the content of the payload");
+        r->hook->message = NULL; /* it is not tried */
     }
-    r->hook->message = value;
 }
 
-static void read_hook(const reading *r, const json_t *given)
+static void read_hook(reading *r, const json_t *given)
 {
     static const char *const members[] = {
         "profile", "secret", "secret_file", "secrets", "secrets_files", "message", "when",
@@ -566,7 +571,7 @@ static void add_hook(loader *l, const char *where, const char *name, const json_
     else {
         config_hook *h = hook_create(where, name);
         if (h) {
-            const reading r = {l, h};
+            reading r = {.loader = l, .hook = h};
             l->config->hooks[l->config->hook_count++] = h;
             read_hook(&r, value);
         } else {
@@ -662,7 +667,7 @@ void config_hooks_check(loader *l, bool serving)
 
     for (size_t i = 0; i < c->hook_count; i++) {
         config_hook *h = c->hooks[i];
-        const reading r = {l, h};
+        const reading r = {.loader = l, .hook = h};
         if (serving && !c->queue_url)
             fault(&r, "", "hooks need a queue: set POSTERN_DATA or POSTERN_QUEUE");
         if (serving && h->open && !c->listen.loopback && !c->auth_off)

@@ -751,10 +751,17 @@ void config_apply_file(loader *l, const setting *s, const char *where, const cha
 /* Adds the setting whose name is nearest, if one is near. */
 static void suggest(const char *name, bool lower, buf *out)
 {
+    static const char *const of_the_file[] = {"relays", "dkim"};
     size_t best = 3; /* one more than the slips that a suggestion forgives */
 
-    if (lower && (best = config_value_distance(name, "relays", best - 1)) < 3)
-        buf_adds(out, "; did you mean relays?");
+    for (size_t i = 0; lower && i < COUNT(of_the_file); i++) {
+        size_t distance = config_value_distance(name, of_the_file[i], best - 1);
+        if (distance >= best)
+            continue;
+        best = distance;
+        buf_clear(out);
+        buf_addf(out, "; did you mean %s?", of_the_file[i]);
+    }
     for (size_t i = 0; i < 2 * config_setting_count; i++) {
         const setting *s = &config_settings[i / 2];
         bool as_file = i % 2;

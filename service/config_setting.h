@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "base/buf.h"
 #include "service/config.h"
 
@@ -66,6 +68,12 @@ char *config_read_secret(loader *l, const char *where, const char *path);
 
 /* Adds a relay, in place of one of the same name. */
 void config_add_relay(loader *l, const char *where, const char *name, const char *url);
+
+/* Whether it can be a selector of DKIM. */
+bool config_is_selector(const char *s);
+
+/* Reads the keys of DKIM into the signer (config_dkim.c). */
+void config_apply_dkim(loader *l, const char *where, const json_t *value);
 
 /* Applies the members of a JSON file. */
 void config_load_file(loader *l, const char *path);

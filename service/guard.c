@@ -291,8 +291,8 @@ void guard_learn(guard *g, const request *r, const smtp_result *result)
         /* Refused at a later stage, which can only be meant for the one that there is. */
         bool late = !one->reply.code && result->recipient_count == 1;
         const smtp_reply *reply = late ? &result->reply : &one->reply;
-        smtp_category category = late ? result->fault.category : one->category;
-        if (one->accepted || !smtp_classify_gone(category, reply))
+        smtp_cause cause = late ? result->fault.cause : one->cause;
+        if (one->accepted || !smtp_classify_gone(cause, reply))
             continue;
         if (!l)
             l = calloc(1, sizeof *l + result->recipient_count * sizeof *l->entries);

@@ -7,7 +7,7 @@
  * else the key is given back, so that it can be tried again. Where keeping fails, the client is
  * told the truth all the same.
  *
- * Threads: guard_start() on the exchange's, all callbacks and what follows on any.
+ * Threads: any; guard_create() on the exchange's.
  */
 #ifndef POSTERN_SERVICE_GUARD_H
 #define POSTERN_SERVICE_GUARD_H

@@ -173,10 +173,12 @@ void http_answer_stream(http_exchange *x, const char *content_type, const http_s
     }
     if (x->response) {
         add_headers(x);
-        return;
+    } else {
+        free(s);
+        stream->done(stream->ctx);
     }
-    free(s);
-    stream->done(stream->ctx);
+    if (x->suspended)
+        http_thread_resume(x->thread, &x->resumption);
 }
 
 void http_problem(http_exchange *x, problem_kind kind, const char *detail, const faults *errors)

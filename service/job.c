@@ -50,6 +50,8 @@ static void log_transaction(const app *a, const request *r, const smtp_result *r
     log_str(&line, "outcome", job_outcome_name(result));
     if (!sent) {
         log_str(&line, "category", smtp_category_name(result->fault.category));
+        if (result->fault.cause != SMTP_CAUSE_NONE)
+            log_str(&line, "cause", smtp_cause_name(result->fault.cause));
         log_str(&line, "stage", smtp_stage_name(result->fault.stage));
     }
     log_int(&line, "code", result->reply.code);

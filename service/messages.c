@@ -2,10 +2,11 @@
  * messages - the route POST /v1/messages: a message is composed and put into the queue, and the
  * answer goes out when it is durable there.
  *
- * A small message is composed on the HTTP thread, into memory; a large one on the outbox's own
- * thread, into a file. Then, on threads of the queue, suppressed recipients are looked up, and the
- * message is put in: as being sent already and handed to deliver.h, if that has room, so that it
- * need not be read from the database again; else to wait its turn.
+ * A small message is composed on the HTTP thread, into memory; a large one, and one that takes long
+ * to sign, on the outbox's own thread, into a file. Then, on threads of the queue, suppressed
+ * recipients are looked up, and the message is put in: as being sent already and handed to
+ * deliver.h, if that has room, so that it need not be read from the database again; else to wait
+ * its turn.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -274,12 +275,15 @@ static bool compose_file(posting *p, int fd)
 
 static void look_up(posting *p);
 
-/* On the outbox's thread. Where no folder can be written, memory has to do. */
+/* On the outbox's thread: signing, too, where that takes long. Where no folder can be written,
+ * memory has to do. */
 static void compose_large(void *ctx)
 {
     posting *p = ctx;
-    int fd = outbox_file(p->app->outbox);
-    bool ok = fd >= 0 ? compose_file(p, fd) : compose_small(p);
+    bool ok = request_sign(p->app->config, p->request);
+    p->size = mime_message_size(p->request->message);
+    int fd = ok && p->size > QUEUE_SMALL ? outbox_file(p->app->outbox) : -1;
+    ok = ok && (fd >= 0 ? compose_file(p, fd) : compose_small(p));
 
     p->message.body.fd = fd;
     if (ok)
@@ -515,7 +519,7 @@ void messages_keep_so(app *a, http_exchange *x, request *r, idempotency *key,
         return;
     }
     p->how = *how;
-    bool small = p->size <= QUEUE_SMALL;
+    bool small = p->size <= QUEUE_SMALL && !r->to_sign;
     if (small && !compose_small(p)) {
         refuse(p, PROBLEM_STORAGE, "There is no room for the composed message.");
         return;

@@ -56,6 +56,7 @@ static const char *const STAGE_NAMES[STAGES] = {"queued", "session", "envelope",
 typedef struct relay_metrics {
     _Atomic(code_counters *) categories[SMTP_CATEGORY_COUNT];
     histogram stages[STAGES];
+    counter refusals[SMTP_CAUSE_COUNT];
     counter accepted, rejected;
     counter message_bytes;
     counter attempts[METRICS_ATTEMPT_RESULTS];
@@ -186,6 +187,28 @@ static void count_recipients(relay_metrics *r, const smtp_result *result)
     add(&r->rejected, rejected);
 }
 
+static void count_cause(relay_metrics *r, smtp_cause cause)
+{
+    if (cause > SMTP_CAUSE_NONE && cause < SMTP_CAUSE_COUNT)
+        add(&r->refusals[cause], 1);
+}
+
+/* Each recipient that was refused for its own sake; else, once, what stopped the whole. */
+static void count_refusals(relay_metrics *r, const smtp_result *result)
+{
+    bool own = false;
+
+    for (size_t i = 0; result->recipients && i < result->recipient_count; i++) {
+        const smtp_recipient_result *one = &result->recipients[i];
+        if (one->accepted || !one->reply.code)
+            continue;
+        own = true;
+        count_cause(r, one->cause);
+    }
+    if (!own || result->fault.stage != SMTP_STAGE_RCPT)
+        count_cause(r, result->fault.cause);
+}
+
 void metrics_transaction(metrics *m, size_t relay, const smtp_result *result, uint64_t size)
 {
     if (relay >= m->relay_count || !result ||
@@ -206,6 +229,7 @@ void metrics_transaction(metrics *m, size_t relay, const smtp_result *result, ui
         if (stages[i] > 0)
             observe(&r->stages[i], stages[i]);
     count_recipients(r, result);
+    count_refusals(r, result);
     if (result->outcome == SMTP_SENT || result->outcome == SMTP_PARTIAL)
         add(&r->message_bytes, size);
 }
@@ -371,6 +395,21 @@ static void write_codes(const char *name, const char *relay, smtp_category categ
         };
         write_sample(out, name, labels, COUNT(labels), n);
     }
+}
+
+static void write_refusals(const metrics *m, buf *out)
+{
+    static const char total[] = "postern_refusals_total";
+
+    write_head(out, total, "counter", "Messages and recipients that were not taken, by cause.");
+    for (size_t r = 0; r < m->relay_count; r++)
+        for (size_t c = SMTP_CAUSE_NONE + 1; c < SMTP_CAUSE_COUNT; c++) {
+            uint64_t n = get(&m->relays[r].refusals[c]);
+            const label labels[] = {{"relay", smtp_relay_name(m->relay_list[r])},
+                                    {"cause", smtp_cause_name((smtp_cause)c)}};
+            if (n > 0)
+                write_sample(out, total, labels, COUNT(labels), n);
+        }
 }
 
 static void write_transactions(const metrics *m, buf *out)
@@ -601,6 +640,7 @@ void metrics_write(metrics *m, const smtp_sender *sender, const store *requests,
     write_gauge(out, "postern_requests_in_flight", "HTTP requests being served now.",
                 atomic_load_explicit(&m->requests_in_flight, memory_order_relaxed));
     write_transactions(m, out);
+    write_refusals(m, out);
     write_gauge(out, "postern_transactions_in_flight", "Transactions submitted and not yet ended.",
                 atomic_load_explicit(&m->transactions_in_flight, memory_order_relaxed));
     write_messages(m, out);

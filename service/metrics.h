@@ -2,13 +2,15 @@
  * metrics - counters, gauges and histograms in Prometheus' text format 0.0.4.
  *
  * The set is fixed (tables in metrics.c), so that a label's values are bounded: routes from the
- * route table, statuses that the service gives, relays of the configuration, categories and stages
- * of smtp/, SMTP codes 200 to 599.
+ * route table, statuses that the service gives, relays of the configuration, categories, causes
+ * and stages of smtp/, SMTP codes 200 to 599.
  *
  * - postern_http_requests_total{route,status}
  * - postern_http_request_seconds{route}: a histogram
  * - postern_transactions_total{relay,category,code}: category "none" when accepted; code "0": no
  *   reply
+ * - postern_refusals_total{relay,cause}: each recipient that was refused for its own sake, and each
+ *   transaction that something else stopped; causes of smtp/
  * - postern_stage_seconds{relay,stage}: a histogram; stages queued, session, envelope, body
  * - postern_recipients_total{relay,result}: accepted (the message was taken for them), rejected
  * (the relay refused them)
@@ -29,7 +31,8 @@
  * - postern_build_info{version}, process_resident_memory_bytes, process_cpu_seconds_total,
  *   process_open_fds, process_max_fds, process_start_time_seconds
  *
- * What was never counted is left out, where its labels have many values (status, category, code).
+ * What was never counted is left out, where its labels have many values (status, category, cause,
+ * code).
  *
  * Threads: recording is lock-free (atomics); any thread.
  */

@@ -185,6 +185,8 @@ static void log_attempt(const outbox *o, const deliver_attempt *t)
     log_str(&line, "outcome", job_outcome_name(r));
     if (r && !sent) {
         log_str(&line, "category", smtp_category_name(r->fault.category));
+        if (r->fault.cause != SMTP_CAUSE_NONE)
+            log_str(&line, "cause", smtp_cause_name(r->fault.cause));
         log_str(&line, "stage", smtp_stage_name(r->fault.stage));
     }
     log_int(&line, "code", r ? r->reply.code : 0);

@@ -7,6 +7,7 @@
 
 #include "base/zeroed.h"
 #include "service/request_own.h"
+#include "service/signer.h"
 
 #define PRIORITY_USUAL 5
 
@@ -167,6 +168,27 @@ static bool make_envelope(request_reader *r)
     return drop_repeated(q->recipients, &q->recipient_count);
 }
 
+bool request_sign(const config *cfg, request *r)
+{
+    if (r->to_sign)
+        r->to_sign = !signer_sign(cfg->dkim, r->sender_domain, r->date, r->message);
+    return !r->to_sign;
+}
+
+static bool sign(request_reader *r, time_t now)
+{
+    const signer *dkim = r->config->dkim;
+    request *q = r->request;
+
+    if (!signer_any(dkim))
+        return true;
+    q->date = now;
+    q->sender_domain = sender_of(r)->domain;
+    signer_cost cost = signer_judge(dkim, q->sender_domain, mime_message_size(q->message));
+    q->to_sign = cost != SIGNER_NOTHING;
+    return (r->late && cost == SIGNER_LONG) || request_sign(r->config, q);
+}
+
 static bool make_message(request_reader *r, time_t now)
 {
     struct request_parts *p = r->parts;
@@ -185,11 +207,12 @@ static bool make_message(request_reader *r, time_t now)
         .date = now,
         .id = r->request->id,
     };
-    r->request->message = mime_compose(&draft);
-    if (!r->request->message ||
-        !document_hold(r->request->document, mime_message_memory(r->request->message)))
+    request *q = r->request;
+    q->message = mime_compose(&draft);
+    if (!q->message || !sign(r, now) ||
+        !document_hold(q->document, mime_message_memory(q->message)))
         return false;
-    r->request->utf8 = r->request->utf8 || mime_message_utf8(r->request->message);
+    q->utf8 = q->utf8 || mime_message_utf8(q->message);
     return true;
 }
 
@@ -268,7 +291,7 @@ typedef struct whole_request {
 } whole_request;
 
 static request_result create(const config *cfg, const templates *t, document *d, const char id[27],
-                             time_t now, bool queued, request **out, faults *errors)
+                             time_t now, bool queued, bool late, request **out, faults *errors)
 {
     whole_request *whole = zeroed(1, sizeof *whole);
     if (!whole) {
@@ -287,7 +310,8 @@ static request_result create(const config *cfg, const templates *t, document *d,
                         .parts = q->parts,
                         .errors = errors,
                         .now = now,
-                        .queued = queued};
+                        .queued = queued,
+                        .late = late};
     request_result result = build(&r, document_root(d), now);
     if (result == REQUEST_OK)
         *out = q;
@@ -299,13 +323,20 @@ static request_result create(const config *cfg, const templates *t, document *d,
 request_result request_create(const config *cfg, const templates *t, document *d, const char id[27],
                               time_t now, request **out, faults *errors)
 {
-    return create(cfg, t, d, id, now, false, out, errors);
+    return create(cfg, t, d, id, now, false, false, out, errors);
 }
 
 request_result request_create_queued(const config *cfg, const templates *t, document *d,
                                      const char id[27], time_t now, request **out, faults *errors)
 {
-    return create(cfg, t, d, id, now, true, out, errors);
+    return create(cfg, t, d, id, now, true, false, out, errors);
+}
+
+request_result request_create_late(const config *cfg, const templates *t, document *d,
+                                   const char id[27], time_t now, bool queued, request **out,
+                                   faults *errors)
+{
+    return create(cfg, t, d, id, now, queued, true, out, errors);
 }
 
 void request_free(request *r)

@@ -53,6 +53,9 @@ typedef struct request {
     size_t suppressed_count;
     bool utf8; /* SMTPUTF8 */
     bool transcript;
+    bool to_sign;                /* its signature is still to be made: request_sign() */
+    time_t date;                 /* of the message */
+    const char *sender_domain;   /* of From; the parts' or the configuration's */
     request_delivery delivery;   /* where it is for the queue */
     struct request_parts *parts; /* mailboxes, attachments, headers: what the message was made of */
 } request;
@@ -73,7 +76,17 @@ request_result request_create(const config *cfg, const templates *t, document *d
 /* The same for the queue, which has members of its own and no transcript. */
 request_result request_create_queued(const config *cfg, const templates *t, document *d,
                                      const char id[27], time_t now, request **out, faults *errors);
+
+/* Either of the two, but a message whose signature (signer.h) takes long is left without it, and
+ * `to_sign` set: request_sign() must follow, where a thread may be held up. */
+request_result request_create_late(const config *cfg, const templates *t, document *d,
+                                   const char id[27], time_t now, bool queued, request **out,
+                                   faults *errors);
 void request_free(request *r);
+
+/* Signs the message, if that is still to be done; before it is read. False: no memory, or what of
+ * it is stored can't be read. */
+bool request_sign(const config *cfg, request *r);
 
 /* Where a recipient (by its index, before any was taken off) was first named: "/to/0". */
 void request_pointer(const request *r, size_t recipient, char out[FAULTS_POINTER_MAX]);

@@ -53,6 +53,7 @@ typedef struct request_reader {
     faults *errors;
     time_t now;
     bool queued; /* for the queue */
+    bool late;   /* what takes long to sign is left to be signed */
     bool nomem;
 } request_reader;
 

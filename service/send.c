@@ -10,7 +10,10 @@
 #include "service/job.h"
 #include "service/routes.h"
 
+#define NOT_SIGNED "There is no room to sign the message, or what of it is stored can't be read."
+
 typedef struct send_job {
+    worker_task task; /* signing it */
     app *app;
     http_exchange *exchange;
     request *request;
@@ -35,8 +38,8 @@ request *send_read_request(app *a, http_exchange *x, bool queued)
         return NULL;
     faults_init(&errors);
     templates *t = templates_now(a->templates);
-    request_result result = (queued ? request_create_queued : request_create)(
-        a->config, t, d, http_exchange_id(x), time(NULL), &r, &errors);
+    request_result result =
+        request_create_late(a->config, t, d, http_exchange_id(x), time(NULL), queued, &r, &errors);
     templates_drop(t);
     switch (result) {
     case REQUEST_OK: break;
@@ -86,22 +89,29 @@ static void send_done(void *ctx, smtp_result *result)
         http_problem(x, PROBLEM_MEMORY, "The transaction could not be kept.", NULL);
 }
 
-static void submit(send_job *job)
+/* Nothing is sent. */
+static void give_up(send_job *job, problem_kind kind, const char *detail)
 {
     app *a = job->app;
     http_exchange *x = job->exchange;
     guard *g = job->guard;
-    smtp_transaction transaction = job_transaction(a, job->request, job->reader, send_done, job);
 
-    if (smtp_sender_submit(a->sender, &transaction))
-        return;
     job_free(job);
     job_leave(a);
-    problem_kind kind = atomic_load(&a->draining) ? PROBLEM_DRAINING : PROBLEM_MEMORY;
     if (g)
-        guard_abandon(g, kind, "The sender takes no transaction now.");
+        guard_abandon(g, kind, detail);
     else
-        http_problem(x, kind, "The sender takes no transaction now.", NULL);
+        http_problem(x, kind, detail, NULL);
+}
+
+static void submit(send_job *job)
+{
+    app *a = job->app;
+    smtp_transaction transaction = job_transaction(a, job->request, job->reader, send_done, job);
+
+    if (!smtp_sender_submit(a->sender, &transaction))
+        give_up(job, atomic_load(&a->draining) ? PROBLEM_DRAINING : PROBLEM_MEMORY,
+                "The sender takes no transaction now.");
 }
 
 /* The guard has looked: on a thread of the queue. */
@@ -120,6 +130,25 @@ static void decided(void *ctx, bool go)
     guard_refuse(g);
 }
 
+static void go_on(send_job *job)
+{
+    if (job->guard)
+        guard_start(job->guard, decided, job);
+    else
+        submit(job);
+}
+
+/* On a worker's thread. */
+static void sign_job(void *ctx)
+{
+    send_job *job = ctx;
+
+    if (request_sign(job->app->config, job->request))
+        go_on(job);
+    else
+        give_up(job, PROBLEM_STORAGE, NOT_SIGNED);
+}
+
 /* Takes over the request; NULL: no memory, and it is freed. */
 static send_job *job_create(app *a, http_exchange *x, request *r)
 {
@@ -130,7 +159,7 @@ static send_job *job_create(app *a, http_exchange *x, request *r)
     guard *g = job && reader && guarded ? guard_create(a, x, r, key) : NULL;
 
     if (job && reader && (g || !guarded)) {
-        *job = (send_job){a, x, r, reader, g};
+        *job = (send_job){{NULL, sign_job, job}, a, x, r, reader, g};
         return job;
     }
     if (!guarded || !job || !reader)
@@ -160,15 +189,18 @@ void send_handle(app *a, http_exchange *x)
         return;
     }
     http_suspend(x);
-    if (job->guard)
-        guard_start(job->guard, decided, job);
-    else
-        submit(job);
+    if (!r->to_sign)
+        go_on(job);
+    else if (!worker_do(a->worker, &job->task))
+        give_up(job, PROBLEM_DRAINING, "This instance is shutting down.");
 }
 
 /* ---- /v1/compose ---- */
 
 typedef struct composed {
+    worker_task task; /* signing it */
+    app *app;
+    http_exchange *exchange;
     request *request;
     mime_reader *reader;
 } composed;
@@ -187,6 +219,27 @@ static void free_composed(void *ctx)
     free(c);
 }
 
+static void answer_composed(composed *c)
+{
+    const http_stream stream = {read_composed, free_composed, c,
+                                mime_message_size(c->request->message)};
+    http_answer_stream(c->exchange, "message/rfc822", &stream);
+}
+
+/* On a worker's thread. */
+static void sign_composed(void *ctx)
+{
+    composed *c = ctx;
+    http_exchange *x = c->exchange;
+
+    if (request_sign(c->app->config, c->request)) {
+        answer_composed(c);
+        return;
+    }
+    free_composed(c);
+    http_problem(x, PROBLEM_STORAGE, NOT_SIGNED, NULL);
+}
+
 void compose_handle(app *a, http_exchange *x)
 {
     request *r = send_read_request(a, x, false);
@@ -200,7 +253,14 @@ void compose_handle(app *a, http_exchange *x)
         http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
         return;
     }
-    *c = (composed){r, reader};
-    const http_stream stream = {read_composed, free_composed, c, mime_message_size(r->message)};
-    http_answer_stream(x, "message/rfc822", &stream);
+    *c = (composed){{NULL, sign_composed, c}, a, x, r, reader};
+    if (!r->to_sign) {
+        answer_composed(c);
+        return;
+    }
+    http_suspend(x);
+    if (!worker_do(a->worker, &c->task)) {
+        free_composed(c);
+        http_problem(x, PROBLEM_DRAINING, "This instance is shutting down.", NULL);
+    }
 }

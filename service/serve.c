@@ -32,6 +32,7 @@ typedef struct service {
     const char **route_names;
     const char **hook_names;
     http *http;
+    const char *const *environment;
 } service;
 
 /* One connection is one descriptor: take as many as the system gives. */
@@ -96,7 +97,8 @@ static bool create_parts(service *s, const config *c)
         folder = NULL;
     s->app.store = store_create(folder, c->max_memory);
     s->route_names = routes_names(&count);
-    if (s->app.log && s->app.store && s->route_names)
+    s->app.worker = worker_create(c->http_threads);
+    if (s->app.log && s->app.store && s->app.worker && s->route_names)
         s->app.metrics = metrics_create(s->route_names, count, (const smtp_relay *const *)c->relays,
                                         c->relay_count);
     if (s->app.metrics && name_hooks(s, c))
@@ -113,6 +115,9 @@ static bool create_parts(service *s, const config *c)
 
 static void free_parts(service *s)
 {
+    /* What it was given goes on to the sender and the queue. */
+    if (s->app.worker)
+        worker_stop(s->app.worker);
     /* What is being delivered needs the sender, and settling it the queue. Sender and queue answer
      * what the server still waits for, and the server must not go before. */
     if (s->app.outbox)
@@ -128,11 +133,25 @@ static void free_parts(service *s)
     smtp_sender_free(s->app.sender);
     metrics_free(s->app.metrics);
     templates_place_free(s->app.templates);
+    worker_free(s->app.worker);
     store_free(s->app.store);
     free(s->route_names);
     free(s->hook_names);
     ids_clear(&s->ids);
     log_free(s->app.log);
+}
+
+static void log_dkim(const service *s, const config *c, const char *message)
+{
+    log_line line;
+
+    log_begin(&line, s->app.log, LOG_INFO, "dkim");
+    log_str(&line, "message", message);
+    log_int(&line, "domains", (int64_t)signer_domains(s->app.config->dkim));
+    log_end(&line);
+    if (c->dkim_open)
+        log_message(s->app.log, LOG_WARNING, "dkim", "everybody can read or write the key %s",
+                    c->dkim_open);
 }
 
 static void log_start(const service *s)
@@ -149,15 +168,29 @@ static void log_start(const service *s)
     log_str(&line, "keys", c->keys ? "on" : "off");
     log_str(&line, "queue", s->app.outbox ? outbox_backend(s->app.outbox) : "off");
     log_end(&line);
+    if (signer_any(c->dkim))
+        log_dkim(s, c, "signing");
     log_flush(s->app.log);
     if (c->relay_count == 0)
         log_message(s->app.log, LOG_WARNING, "no_relay",
                     "POSTERN_RELAY is not set: nothing can be sent");
 }
 
-/* SIGHUP: the folder of templates is read again. Requests under way keep the snapshot that they
- * hold; where something is wrong, so do all to come. */
-static void reload(service *s)
+/* What is wrong, a line each, and then what becomes of it. */
+static void log_complaints(logger *log, const char *event, buf *complaints, const char *end)
+{
+    char *rest = NULL, *text = buf_take(complaints);
+
+    for (char *one = text ? strtok_r(text, "\n", &rest) : NULL; one;
+         one = strtok_r(NULL, "\n", &rest))
+        log_message(log, LOG_ERROR, event, "%s", one);
+    log_message(log, LOG_ERROR, event, "%s", end);
+    free(text);
+}
+
+/* The folder of templates is read again. Requests under way keep the snapshot that they hold; where
+ * something is wrong, so do all to come. */
+static void reload_templates(service *s)
 {
     const char *folder = s->app.config->templates;
     logger *log = s->app.log;
@@ -171,12 +204,7 @@ static void reload(service *s)
     templates *fresh = templates_load(folder, &complaints);
     metrics_templates(s->app.metrics, fresh != NULL);
     if (!fresh) {
-        char *rest = NULL, *text = buf_take(&complaints);
-        for (char *one = text ? strtok_r(text, "\n", &rest) : NULL; one;
-             one = strtok_r(NULL, "\n", &rest))
-            log_message(log, LOG_ERROR, "templates", "%s", one);
-        log_message(log, LOG_ERROR, "templates", "not reloaded: those from before stay");
-        free(text);
+        log_complaints(log, "templates", &complaints, "not reloaded: those from before stay");
         return;
     }
     log_begin(&line, log, LOG_INFO, "templates");
@@ -185,6 +213,31 @@ static void reload(service *s)
     log_end(&line);
     log_flush(log);
     templates_replace(s->app.templates, fresh);
+}
+
+/* The configuration is read again, and the keys of DKIM are all that is taken of it. */
+static void reload_dkim(service *s)
+{
+    buf complaints = BUF_INIT;
+    config *fresh = config_load(s->environment, &complaints);
+
+    if (fresh) {
+        signer_exchange(s->app.config->dkim, fresh->dkim);
+        if (signer_any(s->app.config->dkim) || signer_any(fresh->dkim))
+            log_dkim(s, fresh, "reloaded");
+    } else {
+        log_complaints(s->app.log, "dkim", &complaints, "not reloaded: the keys from before stay");
+    }
+    config_free(fresh);
+    buf_free(&complaints);
+}
+
+/* SIGHUP. */
+static void reload(service *s)
+{
+    reload_templates(s);
+    reload_dkim(s);
+    log_flush(s->app.log);
 }
 
 /* Blocks until SIGTERM or SIGINT; the signals are blocked in every thread and taken here. */
@@ -213,7 +266,7 @@ int serve(int argc, char **argv, const char *const *environment)
 {
     sigset_t signals;
     buf complaints = BUF_INIT;
-    service s = {0};
+    service s = {.environment = environment};
     int code = CLI_CONFIGURATION;
 
     if (argc > 1) {

@@ -1,9 +1,10 @@
 /*
  * classify - what a refusal means, who can mend it, and how.
  *
- * One table, from stage, reply code, enhanced code, words in the reply's text and the relay's
- * preset, to category, blame, retryable and a hint; the first row that fits wins, the last rows are
- * the codes' registered meanings. And one for libcurl's results while a session is opened.
+ * From stage, reply code, enhanced code, words in the reply's text and the relay's preset, to
+ * cause, category, blame, retryable and a hint, by the tables of replies.h: the words of providers
+ * and servers, then the enhanced code's registered meaning, then words that tell by themselves,
+ * then the code at its stage. And one table for libcurl's results while a session is opened.
  *
  * Pure; hints are static.
  */
@@ -12,8 +13,8 @@
 
 #include "smtp/sender.h"
 
-/* Explains a reply of 4yz or 5yz (or one that has no place at that stage) into category, blame,
- * retryable and hint; leaves `detail` alone. `preset` may be NULL. */
+/* Explains a reply of 4yz or 5yz (or one that has no place at that stage) into cause, category,
+ * blame, retryable and hint; leaves `detail` alone. `preset` may be NULL. */
 void smtp_classify_reply(smtp_stage stage, const smtp_reply *reply, const char *preset,
                          smtp_fault *out);
 
@@ -26,7 +27,7 @@ void smtp_classify_curl(smtp_stage stage, int curl_code, const char *error, cons
 /* True if a refusal of 5yz to a recipient can only mean that the address does not exist, or no
  * more: not a policy's words, nor RFC 5321's own "mailbox unavailable", which stands for any
  * reason. */
-bool smtp_classify_gone(smtp_category category, const smtp_reply *reply);
+bool smtp_classify_gone(smtp_cause cause, const smtp_reply *reply);
 
 /* The reply's first line in few words: "550 5.1.1 No such user". */
 #define SMTP_REASON_MAX 256

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "smtp/classify.h"
+#include "smtp/replies.h"
 #include "smtp/result.h"
 
 /* Of the body, read at once. */
@@ -424,9 +425,10 @@ static bool put(smtp_session *s)
 
 /* ---- what is refused before anything is said ---- */
 
-static void refuse(smtp_task *t, smtp_category category, const char *hint, char *detail)
+static void refuse(smtp_task *t, smtp_cause cause, const char *hint, char *detail)
 {
-    t->result->fault = (smtp_fault){.category = category,
+    t->result->fault = (smtp_fault){.category = smtp_causes[cause].category,
+                                    .cause = cause,
                                     .stage = SMTP_STAGE_MAIL,
                                     .blame = SMTP_BLAME_MESSAGE,
                                     .hint = hint,
@@ -440,13 +442,13 @@ static bool is_refused_here(const smtp_session *s, smtp_task *t)
     switch (category) {
     case SMTP_CATEGORY_RECIPIENT:
         refuse(
-            t, category,
+            t, SMTP_CAUSE_RECIPIENT_REFUSED,
             "Use addresses whose part before the @ is ASCII, or a relay that offers SMTPUTF8.",
             strdup(
                 "An address is beyond ASCII before the @, and the relay does not offer SMTPUTF8."));
         return true;
     case SMTP_CATEGORY_CONTENT:
-        refuse(t, category, NULL,
+        refuse(t, SMTP_CAUSE_MESSAGE_REFUSED, NULL,
                strdup("The message is 8-bit, and the relay does not offer 8BITMIME."));
         return true;
     case SMTP_CATEGORY_SIZE:
@@ -454,7 +456,7 @@ static bool is_refused_here(const smtp_session *s, smtp_task *t)
                      "The message has %" PRIu64 " octets; the relay takes %" PRIu64 " at most.",
                      t->what.source.size, s->caps.size) < 0)
             detail = NULL;
-        refuse(t, category, "Send a link instead of the attachment.", detail);
+        refuse(t, SMTP_CAUSE_SIZE, "Send a link instead of the attachment.", detail);
         return true;
     default: return false;
     }
@@ -560,6 +562,7 @@ static void note_recipient(smtp_session *s, size_t i, smtp_reply *reply)
     smtp_fault fault = {0};
     smtp_classify_reply(SMTP_STAGE_RCPT, &r->reply, preset_name(s), &fault);
     r->category = fault.category;
+    r->cause = fault.cause;
     r->hint = fault.hint;
     r->retryable = fault.retryable;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/zeroed.h"
+#include "smtp/replies.h"
 
 /* Of a reply's text, in a fault's sentence. */
 #define QUOTE_MAX 200
@@ -41,6 +42,11 @@ const char *smtp_stage_name(smtp_stage s)
 const char *smtp_category_name(smtp_category c)
 {
     return categories[c];
+}
+
+const char *smtp_cause_name(smtp_cause c)
+{
+    return smtp_causes[c].name;
 }
 
 smtp_result *smtp_result_create(size_t recipient_count)

@@ -74,8 +74,49 @@ typedef enum smtp_category {
     SMTP_CATEGORY_COUNT
 } smtp_category;
 
+/* Why, in one word: finer than the category, and bounded, so that it may be a metric's label.
+ * docs/replies.md says what each means and what to do. */
+typedef enum smtp_cause {
+    SMTP_CAUSE_NONE, /* nothing went wrong, or it was not a refusal */
+    SMTP_CAUSE_NETWORK,
+    SMTP_CAUSE_TLS,
+    SMTP_CAUSE_AUTH,
+    SMTP_CAUSE_ACCOUNT, /* the account at the relay: not active, blocked, not paid */
+    SMTP_CAUSE_QUOTA,   /* the account's own limit of a day or an hour */
+    SMTP_CAUSE_RATE,
+    SMTP_CAUSE_SPF,
+    SMTP_CAUSE_DKIM,
+    SMTP_CAUSE_DMARC,
+    SMTP_CAUSE_UNAUTHENTICATED, /* neither SPF nor DKIM passes */
+    SMTP_CAUSE_PTR,
+    SMTP_CAUSE_HELO,
+    SMTP_CAUSE_IP_REPUTATION,
+    SMTP_CAUSE_DOMAIN_REPUTATION,
+    SMTP_CAUSE_RELAYING,
+    SMTP_CAUSE_POLICY,
+    SMTP_CAUSE_SENDER_NOT_ALLOWED,
+    SMTP_CAUSE_SENDER_DOMAIN,
+    SMTP_CAUSE_SENDER_REFUSED,
+    SMTP_CAUSE_UNKNOWN_USER,
+    SMTP_CAUSE_MAILBOX_FULL,
+    SMTP_CAUSE_MAILBOX_DISABLED,
+    SMTP_CAUSE_RECIPIENT_DOMAIN,
+    SMTP_CAUSE_RECIPIENT_REFUSED,
+    SMTP_CAUSE_LOOP,
+    SMTP_CAUSE_SPAM,
+    SMTP_CAUSE_ATTACHMENT, /* of a forbidden kind, or with a virus */
+    SMTP_CAUSE_MALFORMED,
+    SMTP_CAUSE_MESSAGE_REFUSED,
+    SMTP_CAUSE_SIZE,
+    SMTP_CAUSE_GREYLIST,
+    SMTP_CAUSE_BUSY,
+    SMTP_CAUSE_PROTOCOL,
+    SMTP_CAUSE_COUNT
+} smtp_cause;
+
 const char *smtp_stage_name(smtp_stage s);       /* "starttls" */
 const char *smtp_category_name(smtp_category c); /* "network"; "" for NONE */
+const char *smtp_cause_name(smtp_cause c);       /* "unknown_user"; "" for NONE */
 
 typedef enum smtp_outcome {
     SMTP_SENT,     /* accepted for every recipient */
@@ -96,6 +137,7 @@ typedef enum smtp_blame {
 /* What went wrong, explained (classify.h makes it). */
 typedef struct smtp_fault {
     smtp_category category;
+    smtp_cause cause;
     smtp_stage stage;
     smtp_blame blame;
     bool retryable;
@@ -107,7 +149,8 @@ typedef struct smtp_recipient_result {
     smtp_reply reply; /* to its RCPT; code 0 if none came */
     bool accepted;
     smtp_category category; /* of a refusal */
-    const char *hint;       /* static or NULL */
+    smtp_cause cause;
+    const char *hint; /* static or NULL */
     bool retryable;
 } smtp_recipient_result;
 

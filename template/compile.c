@@ -44,12 +44,14 @@ typedef struct tag {
 
 static bool fail(compiler *c, size_t at, const char *text)
 {
-    return template_fault_set(c->fault, c->source, at, "%s", text);
+    (void)template_fault_set(c->fault, c->source, at, "%s", text);
+    return false;
 }
 
 static bool no_memory(compiler *c)
 {
-    return template_fault_set(c->fault, NULL, 0, "there is no memory");
+    (void)template_fault_set(c->fault, NULL, 0, "there is no memory");
+    return false;
 }
 
 /* Room for one more of an array of the unit's. */
@@ -200,8 +202,8 @@ static bool add_path(compiler *c, const tag *t, op *o)
     o->path = (uint32_t)c->unit->name_count;
     if (rest.len == 1 && *rest.text == '.')
         return true;
-    for (bool more = true; more;) {
-        const char *dot = memchr(rest.text, '.', rest.len);
+    for (bool more = rest.len > 0; more;) {
+        const char *dot = rest.text ? memchr(rest.text, '.', rest.len) : NULL;
         slice part = {rest.text, dot ? (size_t)(dot - rest.text) : rest.len};
         if (part.len == 0)
             return fail(c, t->at, "this tag's name has an empty part, between or beside its dots");
@@ -509,10 +511,11 @@ static bool read_tag(compiler *c, tag *t)
     size_t at = t->at + strlen(c->opens), n = 0;
     while (at < c->len && space(c->source[at]))
         at++;
-    t->sigil = at < c->len && memchr("#^/!>=<$&{", c->source[at], 10) ? c->source[at++] : '\0';
+    t->sigil = at < c->len && c->source[at] && strchr("#^/!>=<$&{", c->source[at]) ? c->source[at++]
+                                                                                   : '\0';
     if (t->sigil == '{' || t->sigil == '=')
         closes[n++] = t->sigil == '{' ? '}' : '=';
-    strcpy(closes + n, c->closes);
+    memcpy(closes + n, c->closes, strlen(c->closes) + 1);
     const char *end = memmem(c->source + at, c->len - at, closes, strlen(closes));
     if (!end)
         return fail(c, t->at, "this tag isn't closed");
@@ -571,7 +574,13 @@ template_unit *template_compile(template_set *s, const template_slot *slot, temp
         return NULL;
     }
     template_unit *u = calloc(1, sizeof *u);
-    compiler c = {.set = s, .unit = u, .fault = fault, .len = len, .begins = true};
+    compiler c = {.set = s,
+                  .unit = u,
+                  .fault = fault,
+                  .len = len,
+                  .opens = "{{",
+                  .closes = "}}",
+                  .begins = true};
     if (!u || !(u->source = malloc(len + 1)))
         goto no_memory;
     if (len > 0)
@@ -582,8 +591,6 @@ template_unit *template_compile(template_set *s, const template_slot *slot, temp
     u->kind = kind;
     u->len = len;
     c.source = u->source;
-    strcpy(c.opens, "{{");
-    strcpy(c.closes, "}}");
     if (compile(&c))
         return u;
     template_unit_free(u);

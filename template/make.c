@@ -186,7 +186,7 @@ json_t *make_money(maker *m, const json_t *amount, const json_t *currency)
 
 /* ---- times ---- */
 
-#define DAY          86400
+#define DAY          INT64_C(86400)
 #define MILLISECONDS 100000000000 /* a larger number than this doesn't count seconds */
 
 /* `n` digits. */
@@ -258,7 +258,7 @@ static bool read_time(const char *s, int64_t *out)
     if (hour > 23 || minute > 59 || second > 60 || !read_zone(s, &zone) ||
         !day_of(year, month, day, &days))
         return false;
-    *out = days * DAY + hour * 3600 + minute * 60 + second - zone;
+    *out = days * DAY + (hour * INT64_C(60) + minute) * 60 + second - zone;
     return true;
 }
 

@@ -87,7 +87,7 @@ static bool add_row(rows *r, const step *at, json_t *value, size_t depth, bool g
     bool done = maker_put(m, row, "value", value) && maker_put(m, row, "name", path_of(m, at)) &&
                 maker_put(m, row, "label", maker_string(m, at->text, strlen(at->text))) &&
                 maker_put(m, row, "depth", maker_made(m, json_integer((json_int_t)depth))) &&
-                maker_put(m, row, "px", maker_made(m, json_integer((json_int_t)(16 * depth)))) &&
+                maker_put(m, row, "px", maker_made(m, json_integer(16 * (json_int_t)depth))) &&
                 maker_put(m, row, "indent", maker_string(m, blanks, 2 * depth)) &&
                 maker_put(m, row, "group", maker_made(m, json_boolean(group)));
     if (!done) {

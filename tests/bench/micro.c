@@ -8,6 +8,8 @@
 #include <time.h>
 
 #include "base/utf8.h"
+#include "dkim/canon.h"
+#include "dkim/sign.h"
 #include "mime/base64.h"
 #include "mime/encode.h"
 #include "smtp/dot.h"
@@ -22,6 +24,7 @@ typedef struct subject {
     size_t len;
     char *out;
     vector_level level;
+    const dkim_identity *identity;
     size_t result; /* so that the work is not for nothing */
 } subject;
 
@@ -42,7 +45,7 @@ static int ascending(const void *a, const void *b)
 static double median(void (*work)(subject *), subject *s)
 {
     double times[RUNS];
-    size_t calls = 1 + 2000000 / (s->len + 1);
+    size_t calls = 1 + (s->identity ? 10000 : 2000000) / (s->len + 1); /* a signature takes long */
     for (size_t i = 0; i < RUNS; i++) {
         double start = now();
         for (size_t j = 0; j < calls; j++)
@@ -264,10 +267,95 @@ static void data(vector_level best)
     free(out);
 }
 
+/* ---- DKIM ---- */
+
+static void count_bytes(void *ctx, const char *piece, size_t len)
+{
+    (void)piece;
+    *(size_t *)ctx += len;
+}
+
+static void canonical_form(subject *s)
+{
+    dkim_body body;
+    dkim_body_init(&body, DKIM_RELAXED, count_bytes, &s->result);
+    for (size_t at = 0, n; at < s->len; at += n) {
+        n = s->len - at < 16384 ? s->len - at : 16384;
+        dkim_body_feed(&body, s->in + at, n);
+    }
+    dkim_body_end(&body);
+}
+
+/* What is left to be read. */
+static size_t read_rest(void *ctx, char *out, size_t cap)
+{
+    subject *rest = ctx;
+    size_t n = rest->len < cap ? rest->len : cap;
+    memcpy(out, rest->in, n);
+    rest->in += n;
+    rest->len -= n;
+    return n;
+}
+
+static void sign_message(subject *s)
+{
+    subject rest = *s;
+    const dkim_source source = {read_rest, &rest};
+    buf out = BUF_INIT;
+    if (!dkim_sign(s->identity, 1, 1, &source, &out))
+        abort();
+    s->result += out.len;
+    buf_free(&out);
+}
+
+#define HEADER                                                                                     \
+    "Date: Sun, 10 Jun 2018 13:38:29 +0000\r\nFrom: Shop <shop@example.com>\r\n"                   \
+    "To: li@example.net\r\nSubject: Your order\r\nMessage-ID: <01M89Y4HTM@example.com>\r\n"        \
+    "MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n"                              \
+    "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+
+static void signing(const char *key_name, dkim_algorithm type, unsigned bits, size_t len)
+{
+    char name[60], *text = repeated(LINE_76 "\r\n", len);
+    dkim_key *key = dkim_key_make(type, bits);
+    const dkim_identity identity = {"example.com", "s1", key};
+
+    if (!key)
+        abort();
+    memcpy(text, HEADER, sizeof HEADER - 1);
+    (void)snprintf(name, sizeof name, "DKIM, %zu bytes signed with %s", len, key_name);
+    measure(name, sign_message, (subject){.in = text, .len = len, .identity = &identity},
+            VECTOR_NONE);
+    dkim_key_free(key);
+    free(text);
+}
+
+static void dkim(vector_level best)
+{
+    size_t len = (size_t)64 * 1024;
+    char *lines = repeated(LINE_76 "\r\n", len);
+
+    (void)best;
+    measure("DKIM canonical form, 76 columns", canonical_form, (subject){.in = lines, .len = len},
+            VECTOR_NONE);
+    for (size_t i = 0; i + 1 < len; i++) /* as base64: without blanks */
+        lines[i] = lines[i] == ' ' ? '+' : lines[i];
+    measure("DKIM canonical form, base64", canonical_form, (subject){.in = lines, .len = len},
+            VECTOR_NONE);
+    signing("RSA 2048", DKIM_RSA, 2048, 3000);
+    signing("RSA 3072", DKIM_RSA, 3072, 3000);
+    signing("RSA 4096", DKIM_RSA, 4096, 3000);
+    signing("Ed25519", DKIM_ED25519, 0, 3000);
+    signing("Ed25519", DKIM_ED25519, 0, (size_t)256 * 1024);
+    signing("Ed25519", DKIM_ED25519, 0, (size_t)34 * 1000 * 1000);
+    free(lines);
+}
+
 static const struct {
     const char *name;
     void (*measure)(vector_level best);
-} groups[] = {{"base64", base64}, {"utf8", utf8}, {"text", text_bodies}, {"data", data}};
+} groups[] = {
+    {"base64", base64}, {"utf8", utf8}, {"text", text_bodies}, {"data", data}, {"dkim", dkim}};
 
 /* Without arguments all groups, else those named. */
 int main(int argc, char **argv)

@@ -1,6 +1,7 @@
 """The built-in templates with each payload: their samples, the services' other shapes, and hostile ones."""
 
 import copy
+import functools
 import json
 import re
 import subprocess
@@ -83,6 +84,7 @@ def mails():
     return rendered([*cases(), *variations()])
 
 
+@functools.cache
 def parsed(html):
     """html5lib's tree, and what it has against the document."""
     parser = html5lib.HTMLParser(tree=html5lib.treebuilders.getTreeBuilder("etree"), namespaceHTMLElements=False)

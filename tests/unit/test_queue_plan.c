@@ -66,6 +66,15 @@ static smtp_reply read_reply(const char *text)
     return r;
 }
 
+/* Any that goes with the category. */
+static smtp_cause cause_of(smtp_category category)
+{
+    return category == SMTP_CATEGORY_RECIPIENT   ? SMTP_CAUSE_UNKNOWN_USER
+           : category == SMTP_CATEGORY_TEMPORARY ? SMTP_CAUSE_BUSY
+           : category == SMTP_CATEGORY_POLICY    ? SMTP_CAUSE_POLICY
+                                                 : SMTP_CAUSE_NONE;
+}
+
 /* A refusal's category as the sender finds it: by the digit behind 5.y. */
 static void judge(smtp_recipient_result *r)
 {
@@ -75,6 +84,7 @@ static void judge(smtp_recipient_result *r)
                   : r->retryable                      ? SMTP_CATEGORY_TEMPORARY
                   : strstr(r->reply.enhanced, "5.7.") ? SMTP_CATEGORY_POLICY
                                                       : SMTP_CATEGORY_RECIPIENT;
+    r->cause = cause_of(r->category);
 }
 
 static smtp_result *make_result(const said *s, size_t count)
@@ -85,6 +95,7 @@ static smtp_result *make_result(const said *s, size_t count)
     r->reply = read_reply(s->reply);
     r->fault =
         (smtp_fault){.category = s->category,
+                     .cause = cause_of(s->category),
                      .stage = s->stage,
                      .blame = s->blame,
                      .retryable = s->blame == SMTP_BLAME_RELAY || s->blame == SMTP_BLAME_TIMEOUT,
@@ -612,7 +623,7 @@ static void the_last_word_is_kept(void **state)
         o.recipients,
         "[{\"email\":\"R0@Example.NET\",\"status\":\"waiting\",\"relay\":\"a\","
         "\"at\":\"2023-11-14T22:13:20.000Z\",\"smtp\":{\"code\":451,\"enhanced\":\"4.3.0\","
-        "\"message\":\"later\"},\"category\":\"temporary\"},"
+        "\"message\":\"later\"},\"category\":\"temporary\",\"cause\":\"busy\"},"
         "{\"email\":\"R1@Example.NET\",\"status\":\"accepted\",\"relay\":\"a\","
         "\"at\":\"2023-11-14T22:13:20.000Z\",\"smtp\":{\"code\":250,\"enhanced\":\"2.0.0\","
         "\"message\":\"queued\"}}]");

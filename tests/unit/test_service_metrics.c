@@ -156,6 +156,41 @@ static void recipients_count_as_accepted_only_if_the_message_was(void **state)
     assert_true(has(text, "postern_recipients_total{relay=\"default\",result=\"rejected\"} 2"));
 }
 
+static void refusals_are_counted_by_cause(void **state)
+{
+    fixture *f = *state;
+    smtp_recipient_result recipients[3] = {
+        {.accepted = true},
+        {.reply = {.code = 550}, .cause = SMTP_CAUSE_UNKNOWN_USER},
+        {.reply = {.code = 552}, .cause = SMTP_CAUSE_MAILBOX_FULL}};
+    smtp_result r = result_of(SMTP_NOT_SENT, SMTP_CATEGORY_POLICY, 550);
+#define REFUSALS(cause) "postern_refusals_total{relay=\"default\",cause=\"" cause "\"} "
+
+    assert_null(strstr(scrape(f), "postern_refusals_total{"));
+    r.fault.cause = SMTP_CAUSE_SPF;
+    r.fault.stage = SMTP_STAGE_MAIL;
+    metrics_transaction(f->metrics, 0, &r, 1);
+    r.recipients = recipients; /* some refused, then the message: each counts */
+    r.recipient_count = 3;
+    r.fault.stage = SMTP_STAGE_BODY;
+    metrics_transaction(f->metrics, 0, &r, 1);
+    r.recipients++; /* all refused: what decides is one of them, and counts once */
+    r.recipient_count = 2;
+    r.fault.stage = SMTP_STAGE_RCPT;
+    r.fault.cause = SMTP_CAUSE_UNKNOWN_USER;
+    metrics_transaction(f->metrics, 0, &r, 1);
+    r = result_of(SMTP_SENT, SMTP_CATEGORY_NONE, 250);
+    metrics_transaction(f->metrics, 0, &r, 1);
+    r.fault.cause = SMTP_CAUSE_COUNT; /* none of ours */
+    metrics_transaction(f->metrics, 0, &r, 1);
+    const char *text = scrape(f);
+    assert_true(has(text, REFUSALS("spf") "2"));
+    assert_true(has(text, REFUSALS("unknown_user") "2"));
+    assert_true(has(text, REFUSALS("mailbox_full") "2"));
+    assert_null(strstr(text, "cause=\"none\""));
+    assert_null(strstr(text, REFUSALS("dkim")));
+}
+
 static void stages_that_did_not_happen_are_not_observed(void **state)
 {
     fixture *f = *state;
@@ -286,6 +321,7 @@ int main(void)
         TEST(requests_are_counted_by_route_and_status),
         TEST(a_histogram_is_cumulative_and_sums_seconds),
         TEST(transactions_are_counted_by_relay_category_and_code),
+        TEST(refusals_are_counted_by_cause),
         TEST(recipients_count_as_accepted_only_if_the_message_was),
         TEST(stages_that_did_not_happen_are_not_observed),
         TEST(gauges_go_up_and_down),
