@@ -3,16 +3,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
+#include "base/utf8.h"
+
 #define FIELD "payload"
 
 /* ---- bounds ---- */
 
-/* Behind the string that begins at `at`; `len`: it doesn't end. */
+/* The quote that ends the string that begins at `at`; `len`: it doesn't end. */
 static size_t string_end(const char *text, size_t len, size_t at)
 {
-    for (at++; at < len && text[at] != '"'; at++)
-        at += text[at] == '\\';
-    return at < len ? at : len;
+    bool beyond = false;
+    for (at++; at < len; at++) {
+        at += utf8_plain_run(text + at, len - at, &beyond);
+        if (at < len && text[at] == '"')
+            return at;
+        at += at < len && text[at] == '\\';
+    }
+    return len;
 }
 
 /* Whatever a parser would say of the text: neither depth nor values of what it makes of it are more
@@ -54,7 +62,9 @@ hook_payload_result hook_payload_json(const char *text, size_t len, json_t **out
     }
     if (!bounded(text, len, detail))
         return HOOK_PAYLOAD_TOO_LARGE;
-    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    *out = plain_load_text(text, len);
+    if (!*out)
+        *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (*out)
         return HOOK_PAYLOAD_OK;
     if (json_error_code(&error) == json_error_out_of_memory)
