@@ -29,21 +29,13 @@ def build_go():
 
 
 def build_node():
-<<<<<<< HEAD
-    """fastify, nodemailer and what a webhook needs, in the versions of package-lock.json."""
-=======
-    """fastify, nodemailer and mustache in the versions of package-lock.json."""
->>>>>>> hooks
+    """fastify, nodemailer and what webhooks and templates need, in the versions of package-lock.json."""
     folder = OUT / "node"
     folder.mkdir(exist_ok=True)
     lock = BENCH / "peers" / "node" / "package-lock.json"
     kept = folder / "package-lock.json"
     fresh = kept.exists() and kept.read_bytes() == lock.read_bytes() and (folder / "node_modules").exists()
-<<<<<<< HEAD
-    for name in ("package.json", "package-lock.json", "server.js", "hook.js"):
-=======
-    for name in ("package.json", "package-lock.json", "server.js", "template.js"):
->>>>>>> hooks
+    for name in ("package.json", "package-lock.json", "server.js", "template.js", "hook.js"):
         shutil.copy(BENCH / "peers" / "node" / name, folder / name)
     if not fresh:
         call(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder)

@@ -22,7 +22,7 @@ CLIENTS = 64
 OCTETS = 10 * 1024
 SECRET = "It's a Secret to Everybody"
 PATH = "/v1/hooks/push"
-TEMPLATES = ROOT / "tests" / "bench" / "templates"
+TEMPLATES = ROOT / "tests" / "bench" / "hook-templates"
 COLUMNS = ["per second", "CPU µs/hook", "p50 ms", "p99 ms"]
 
 
