@@ -19,10 +19,10 @@ static _Noreturn void die(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    (void)vfprintf(stderr, format, args);
     va_end(args);
-    fputc('\n', stderr);
-    exit(1);
+    (void)fputc('\n', stderr);
+    abort();
 }
 
 static void read_file(const char *path, buf *b)
@@ -33,7 +33,7 @@ static void read_file(const char *path, buf *b)
         die("%s: cannot be read", path);
     for (size_t n; (n = fread(piece, 1, sizeof(piece), f)) > 0;)
         buf_add(b, piece, n);
-    fclose(f);
+    (void)fclose(f);
 }
 
 static void add(template_set *set, const char *name, template_kind kind, const char *path)
@@ -58,16 +58,16 @@ static void add_partials(template_set *set, const char *folder, template_kind ki
     DIR *d = opendir(folder);
     if (!d)
         die("%s: cannot be read", folder);
-    for (struct dirent *e; (e = readdir(d));) {
+    for (struct dirent *e; (e = readdir(d));) { /* NOLINT(concurrency-mt-unsafe): one thread */
         char path[4096], name[256];
         const char *dot = strrchr(e->d_name, '.');
         if (!dot || strcmp(dot, ".mustache") != 0)
             continue;
-        snprintf(name, sizeof(name), "%.*s", (int)(dot - e->d_name), e->d_name);
-        snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+        (void)snprintf(name, sizeof(name), "%.*s", (int)(dot - e->d_name), e->d_name);
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
         add(set, name, kind, path);
     }
-    closedir(d);
+    (void)closedir(d);
 }
 
 static json_t *render(const char *folder, const char *name, size_t part, const json_t *data)
@@ -75,8 +75,8 @@ static json_t *render(const char *folder, const char *name, size_t part, const j
     char path[4096], own[256];
     template_set *set = template_set_create();
     add_partials(set, folder, parts[part].kind);
-    snprintf(path, sizeof(path), "%s/%s/%s.mustache", folder, name, parts[part].file);
-    snprintf(own, sizeof(own), "%s/%s", name, parts[part].file);
+    (void)snprintf(path, sizeof(path), "%s/%s/%s.mustache", folder, name, parts[part].file);
+    (void)snprintf(own, sizeof(own), "%s/%s", name, parts[part].file);
     add(set, own, parts[part].kind, path);
     const template_unit *unit = template_set_find(set, own);
     if (template_missing(unit))
@@ -95,7 +95,7 @@ static json_t *render(const char *folder, const char *name, size_t part, const j
 static json_t *prepared(const char *folder, const char *name, const json_t *data)
 {
     char path[4096], *error = NULL;
-    snprintf(path, sizeof(path), "%s/%s/prepare.json", folder, name);
+    (void)snprintf(path, sizeof(path), "%s/%s/prepare.json", folder, name);
     json_t *rules = json_load_file(path, 0, NULL);
     prepare *p = rules ? prepare_create(rules, &error) : NULL;
     if (!p)

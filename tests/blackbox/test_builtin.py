@@ -56,6 +56,13 @@ def many(value):
     return [copy.deepcopy(many(v)) for _ in range(100) for v in value[:2]] if isinstance(value, list) else value
 
 
+def much(value, items=40):
+    """Long lists of long texts."""
+    if isinstance(value, dict):
+        return {k: much(v, items) for k, v in value.items()}
+    return [much(v, 4) for _ in range(items) for v in value[:2]] if isinstance(value, list) else value
+
+
 def variations():
     for name in NAMES:
         sample = payload(TEMPLATES / name / "sample.json")
@@ -64,6 +71,7 @@ def variations():
         yield name, "of long words", changed(sample, lambda s: s if s.startswith("http") else s + "W" * 20000)
         yield name, "of long lines", changed(sample, lambda s: s if s.startswith("http") else s + " of words\n" * 5000)
         yield name, "of many", many(sample) if name != "slack" else sample
+        yield name, "of much", changed(much(sample), lambda s: s if s.startswith("http") else s + " wordy" * 600)
         yield name, "hostile", changed(sample, lambda s: s + HOSTILE)
         yield name, "with hostile links", changed(sample, lambda s: re.sub(r"^https?:", "javascript:alert(1)//", s))
         yield name, "with forged members", {**sample, "externalURL": "x", "externalURL_url": "javascript:alert(1)",

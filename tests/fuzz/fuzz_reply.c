@@ -60,6 +60,7 @@ static void use(const smtp_reply *r)
         smtp_fault fault = {0};
         smtp_classify_reply((smtp_stage)stage, r, stage % 2 ? "qq" : NULL, &fault);
         require(fault.category != SMTP_CATEGORY_NONE && fault.blame != SMTP_BLAME_NONE);
+        require(fault.cause > SMTP_CAUSE_NONE && fault.cause < SMTP_CAUSE_COUNT && fault.hint);
     }
 }
 

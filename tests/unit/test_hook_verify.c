@@ -72,6 +72,9 @@ static hook_verdict verify(const call *c)
     "803a0bc887a14d10d2c447fce8b6703c"
 #define GRAFANA_HEX "1989731f9bb2c7d0d76465fd8865eff33772b9bb41eed41f03e7707dc2831367"
 
+static const char among[] = STANDARD_WRONG " v1a,abcd v2,x v1,short " STANDARD_RIGHT;
+static const char two[] = STANDARD_RIGHT " " STANDARD_WRONG;
+
 static const call right[] = {
     {"github", GITHUB_SECRET, {"x-hub-signature-256", "sha256=" GITHUB_HEX}, NULL, GITHUB_BODY, 0},
     {"gitea", GITHUB_SECRET, {"X-Gitea-Signature", GITHUB_HEX}, NULL, GITHUB_BODY, 0},
@@ -111,15 +114,13 @@ static const call right[] = {
      1614265330},
     {"standard-webhooks",
      STANDARD_SECRET,
-     {"svix-id", STANDARD_ID, "svix-timestamp", "1614265330", "svix-signature",
-      STANDARD_WRONG " v1a,abcd v2,x v1,short " STANDARD_RIGHT},
+     {"svix-id", STANDARD_ID, "svix-timestamp", "1614265330", "svix-signature", among},
      NULL,
      STANDARD_BODY,
      1614265330},
     {"svix",
      STANDARD_SECRET,
-     {"webhook-id", STANDARD_ID, "webhook-timestamp", "1614265330", "webhook-signature",
-      STANDARD_RIGHT " " STANDARD_WRONG},
+     {"webhook-id", STANDARD_ID, "webhook-timestamp", "1614265330", "webhook-signature", two},
      NULL,
      STANDARD_BODY,
      1614265330},
@@ -213,7 +214,7 @@ static void another_secret_is_wrong(void **state)
     for (size_t i = 0; i < COUNT(right); i++) {
         call c = right[i];
         char text[HOOK_SECRET_MAX + 1];
-        strcpy(text, c.secret);
+        (void)snprintf(text, sizeof text, "%s", c.secret);
         text[strlen(text) - 2] ^= 1;
         c.secret = text;
         assert_int_equal(verify(&c), HOOK_WRONG);
@@ -255,9 +256,10 @@ static void what_is_missing_or_malformed_is_told(void **state)
     char many[2048] = "";
     memset(long_value, 'a', sizeof long_value - 1);
     long_value[sizeof long_value - 1] = '\0';
+    size_t at = 0;
     for (size_t i = 0; i < 20; i++)
-        strcat(many, "v1,AAAA ");
-    strcat(many, STANDARD_RIGHT);
+        at += (size_t)snprintf(many + at, sizeof many - at, "v1,AAAA ");
+    (void)snprintf(many + at, sizeof many - at, "%s", STANDARD_RIGHT);
     const struct {
         const char *id, *timestamp, *signature;
         hook_verdict verdict;
@@ -479,7 +481,8 @@ static void split(const buf *from, lines *out)
     size_t n = 0;
     memcpy(out->text, from->data, from->len);
     out->text[from->len] = '\0';
-    for (char *p = strtok(out->text, "\n"); p; p = strtok(NULL, "\n")) {
+    char *rest = NULL;
+    for (char *p = strtok_r(out->text, "\n", &rest); p; p = strtok_r(NULL, "\n", &rest)) {
         char *colon = strstr(p, ": ");
         assert_non_null(colon);
         *colon = '\0';
