@@ -11,9 +11,9 @@
 #define CHALLENGE_MAX 1024
 #define REFERENCE_MAX 400 /* octets of an id's domain, and what stands before it */
 #define SECOND_US     1000000
-#define TREE_FACTOR   8            /* octets that a payload's tree takes for each of its text … */
-#define TREE_REST     4096         /* … and the request around it */
-#define TREE_MOST     (256 * 1024) /* what is larger stands elsewhere */
+#define TREE_FACTOR   8    /* octets that a payload's tree takes for each of its text … */
+#define TREE_REST     4096 /* … and the request around it */
+#define TREE_MOST     ((size_t)256 * 1024) /* what is larger stands elsewhere */
 
 /* ---- what stands where ---- */
 
@@ -86,16 +86,22 @@ static json_t *make_data(const config_hook *h, json_t *payload, const hooks_resu
     return NULL;
 }
 
-/* The same reference for the same key, so that mail programs show one conversation. */
-static bool add_thread(const config_hook *h, const json_t *data, json_t *message)
+/* The same reference for the same key, so that mail programs show one conversation; "": none. */
+static void find_reference(const config_hook *h, const json_t *data, char out[REFERENCE_MAX])
 {
-    char key[HOOK_THREAD_KEY + 1], reference[REFERENCE_MAX];
-    json_t *headers = json_object_get(message, "headers");
-
+    char key[HOOK_THREAD_KEY + 1];
+    out[0] = '\0';
     if (!h->thread[0] || !hook_thread(h->name, h->thread, data, key))
-        return true;
-    int len = snprintf(reference, sizeof reference, "<%s@%s>", key, h->domain);
-    if (len < 0 || (size_t)len >= sizeof reference)
+        return;
+    int len = snprintf(out, REFERENCE_MAX, "<%s@%s>", key, h->domain);
+    if (len < 0 || len >= REFERENCE_MAX)
+        out[0] = '\0';
+}
+
+static bool add_reference(const char *reference, json_t *message)
+{
+    json_t *headers = json_object_get(message, "headers");
+    if (!*reference)
         return true;
     if (!json_is_object(headers)) {
         headers = json_object();
@@ -107,13 +113,11 @@ static bool add_thread(const config_hook *h, const json_t *data, json_t *message
 }
 
 /* Takes over the data. */
-static json_t *make_request(const config_hook *h, const templates *t, json_t *data,
-                            const hooks_result *out)
+static json_t *make_request(const config_hook *h, json_t *data, const char *name,
+                            const char *reference)
 {
-    char room[TEMPLATES_NAME + 1];
-    const char *name = choose_template(h, t, out->event, room);
     json_t *message = json_deep_copy(h->message);
-    bool ok = message && add_thread(h, data, message) &&
+    bool ok = message && add_reference(reference, message) &&
               json_object_set_new(message, "template", json_string(name)) == 0;
     if (ok && json_object_set_new(message, "data", data) == 0)
         return message;
@@ -170,6 +174,8 @@ static hooks_outcome without_mail(const config_hook *h, const hook_request *r, c
 static hooks_outcome judge(const config_hook *h, const templates *t, const hook_request *r,
                            json_t *payload, int64_t now_us, arena *a, hooks_result *out)
 {
+    char reference[REFERENCE_MAX], room[TEMPLATES_NAME + 1];
+
     out->event = find(h->event, r, payload);
     out->delivery = find(h->delivery, r, payload);
     arena_use(a);
@@ -180,8 +186,11 @@ static hooks_outcome judge(const config_hook *h, const templates *t, const hook_
         drop(a, data);
         return buf_ok(&out->text) ? outcome : HOOKS_NOMEM;
     }
+    /* These free what jansson writes, or may load templates, which stay: not in the arena. */
+    find_reference(h, data, reference);
+    const char *name = choose_template(h, t, out->event, room);
     arena_use(a);
-    json_t *request = make_request(h, t, data, out);
+    json_t *request = make_request(h, data, name, reference);
     arena_use(NULL);
     if (request)
         out->document = document_wrap_arena(request, a);
