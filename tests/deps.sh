@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 BUILD_PACKAGES="build-essential pkg-config libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev
     libidn2-dev libssl-dev libsqlite3-dev libpq-dev libc-ares-dev zlib1g-dev gzip"
 # postfix and sasl2-bin: the real relay and its logins. prometheus-alertmanager: a real sender of webhooks. Python is
-# Debian's own, as are its modules. pg-auto-failover, iproute2 and e2fsprogs: databases that fail over, machines and disks of the tests' own, where they are root.
+# Debian's own, as are its modules. pg-auto-failover, iproute2 and e2fsprogs: databases that fail over, machines and
+# disks of the tests' own, where they are root.
 TEST_PACKAGES="libcmocka-dev postgresql-15 pg-auto-failover-cli postgresql-15-auto-failover iproute2 e2fsprogs
     python3 python3-pytest python3-pytest-timeout python3-aiosmtpd python3-yaml
     python3-html5lib python3-jsonschema python3-dkim python3-nacl opendkim python3-gi gir1.2-gmime-3.0 postfix sasl2-bin libsasl2-modules libevent-2.1-7 libdb5.3

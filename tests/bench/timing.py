@@ -2,10 +2,10 @@
 
     python3 -m tests.bench.timing [REQUESTS]
 
-A Postern with hooks of the main kinds of secrets; requests that are refused, in a random order over one connection: wrong
-from the first character of the signature or token, only in its last one, without any, of another length. What is shown
-is each kind's median and the difference of its mean from the first kind's, with the error that such a difference has by
-chance: what is below twice that is nothing.
+A Postern with hooks of the main kinds of secrets; requests that are refused, in a random order over one connection:
+wrong from the first character of the signature or token, only in its last one, without any, of another length. What is
+shown is each kind's median and the difference of its mean from the first kind's, with the error that such a difference
+has by chance: what is below twice that is nothing.
 (That the same is computed whatever is right is what tests/unit/test_hook_constant.c is for.)
 """
 
