@@ -17,10 +17,16 @@
 
 #include <jansson.h>
 
-#define PLAIN_DEPTH 8 /* of arrays and objects */
+#define PLAIN_DEPTH      8 /* of arrays and objects */
+#define PLAIN_DEPTH_TEXT 64
 
 /* The tree that jansson, told to refuse duplicate names and to allow NULs, makes of an object's or
  * an array's text; the caller's. NULL: it is not plain, or there is no memory. */
 json_t *plain_load(const char *text, size_t len);
+
+/* The same of the text of somebody else, which is of more kinds: texts beyond ASCII and with
+ * escapes, fractions, PLAIN_DEPTH_TEXT levels; and no NULs. jansson is to be told to refuse
+ * duplicate names. */
+json_t *plain_load_text(const char *text, size_t len);
 
 #endif

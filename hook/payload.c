@@ -3,17 +3,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
+#include "base/utf8.h"
+
 #define FIELD  "payload"
 #define ESCAPE 6 /* characters of \uXXXX */
 
 /* ---- bounds ---- */
 
-/* Behind the string that begins at `at`; `len`: it doesn't end. */
+/* The quote that ends the string that begins at `at`; `len`: it doesn't end. */
 static size_t string_end(const char *text, size_t len, size_t at)
 {
-    for (at++; at < len && text[at] != '"'; at++)
-        at += text[at] == '\\';
-    return at < len ? at : len;
+    bool beyond = false;
+    for (at++; at < len; at++) {
+        at += utf8_plain_run(text + at, len - at, &beyond);
+        if (at < len && text[at] == '"')
+            return at;
+        at += at < len && text[at] == '\\';
+    }
+    return len;
 }
 
 /* Whatever a parser would say of the text: neither depth nor values of what it makes of it are more
@@ -117,9 +125,13 @@ hook_payload_result hook_payload_json(const char *text, size_t len, json_t **out
     buf mended = BUF_INIT;
     mend(text, len, &mended);
     bool ok = buf_ok(&mended);
-    if (ok)
-        *out = json_loadb(mended.len ? mended.data : text, mended.len ? mended.len : len,
-                          JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (mended.len > 0) {
+        text = mended.data;
+        len = mended.len;
+    }
+    *out = ok ? plain_load_text(text, len) : NULL;
+    if (ok && !*out)
+        *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     buf_free(&mended);
     if (*out)
         return HOOK_PAYLOAD_OK;

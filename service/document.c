@@ -53,6 +53,7 @@ struct document {
     document_result refused; /* of what came so far */
     bool is_plain;           /* the tree: plain.h has made it */
     arena arena;             /* of the tree */
+    char *taken_block;       /* the arena's, if it was taken over with it */
     scan scan;               /* at the end, as the block: they are large, and clear themselves */
     _Alignas(max_align_t) char block[TREE_BYTES]; /* the arena's */
 };
@@ -285,6 +286,18 @@ document *document_wrap(json_t *root)
     return d;
 }
 
+document *document_wrap_arena(json_t *root, const arena *a)
+{
+    const document_options none = {.lift_at = SIZE_MAX};
+    document *d = document_create(&none);
+    if (!d)
+        return NULL;
+    d->root = root;
+    d->arena = *a;
+    d->taken_block = a->block;
+    return d;
+}
+
 /* A tree that the arena holds as a whole goes with it. */
 static void free_tree(document *d)
 {
@@ -306,6 +319,7 @@ void document_free(document *d)
     if (!d)
         return;
     free_tree(d);
+    free(d->taken_block);
     for (size_t i = 0; i < d->count; i++)
         free_lifted(d->list[i]);
     free(d->list);

@@ -22,6 +22,7 @@
 
 #include <jansson.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "mime/message.h"
 #include "service/store.h"
@@ -46,6 +47,10 @@ document *document_create(const document_options *options);
 
 /* Makes a document of a tree that came otherwise, and takes it over. NULL: no memory. */
 document *document_wrap(json_t *root);
+
+/* The same of a tree in an arena, whose block is malloc's and taken over, too. NULL: no memory, and
+ * both are still the caller's. */
+document *document_wrap_arena(json_t *root, const arena *a);
 void document_free(document *d);
 
 /* Adds the next piece. After a fault nothing is kept any more, and document_parse() tells it. */

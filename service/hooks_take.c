@@ -11,6 +11,9 @@
 #define CHALLENGE_MAX 1024
 #define REFERENCE_MAX 400 /* octets of an id's domain, and what stands before it */
 #define SECOND_US     1000000
+#define TREE_FACTOR   8    /* octets that a payload's tree takes for each of its text … */
+#define TREE_REST     4096 /* … and the request around it */
+#define TREE_MOST     ((size_t)256 * 1024) /* what is larger stands elsewhere */
 
 /* ---- what stands where ---- */
 
@@ -92,16 +95,22 @@ static json_t *make_data(const config_hook *h, json_t *payload, const hooks_resu
     return NULL;
 }
 
-/* The same reference for the same key, so that mail programs show one conversation. */
-static bool add_thread(const config_hook *h, const json_t *data, json_t *message)
+/* The same reference for the same key, so that mail programs show one conversation; "": none. */
+static void find_reference(const config_hook *h, const json_t *data, char out[REFERENCE_MAX])
 {
-    char key[HOOK_THREAD_KEY + 1], reference[REFERENCE_MAX];
-    json_t *headers = json_object_get(message, "headers");
-
+    char key[HOOK_THREAD_KEY + 1];
+    out[0] = '\0';
     if (!h->thread[0] || !hook_thread(h->name, h->thread, data, key))
-        return true;
-    int len = snprintf(reference, sizeof reference, "<%s@%s>", key, h->domain);
-    if (len < 0 || (size_t)len >= sizeof reference)
+        return;
+    int len = snprintf(out, REFERENCE_MAX, "<%s@%s>", key, h->domain);
+    if (len < 0 || len >= REFERENCE_MAX)
+        out[0] = '\0';
+}
+
+static bool add_reference(const char *reference, json_t *message)
+{
+    json_t *headers = json_object_get(message, "headers");
+    if (!*reference)
         return true;
     if (!json_is_object(headers)) {
         headers = json_object();
@@ -113,16 +122,14 @@ static bool add_thread(const config_hook *h, const json_t *data, json_t *message
 }
 
 /* Takes over the data. */
-static document *make_request(const config_hook *h, const templates *t, json_t *data,
-                              const hooks_result *out)
+static json_t *make_request(const config_hook *h, json_t *data, const char *name,
+                            const char *reference)
 {
-    char room[TEMPLATES_NAME + 1];
-    const char *name = choose_template(h, t, out->event, room);
     json_t *message = json_deep_copy(h->message);
-    bool ok = message && add_thread(h, data, message) &&
+    bool ok = message && add_reference(reference, message) &&
               json_object_set_new(message, "template", json_string(name)) == 0;
     if (ok && json_object_set_new(message, "data", data) == 0)
-        return document_wrap(message);
+        return message;
     if (!ok)
         json_decref(data);
     json_decref(message);
@@ -151,34 +158,60 @@ static hooks_outcome take_challenge(const hook_profile *p, const json_t *data, h
     return good ? HOOKS_CHALLENGE : HOOKS_BAD;
 }
 
-/* Takes over the payload. */
-static hooks_outcome judge(const config_hook *h, const templates *t, const hook_request *r,
-                           json_t *payload, int64_t now_us, hooks_result *out)
+static void drop(arena *a, json_t *tree)
+{
+    arena_use(a);
+    json_decref(tree);
+    arena_use(NULL);
+}
+
+/* What a payload is where nothing is to be sent. */
+static hooks_outcome without_mail(const config_hook *h, const hook_request *r, const json_t *data,
+                                  hooks_result *out)
 {
     const hook_profile *p = h->profile;
+    if (p && is_event(out, p->ping))
+        return HOOKS_PING;
+    if (p && is_event(out, p->challenge))
+        return take_challenge(p, data, out);
+    if (is_idle(p, out, data) || !hook_when_holds(h->when, data, r->header, r->ctx))
+        return HOOKS_SKIP;
+    return HOOKS_SEND;
+}
+
+/* Takes over the payload; what it makes is of the arena, too, except for what is in *out. */
+static hooks_outcome judge(const config_hook *h, const templates *t, const hook_request *r,
+                           json_t *payload, int64_t now_us, arena *a, hooks_result *out)
+{
+    char reference[REFERENCE_MAX], room[TEMPLATES_NAME + 1];
 
     out->event = find(h->event, r, payload);
     out->delivery = find_delivery(h, r, payload);
+    arena_use(a);
     json_t *data = make_data(h, payload, out, now_us);
-    hooks_outcome outcome = HOOKS_SEND;
-    if (!data)
-        return HOOKS_NOMEM;
-    if (p && is_event(out, p->ping))
-        outcome = HOOKS_PING;
-    else if (p && is_event(out, p->challenge))
-        outcome = take_challenge(p, data, out);
-    else if (is_idle(p, out, data) || !hook_when_holds(h->when, data, r->header, r->ctx))
-        outcome = HOOKS_SKIP;
+    arena_use(NULL);
+    hooks_outcome outcome = data ? without_mail(h, r, data, out) : HOOKS_NOMEM;
     if (outcome != HOOKS_SEND) {
-        json_decref(data);
+        drop(a, data);
         return buf_ok(&out->text) ? outcome : HOOKS_NOMEM;
     }
-    out->document = make_request(h, t, data, out);
-    return out->document ? HOOKS_SEND : HOOKS_NOMEM;
+    /* These free what jansson writes, or may load templates, which stay: not in the arena. */
+    find_reference(h, data, reference);
+    const char *name = choose_template(h, t, out->event, room);
+    arena_use(a);
+    json_t *request = make_request(h, data, name, reference);
+    arena_use(NULL);
+    if (request)
+        out->document = document_wrap_arena(request, a);
+    if (out->document)
+        return HOOKS_SEND;
+    drop(a, request);
+    return HOOKS_NOMEM;
 }
 
-hooks_outcome hooks_take(const config_hook *h, const templates *t, const hook_request *r,
-                         int64_t now_us, hooks_result *out)
+/* A text of which an octet was lost for want of memory is not trusted (base/arena.h). */
+static hooks_outcome parse(const hook_request *r, bool is_form, arena *a, json_t **payload,
+                           hooks_result *out)
 {
     static const hooks_outcome outcomes[] = {
         [HOOK_PAYLOAD_OK] = HOOKS_SEND,
@@ -186,7 +219,22 @@ hooks_outcome hooks_take(const config_hook *h, const templates *t, const hook_re
         [HOOK_PAYLOAD_TOO_LARGE] = HOOKS_TOO_LARGE,
         [HOOK_PAYLOAD_NOMEM] = HOOKS_NOMEM,
     };
+    arena_use(a);
+    hook_payload_result result =
+        (is_form ? hook_payload_form : hook_payload_json)(r->body, r->len, payload, &out->text);
+    arena_use(NULL);
+    if (!a->failed && buf_ok(&out->text))
+        return outcomes[result];
+    drop(a, *payload);
+    *payload = NULL;
+    return HOOKS_NOMEM;
+}
+
+hooks_outcome hooks_take(const config_hook *h, const templates *t, const hook_request *r,
+                         int64_t now_us, hooks_result *out)
+{
     json_t *payload = NULL;
+    arena a;
 
     *out = (hooks_result){.text = BUF_INIT};
     out->verdict = hook_verify(h->schemes, h->scheme_count, h->secrets, h->secret_count, r,
@@ -197,11 +245,18 @@ hooks_outcome hooks_take(const config_hook *h, const templates *t, const hook_re
     bool is_form = http_is_type(type, "application/x-www-form-urlencoded");
     if (!is_form && !http_is_type(type, "application/json"))
         return HOOKS_MEDIA_TYPE;
-    hook_payload_result result =
-        (is_form ? hook_payload_form : hook_payload_json)(r->body, r->len, &payload, &out->text);
-    if (result != HOOK_PAYLOAD_OK)
-        return buf_ok(&out->text) ? outcomes[result] : HOOKS_NOMEM;
-    return judge(h, t, r, payload, now_us, out);
+    size_t room = r->len < TREE_MOST / TREE_FACTOR ? r->len * TREE_FACTOR : TREE_MOST;
+    room = (room + TREE_REST) / ARENA_ALIGN * ARENA_ALIGN;
+    char *block = malloc(room);
+    if (!block)
+        return HOOKS_NOMEM;
+    arena_init(&a, block, room);
+    hooks_outcome outcome = parse(r, is_form, &a, &payload, out);
+    if (outcome == HOOKS_SEND)
+        outcome = judge(h, t, r, payload, now_us, &a, out);
+    if (!out->document)
+        free(block);
+    return outcome;
 }
 
 void hooks_result_clear(hooks_result *r)

@@ -7,12 +7,13 @@ cd "$(dirname "$0")/.."
 
 BUILD_PACKAGES="build-essential pkg-config libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev
     libidn2-dev libssl-dev libsqlite3-dev libpq-dev libc-ares-dev zlib1g-dev gzip"
-# postfix and sasl2-bin: the real relay and its logins. Python is Debian's own, as are its modules. pg-auto-failover,
-# iproute2 and e2fsprogs: databases that fail over, machines and disks of the tests' own, where they are root.
+# postfix and sasl2-bin: the real relay and its logins. prometheus-alertmanager: a real sender of webhooks. Python is
+# Debian's own, as are its modules. pg-auto-failover, iproute2 and e2fsprogs: databases that fail over, machines and
+# disks of the tests' own, where they are root.
 TEST_PACKAGES="libcmocka-dev postgresql-15 pg-auto-failover-cli postgresql-15-auto-failover iproute2 e2fsprogs
     python3 python3-pytest python3-pytest-timeout python3-aiosmtpd python3-yaml
     python3-html5lib python3-jsonschema python3-dkim python3-nacl opendkim python3-gi gir1.2-gmime-3.0 postfix sasl2-bin libsasl2-modules libevent-2.1-7 libdb5.3
-    openssl curl util-linux"
+    prometheus-alertmanager openssl curl util-linux"
 LINT_PACKAGES="clang clang-format clang-tidy git"
 FUZZ_PACKAGES="clang libclang-rt-dev llvm valgrind"
 BENCH_PACKAGES="python3 postfix postgresql-15 iproute2 build-essential pkg-config libcurl4-openssl-dev"
@@ -109,6 +110,18 @@ node_modules() {
     fi
 }
 
+# The SDKs of services that send webhooks, in the versions of the lock file.
+senders() {
+    from=tests/blackbox/senders dir=build/senders
+    if [ ! -e $dir/node_modules/.package-lock.json ] || ! cmp -s $from/package-lock.json $dir/package-lock.json; then
+        echo "Installing: the SDKs of $from (npm) into $dir"
+        rm -rf $dir
+        mkdir -p $dir
+        cp $from/package.json $from/package-lock.json $dir
+        quietly npm ci --no-audit --no-fund --ignore-scripts --prefix $dir
+    fi
+}
+
 # What drives Chromium, whose own is Debian's.
 puppeteer() {
     has_module puppeteer-core $PUPPETEER && return 0
@@ -153,6 +166,7 @@ for what; do
     test)
         packages $TEST_PACKAGES $(node_packages) $(pip_package)
         node_modules
+        senders
         mustache_specification
         opensmtpd
         ;;

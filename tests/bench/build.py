@@ -29,13 +29,13 @@ def build_go():
 
 
 def build_node():
-    """fastify, nodemailer and mustache in the versions of package-lock.json."""
+    """fastify, nodemailer and what webhooks and templates need, in the versions of package-lock.json."""
     folder = OUT / "node"
     folder.mkdir(exist_ok=True)
     lock = BENCH / "peers" / "node" / "package-lock.json"
     kept = folder / "package-lock.json"
     fresh = kept.exists() and kept.read_bytes() == lock.read_bytes() and (folder / "node_modules").exists()
-    for name in ("package.json", "package-lock.json", "server.js", "template.js"):
+    for name in ("package.json", "package-lock.json", "server.js", "template.js", "hook.js"):
         shutil.copy(BENCH / "peers" / "node" / name, folder / name)
     if not fresh:
         call(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder)

@@ -13,7 +13,8 @@ def arguments(address, work, clients, **options):
     """The command; options are those of load/main.go."""
     argv = [str(OUT / "load"), "-to", address, "-body", str(work.body), "-c", str(clients)]
     for name, value in options.items():
-        argv += [f"-{name}", str(value)]
+        for one in value if isinstance(value, list) else [value]:
+            argv += [f"-{name}", str(one)]
     return argv
 
 

@@ -54,6 +54,61 @@ static void json_is_read_strictly(void **state)
     }
 }
 
+/* Of the kinds that are read without jansson's parser, and of those that are left to it. */
+static void the_tree_is_the_one_that_jansson_makes(void **state)
+{
+    static const char *const texts[] = {
+        "{\"a\":\"\\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u0041\\u00e4\\u674e\\ud83c\\udf89 .\"}",
+        "{\"a\":\"\xE6\x9D\x8E\",\"b\":[\"\",\"\xC3\xA4\\n\xC3\xA4\"]}",
+        "{\"\xE6\x9D\x8E\":1,\"\\n\":2}",
+        "[0,-1,123456789012345678,1234567890123456789,-9223372036854775808]",
+        "[0.5,-0.0,3.25,1e9,2E-3,1.5e+10,0e0,1e-400,0.1,123456789.123456789]",
+        "[ true , false , null , { } , [ ] ]",
+        "{\"a\":{\"b\":[[[[[[[[[[[[\"deep\"]]]]]]]]]]]]}}",
+    };
+    static const char *const none[] = {
+        "[1.]",
+        "[.5]",
+        "[01.5]",
+        "[1e]",
+        "[1e+]",
+        "[-]",
+        "[1e400]",
+        "[0x10]",
+        "[1.5.2]",
+        "[1.5x]",
+        "[9223372036854775808]",
+        "[\"\\x\"]",
+        "[\"\\u12\"]",
+        "[\"\\u12g4\"]",
+        "[\"\\ud83c\"]",
+        "[\"\\udf89\"]",
+        "[\"\\ud83cx\"]",
+        "[\"\xC3\"]",
+        "[\"\xC3\\u00e4\"]",
+        "[\"\xC3\\n\"]",
+        "[\"\x1F\"]",
+        "[\"\\",
+        "{\"a\":1,\"b\":2.5,\"a\":\"\\n\"}",
+        "[1.5,]",
+        "[\"\\n\"",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        json_t *root = NULL, *alone = json_loads(texts[i], 0, NULL);
+        assert_non_null(alone);
+        assert_int_equal(parse(texts[i], false, &root), HOOK_PAYLOAD_OK);
+        assert_true(json_equal(root, alone));
+        json_decref(root);
+        json_decref(alone);
+    }
+    for (size_t i = 0; i < COUNT(none); i++) {
+        json_t *root = NULL;
+        if (parse(none[i], false, &root) != HOOK_PAYLOAD_BAD)
+            fail_msg("%s", none[i]);
+    }
+}
+
 static char *repeat(const char *text, size_t times)
 {
     size_t len = strlen(text);
@@ -341,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_mail_cannot_hold_is_replaced),
         cmocka_unit_test(json_is_read_strictly),
+        cmocka_unit_test(the_tree_is_the_one_that_jansson_makes),
         cmocka_unit_test(depth_and_values_are_bounded),
         cmocka_unit_test(forms_have_a_payload),
         cmocka_unit_test(pointers_are_followed),

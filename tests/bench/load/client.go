@@ -19,6 +19,7 @@ type client struct {
 	written int
 	resumes time.Time
 	answer  answer
+	request []byte // the loop's, or its own with a number in it
 }
 
 func socketAddress(a *net.TCPAddr) syscall.SockaddrInet4 {

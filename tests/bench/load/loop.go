@@ -1,10 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 	"time"
+)
+
+const (
+	numberMark = "{n}"
+	numberRoom = "000000000000"
 )
 
 // loop owns the busy clients. Times are kept per status, in microseconds.
@@ -12,6 +19,7 @@ type loop struct {
 	options *options
 	target  syscall.SockaddrInet4
 	request []byte
+	number  int // where a request's number stands in it; -1: nowhere
 	epoll   int
 	clients map[int32]*client
 	paused  []*client // in the order in which they go on: the pause is the same for all
@@ -28,15 +36,28 @@ func newLoop(o *options, target *net.TCPAddr, request []byte) (*loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{options: o, target: socketAddress(target), request: request, epoll: epoll,
+	l := &loop{options: o, target: socketAddress(target), request: request, number: numberAt(o, request), epoll: epoll,
 		clients: map[int32]*client{}, times: map[int][]uint32{}}
 	for i := 0; i < o.clients; i++ {
-		c := &client{}
+		c := &client{request: request}
+		if l.number >= 0 {
+			c.request = append([]byte(nil), request...)
+		}
 		if err := l.connect(c); err != nil {
 			return nil, err
 		}
 	}
 	return l, nil
+}
+
+// numberAt: only a line that was asked for has a number.
+func numberAt(o *options, request []byte) int {
+	for _, line := range o.headers {
+		if strings.Contains(line, numberMark) {
+			return bytes.Index(request, []byte(numberRoom))
+		}
+	}
+	return -1
 }
 
 func (l *loop) run() error {
@@ -102,6 +123,9 @@ func (l *loop) start(c *client) {
 			return
 		}
 	}
+	if l.number >= 0 {
+		copy(c.request[l.number:], fmt.Sprintf("%0*d", len(numberRoom), l.begun))
+	}
 	l.begun++
 	l.underWay++
 	c.busy, c.since, c.written = true, now, 0
@@ -119,8 +143,8 @@ func (l *loop) event(c *client, events uint32) {
 }
 
 func (l *loop) write(c *client) {
-	for c.written < len(l.request) {
-		n, err := write(c.fd, l.request[c.written:])
+	for c.written < len(c.request) {
+		n, err := write(c.fd, c.request[c.written:])
 		if err == syscall.EAGAIN {
 			l.watch(c, true)
 			return
@@ -173,7 +197,7 @@ func (l *loop) answered(c *client) {
 	if c.answer.status != 200 && l.firstFault == "" {
 		l.fault("%s", c.answer.text())
 	}
-	if c.answer.closes || c.written < len(l.request) {
+	if c.answer.closes || c.written < len(c.request) {
 		l.disconnect(c)
 	}
 	if c.answer.status != 200 && l.options.backoff > 0 {

@@ -2,6 +2,9 @@
 // around epoll, so that it takes little from what it measures. It ends after -n requests or -d, whichever is first;
 // what is under way then is waited for and counted. Prints one line of JSON.
 //
+// -header adds a line to each request, and may be repeated; a {n} in one becomes a number of 12 digits that is another for
+// each request.
+//
 // With -idle N it only opens N connections and keeps them: prints "ready" when they are there, and at SIGTERM how many
 // the server has closed meanwhile.
 package main
@@ -14,6 +17,7 @@ import (
 	"net"
 	"os"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -27,6 +31,17 @@ type options struct {
 	duration time.Duration
 	timeout  time.Duration
 	backoff  time.Duration
+	headers  lines
+}
+
+// lines are the values of a flag that may be repeated.
+type lines []string
+
+func (l *lines) String() string { return strings.Join(*l, ", ") }
+
+func (l *lines) Set(value string) error {
+	*l = append(*l, value)
+	return nil
 }
 
 func main() {
@@ -39,6 +54,7 @@ func main() {
 	flag.IntVar(&o.count, "n", 0, "requests; 0: as many as the time allows")
 	flag.DurationVar(&o.duration, "d", 10*time.Second, "time in which requests are begun")
 	flag.DurationVar(&o.timeout, "timeout", 120*time.Second, "time to wait for what is under way at the end")
+	flag.Var(&o.headers, "header", "a line such as \"X-Id: {n}\" of each request")
 	flag.DurationVar(&o.backoff, "backoff", 0, "a client's pause after an answer that is not 200")
 	flag.Parse()
 	if err := run(&o); err != nil {
@@ -58,7 +74,7 @@ func run(o *options) error {
 	if err != nil {
 		return err
 	}
-	l, err := newLoop(o, target, request(o.address, o.path, body))
+	l, err := newLoop(o, target, request(o, body))
 	if err != nil {
 		return err
 	}
@@ -72,10 +88,13 @@ func run(o *options) error {
 	return err
 }
 
-func request(host, path string, body []byte) []byte {
-	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
-		path, host, len(body))
-	return append([]byte(head), body...)
+func request(o *options, body []byte) []byte {
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n",
+		o.path, o.address, len(body))
+	for _, line := range o.headers {
+		head += strings.Replace(line, numberMark, numberRoom, 1) + "\r\n"
+	}
+	return append([]byte(head+"\r\n"), body...)
 }
 
 type perStatus struct {
