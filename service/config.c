@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "queue/events.h"
+#include "service/config_hooks.h"
 #include "service/config_setting.h"
 #include "service/file.h"
 #include "service/store.h"
@@ -17,7 +18,8 @@
 static const char CONFIG_HELP[] =
     "A JSON file of settings: the variables in lower case without POSTERN_, and \"relays\", an "
     "object of names with a URL, {\"url\": URL} or {\"url_file\": PATH}; \"default\" is the one "
-    "of POSTERN_RELAY. The environment wins over the file.";
+    "of POSTERN_RELAY; and \"hooks\", an object of webhooks that become mails. The environment "
+    "wins over the file.";
 
 /* --- the environment ----------------------------------------------------------------------------
  */
@@ -246,6 +248,7 @@ static config *load(const char *const *environment, bool serving, buf *faults)
     default_relay_first(l.config);
     default_queue(&l);
     check_queue(&l);
+    config_hooks_check(&l, serving);
     if (serving) {
         check_serving(&l);
         check_events(&l);
@@ -288,6 +291,7 @@ void config_free(config *c)
     free(c->events_url);
     config_strings_clear(&c->events_secrets, &c->events_secret_count);
     free(c->events_ca);
+    config_hooks_clear(c);
     signer_free(c->dkim);
     free(c->dkim_open);
     keys_free(c->keys);

@@ -11,9 +11,9 @@
  * The file (POSTERN_CONFIG) is a JSON object: the settings in lower case without the prefix
  * ("listen", "max_body", …; numbers and switches also as JSON's own), "api_keys_file", and what is
  * structured: "relays": {"default": "smtp://…", "bulk": {"url": "…"}, "slow": {"url_file": "…"}},
- * "api_keys": […], "from": […], "failover": […], "dkim": {"example.com": [{"selector": "s1",
- * "key_file": "/etc/postern/s1.pem"}]}. The relay "default" is the one of POSTERN_RELAY;
- * both given: the environment's.
+ * "hooks": {…} (config_hooks.h), "api_keys": […], "from": […], "failover": […], "dkim":
+ * {"example.com": [{"selector": "s1", "key_file": "/etc/postern/s1.pem"}]}. The relay "default" is
+ * the one of POSTERN_RELAY; both given: the environment's.
  *
  * The environment is read from the `environ`-like array that is passed, not from the process, so
  * that tests and `postern send` can bring their own.
@@ -54,6 +54,8 @@ typedef struct config_senders {
     size_t domain_count;
     mime_mailbox fallback; /* used when a request has no from; address NULL: none */
 } config_senders;
+
+typedef struct config_hook config_hook; /* config_hooks.h */
 
 typedef struct config {
     config_listen listen;
@@ -96,6 +98,8 @@ typedef struct config {
     char *events_ca; /* a path; NULL: the system's */
     signer *dkim;    /* the keys of senders' domains */
     char *dkim_open; /* a file with one of them that everybody can read or write; NULL: none */
+    config_hook **hooks;
+    size_t hook_count;
 } config;
 
 /* Reads everything. NULL if there is a fault or memory ran out; `faults` then holds one line each.

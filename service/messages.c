@@ -42,6 +42,8 @@ typedef struct posting {
     const char *const *tags;
     buf answer;
     bool reserved; /* room for it at deliver.h */
+    messages_manner how;
+    messages_outcome outcome;
 } posting;
 
 static bool is_scheduled(const posting *p)
@@ -69,6 +71,8 @@ static void posting_free(posting *p)
     free(p->addresses);
     free(p->marks);
     buf_free(&p->answer);
+    if (p->how.ended)
+        p->how.ended(p->how.ctx, p->outcome);
     free(p);
 }
 
@@ -290,6 +294,18 @@ static void compose_large(void *ctx)
 
 /* ---- the queue ---- */
 
+/* With the text that the caller wants instead, if it wants one. */
+static void answer(posting *p, unsigned status, buf *content)
+{
+    const char *text = p->how.text;
+    if (text) {
+        buf_clear(content);
+        buf_adds(content, text);
+    }
+    http_answer(p->exchange, text ? 200 : status, text ? "text/plain" : "application/json", 0,
+                content);
+}
+
 static void answer_replayed(posting *p)
 {
     static const char id[] = "{\"id\":\"";
@@ -304,7 +320,8 @@ static void answer_replayed(posting *p)
     }
     http_set_header(p->exchange, "Idempotency-Replayed", "true");
     buf_adds(&content, said);
-    http_answer(p->exchange, (unsigned)p->op.status, "application/json", 0, &content);
+    p->outcome = MESSAGES_REPLAYED;
+    answer(p, (unsigned)p->op.status, &content);
 }
 
 static void answer_kept(posting *p)
@@ -312,12 +329,14 @@ static void answer_kept(posting *p)
     char location[HTTP_HEADER_MAX + 1];
     (void)snprintf(location, sizeof location, "/v1/messages/%s", p->op.id);
     http_set_header(p->exchange, "Location", location);
-    http_answer(p->exchange, 202, "application/json", 0, &p->answer);
+    p->outcome = MESSAGES_KEPT;
+    answer(p, 202, &p->answer);
 }
 
 static void refuse_suppressed(posting *p)
 {
     faults errors;
+    p->outcome = MESSAGES_SUPPRESSED;
     faults_init(&errors);
     suppress_tell(p->request, &p->op, p->addresses, &errors);
     give_back(p);
@@ -469,6 +488,7 @@ static posting *posting_create(app *a, http_exchange *x, request *r, idempotency
     p->size = mime_message_size(r->message);
     p->now = clock_wall_us();
     p->message.body.fd = -1;
+    p->outcome = MESSAGES_FAILED;
     bool ok = !p->key || idempotency_end(p->key);
     if (ok && a->config->suppression) {
         p->addresses = suppress_addresses(r->recipients, r->recipient_count);
@@ -484,11 +504,21 @@ static posting *posting_create(app *a, http_exchange *x, request *r, idempotency
 
 void messages_keep(app *a, http_exchange *x, request *r, idempotency *key)
 {
+    const messages_manner usual = {0};
+    messages_keep_so(a, x, r, key, &usual);
+}
+
+void messages_keep_so(app *a, http_exchange *x, request *r, idempotency *key,
+                      const messages_manner *how)
+{
     posting *p = posting_create(a, x, r, key);
     if (!p) {
         http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
+        if (how->ended)
+            how->ended(how->ctx, MESSAGES_FAILED);
         return;
     }
+    p->how = *how;
     bool small = p->size <= QUEUE_SMALL && !r->to_sign;
     if (small && !compose_small(p)) {
         refuse(p, PROBLEM_STORAGE, "There is no room for the composed message.");

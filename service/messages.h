@@ -18,4 +18,23 @@ bool messages_enter(app *a, http_exchange *x);
  * added) and the place of messages_enter(). */
 void messages_keep(app *a, http_exchange *x, request *r, idempotency *key);
 
+/* What became of a message that was to be kept. */
+typedef enum messages_outcome {
+    MESSAGES_KEPT,
+    MESSAGES_REPLAYED,   /* its key was there: nothing is sent */
+    MESSAGES_SUPPRESSED, /* nothing is sent to any of its recipients */
+    MESSAGES_FAILED
+} messages_outcome;
+
+/* How it is kept otherwise. */
+typedef struct messages_manner {
+    const char *text; /* what is kept, or was, is answered with 200 and this; NULL: 202 and JSON */
+    void (*ended)(void *ctx, messages_outcome outcome); /* once, from any thread; the exchange may
+                                                           be over */
+    void *ctx;
+} messages_manner;
+
+void messages_keep_so(app *a, http_exchange *x, request *r, idempotency *key,
+                      const messages_manner *how);
+
 #endif

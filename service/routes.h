@@ -29,6 +29,8 @@ void suppressions_list(app *a, http_exchange *x); /* suppressions.c */
 void suppressions_post(app *a, http_exchange *x);
 void suppressions_get(app *a, http_exchange *x);
 void suppressions_remove(app *a, http_exchange *x);
+void hooks_handle(app *a, http_exchange *x); /* hooks.c */
+size_t hooks_most(const app *a, const http_exchange *x);
 void previews_list(app *a, http_exchange *x); /* previews.c */
 void previews_render(app *a, http_exchange *x);
 

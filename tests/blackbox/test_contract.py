@@ -42,7 +42,7 @@ def test_every_example_of_an_answer_fits_its_schema():
                     examples = [e["value"] for e in content.get("examples", {}).values()]
                     examples += [content["example"]] if "example" in content else []
                     for example in examples:
-                        contract._validate((path, status, "example"), content["schema"], example,
+                        contract._validate((path, status, kind, "example"), content["schema"], example,
                                            f"the example of {path} {status}")
                         checked += 1
     assert checked > 5

@@ -91,7 +91,7 @@ def test_a_compressed_body_is_415(bare):
     assert answer.status == 415, answer
 
 
-@pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/messages", "/v1/suppressions"])
+@pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/messages", "/v1/suppressions", "/v1/hooks/x"])
 def test_a_post_without_length_is_411(bare, path):
     with Wire(bare) as wire:
         wire.send(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\r\n".encode())
@@ -129,7 +129,7 @@ def narrow():
         yield postern
 
 
-@pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/check", "/v1/messages", "/v1/suppressions", RENDER])
+@pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/check", "/v1/messages", "/v1/suppressions", "/v1/hooks/x", RENDER])
 def test_a_body_that_says_it_is_too_large_is_413_before_it_comes(narrow, path):
     with Wire(narrow) as wire:
         wire.send(post(path, body=b"", length=10_000_000_000))
