@@ -37,7 +37,7 @@ CFLAGS   += -std=c11 -g $(OPTIMISE) $(WARNINGS) $(HARDEN)
 LDFLAGS  += $(HARDLINK)
 COMPILE   = $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 
-LAYERS  := base mime smtp dkim dns queue template hook service
+LAYERS  := base mime smtp dkim dns queue template hook lint service
 SOURCES := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c))
 HEADERS := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.h))
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -78,9 +78,9 @@ $(PACKED): $(BUILD)/service/%_packed.o: service/%.S
 	$(CC) -Wa,-I$(BUILD) -c -o $@ $<
 
 cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
-$(call cold,queue/* dns/* dkim/verify service/cli* service/config* smtp/relay smtp/preset \
-  $(addprefix service/,file footprint health ids keys listen look messages_look metrics openapi \
-  builtin outbox packed previews problem routes serve suppress suppressions templates_load watch when wrap)): OPTIMISE = $(COLD)
+$(call cold,queue/* dns/* lint/* dkim/verify service/cli* service/config* smtp/relay smtp/preset \
+  $(addprefix service/,file footprint health ids keys lint listen look messages_look metrics openapi \
+  builtin outbox packed previews problem request_lint routes serve suppress suppressions templates_load watch when wrap)): OPTIMISE = $(COLD)
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 

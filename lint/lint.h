@@ -55,7 +55,8 @@ typedef struct lint_mail {
 } lint_mail;
 
 typedef struct lint_finding {
-    const char *code;
+    const char *code;  /* "hidden_text" */
+    const char *fault; /* "lint.hidden_text" */
     lint_severity severity;
     char part[LINT_PART];       /* a JSON pointer into the request: "/html", "/attachments/0" */
     size_t line;                /* in that text, from 1 on; 0: it is about the whole */

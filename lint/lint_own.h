@@ -26,7 +26,7 @@ typedef struct lint_context {
 } lint_context;
 
 struct lint_rule {
-    const char *code;
+    const char *code; /* "lint.hidden_text" */
     lint_severity severity;
     page_mark_kind mark; /* what lint_marks() looks for */
     void (*check)(lint_context *c);

@@ -34,6 +34,7 @@ static const struct {
     {"relay", "/relay", request_read_relay, ANYWHERE},
     {"envelope_from", "/envelope_from", request_read_envelope_from, ANYWHERE},
     {"transcript", "/transcript", request_read_transcript, NOT_QUEUED},
+    {"lint", "/lint", request_read_lint, ANYWHERE},
     {"send_at", "/send_at", request_read_send_at, QUEUED},
     {"expires_in", "/expires_in", request_read_expires_in, QUEUED},
     {"priority", "/priority", request_read_priority, QUEUED},
@@ -52,7 +53,7 @@ static void read_members(request_reader *r, const json_t *root)
         while (i < sizeof members / sizeof *members && strcmp(members[i].name, key) != 0)
             i++;
         if (i == sizeof members / sizeof *members ||
-            members[i].place == (r->queued ? NOT_QUEUED : QUEUED))
+            (members[i].place == (r->queued ? NOT_QUEUED : QUEUED) && !r->only_lint))
             faults_unknown(r->errors, "", key);
         else if (!json_is_null(value))
             members[i].read(r, members[i].pointer, value);
@@ -243,6 +244,11 @@ static request_result build(request_reader *r, const json_t *root, time_t now)
         return REQUEST_INVALID;
     if (!sender_allowed(r))
         return r->errors->failed ? REQUEST_NOMEM : REQUEST_FORBIDDEN;
+    if (r->lint || r->only_lint || r->config->lint_enforced) {
+        request_result linted = request_lint(r);
+        if (linted != REQUEST_OK || r->only_lint)
+            return linted;
+    }
     return make_envelope(r) && make_message(r, now) ? REQUEST_OK : REQUEST_NOMEM;
 }
 
@@ -291,7 +297,8 @@ typedef struct whole_request {
 } whole_request;
 
 static request_result create(const config *cfg, const templates *t, document *d, const char id[27],
-                             time_t now, bool queued, bool late, request **out, faults *errors)
+                             time_t now, bool queued, bool late, bool only_lint, request **out,
+                             faults *errors)
 {
     whole_request *whole = zeroed(1, sizeof *whole);
     if (!whole) {
@@ -311,7 +318,8 @@ static request_result create(const config *cfg, const templates *t, document *d,
                         .errors = errors,
                         .now = now,
                         .queued = queued,
-                        .late = late};
+                        .late = late,
+                        .only_lint = only_lint};
     request_result result = build(&r, document_root(d), now);
     if (result == REQUEST_OK)
         *out = q;
@@ -323,20 +331,26 @@ static request_result create(const config *cfg, const templates *t, document *d,
 request_result request_create(const config *cfg, const templates *t, document *d, const char id[27],
                               time_t now, request **out, faults *errors)
 {
-    return create(cfg, t, d, id, now, false, false, out, errors);
+    return create(cfg, t, d, id, now, false, false, false, out, errors);
 }
 
 request_result request_create_queued(const config *cfg, const templates *t, document *d,
                                      const char id[27], time_t now, request **out, faults *errors)
 {
-    return create(cfg, t, d, id, now, true, false, out, errors);
+    return create(cfg, t, d, id, now, true, false, false, out, errors);
 }
 
 request_result request_create_late(const config *cfg, const templates *t, document *d,
                                    const char id[27], time_t now, bool queued, request **out,
                                    faults *errors)
 {
-    return create(cfg, t, d, id, now, queued, true, out, errors);
+    return create(cfg, t, d, id, now, queued, true, false, out, errors);
+}
+
+request_result request_create_lint(const config *cfg, const templates *t, document *d,
+                                   const char id[27], time_t now, request **out, faults *errors)
+{
+    return create(cfg, t, d, id, now, false, false, true, out, errors);
 }
 
 void request_free(request *r)
@@ -357,6 +371,7 @@ void request_free(request *r)
     free(r->reverse_path);
     free(r->recipients);
     free(r->suppressed);
+    free(r->lint);
     document_free(r->document);
     free(r);
 }
