@@ -6,6 +6,7 @@
 
 #include "base/utf8.h"
 #include "lint/style.h"
+#include "lint/words.h"
 #include "mime/html.h"
 
 #define DEPTH_MAX       256 /* of open elements; a deeper one takes the place of the innermost */
@@ -67,12 +68,14 @@ typedef struct walker {
     style_sheet sheet;
     unsigned depth; /* stack[depth] is the innermost; stack[0] is the document */
     size_t elements;
-    size_t last_hidden;  /* number of the element whose hidden text was told last */
-    size_t hidden_first; /* characters of hidden text before any other */
-    bool begun;          /* visible text was met */
-    size_t sheet_at;     /* where the content of <style> begins */
-    bool linked;         /* the last link is open */
-    bool broken;         /* the next text isn't of the word before */
+    size_t last_hidden; /* number of the element whose hidden text was told last */
+    page_mark lead;     /* hidden text before any other: where it begins, and how it is hidden */
+    size_t lead_ink;    /* its visible characters */
+    buf lead_text;
+    bool begun;      /* visible text was met */
+    size_t sheet_at; /* where the content of <style> begins */
+    bool linked;     /* the last link is open */
+    bool broken;     /* the next text isn't of the word before */
     level stack[1 + DEPTH_MAX];
 } walker;
 
@@ -463,22 +466,43 @@ static page_mark_kind kind_of(unsigned hidden)
     return kinds[i].kind;
 }
 
-/* The text that hides before all others is a preheader, as long as there is little of it. */
+/* What hides before all other text is judged at the end. */
 static void on_hidden(walker *w, unsigned hidden, size_t ink)
 {
     size_t number = top(w)->number;
     if (!w->begun) {
-        bool first = w->hidden_first == 0;
-        w->hidden_first += ink;
-        if (w->hidden_first <= PREHEADER_MOST) {
-            if (first)
-                mark(w, PAGE_PREHEADER, w->at, w->end - w->at);
-            return;
-        }
-    }
-    if (number != w->last_hidden)
+        if (w->lead_ink == 0)
+            w->lead = (page_mark){kind_of(hidden), w->at, w->end - w->at};
+        w->lead_ink += ink;
+        buf_add(&w->lead_text, w->token.data, w->token.len);
+    } else if (number != w->last_hidden) {
         mark(w, kind_of(hidden), w->at, w->end - w->at);
+    }
     w->last_hidden = number;
+}
+
+/* It is a preheader, as long as there is little of it, or it is all seen further down. */
+static bool is_preheader(walker *w)
+{
+    buf hidden = BUF_INIT, seen = BUF_INIT;
+    size_t all, shared = 0;
+    if (w->lead_ink <= PREHEADER_MOST)
+        return true;
+    bool ok = words_set(w->lead_text.data, w->lead_text.len, &hidden) &&
+              words_set(w->page->text.data ? w->page->text.data : "", w->page->text.len, &seen);
+    if (ok)
+        shared = words_shared(&hidden, &seen, &all);
+    else
+        w->lead_text.failed = true;
+    buf_free(&hidden);
+    buf_free(&seen);
+    return ok && shared * 10 >= all * 9;
+}
+
+static void judge_lead(walker *w)
+{
+    if (w->lead_ink > 0)
+        mark(w, is_preheader(w) ? PAGE_PREHEADER : w->lead.kind, w->lead.at, w->lead.len);
 }
 
 static void on_text(walker *w)
@@ -529,7 +553,9 @@ bool page_read(page *p, const char *html, size_t len)
             break;
     }
     pop_to(w, 0);
-    bool ok = true;
+    judge_lead(w);
+    bool ok = buf_ok(&w->lead_text);
+    buf_free(&w->lead_text);
     for (size_t i = 0; i < KNOWN; i++) {
         ok = ok && buf_ok(&w->values[i]);
         buf_free(&w->values[i]);

@@ -114,9 +114,10 @@ static int32_t rgb_colour(const char *s, size_t len)
     double parts[4] = {0, 0, 0, 1};
     size_t count = 0;
     for (size_t at = 0, taken = 0; at < len && count < 4; at += taken ? taken : 1) {
-        taken = 0;
-        if (!number(s + at, len - at, &parts[count], &taken))
+        double n;
+        if (!number(s + at, len - at, &n, &taken))
             continue;
+        parts[count] = n;
         if (at + taken < len && s[at + taken] == '%')
             parts[count] *= count < 3 ? 2.55 : 0.01;
         count++;
