@@ -80,7 +80,8 @@ $(PACKED): $(BUILD)/service/%_packed.o: service/%.S
 cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
 $(call cold,queue/* dns/* lint/* dkim/verify service/cli* service/config* smtp/relay smtp/preset \
   $(addprefix service/,file footprint health ids keys lint listen look messages_look metrics openapi \
-  builtin outbox packed previews problem request_lint routes serve suppress suppressions templates_load watch when wrap)): OPTIMISE = $(COLD)
+  batches builtin optout outbox packed previews problem request_lint routes serve suppress suppressions templates_load \
+  unsubscribe watch when wrap)): OPTIMISE = $(COLD)
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 

@@ -51,6 +51,7 @@ typedef struct lint_mail {
     size_t header_count;
     const lint_attachment *attachments;
     size_t attachment_count;
+    bool to_list;            /* it will get a List-Unsubscribe */
     const char *const *tags; /* ended by NULL; NULL: none */
 } lint_mail;
 

@@ -93,6 +93,6 @@ static bool is_bulk(const lint_mail *mail)
 
 void lint_unsubscribe(lint_context *c)
 {
-    if (is_bulk(c->mail) && !lint_is(lint_header(c->mail, "List-Unsubscribe")))
+    if (!c->mail->to_list && is_bulk(c->mail) && !lint_is(lint_header(c->mail, "List-Unsubscribe")))
         lint_tell(c, "/headers", 0, "", 0);
 }

@@ -127,7 +127,7 @@ static int32_t rgb_colour(const char *s, size_t len)
     int32_t colour = 0;
     for (size_t i = 0; i < 3; i++) {
         double part = parts[i] < 0 ? 0 : parts[i] > 255 ? 255 : parts[i];
-        colour = colour << 8 | (int32_t)part;
+        colour = colour << 8 | (int32_t)(part + 0.5);
     }
     return parts[3] <= 0.02 ? STYLE_NO_COLOUR : parts[3] < 0.5 ? STYLE_UNKNOWN : colour;
 }

@@ -226,6 +226,19 @@ static void check_events(loader *l)
     check_readable(l, "POSTERN_EVENTS_CA", c->events_ca);
 }
 
+/* Without a queue nobody who leaves a list could be remembered. */
+static void make_lists(loader *l)
+{
+    config *c = l->config;
+
+    if (!c->public_url || !c->unsubscribe_secrets || !c->queue_url)
+        return;
+    c->optout = optout_create(c->public_url, (const char *const *)c->unsubscribe_secrets,
+                              c->unsubscribe_secret_count);
+    if (!c->optout)
+        config_no_memory(l);
+}
+
 static config *load(const char *const *environment, bool serving, buf *faults)
 {
     static const char *const empty[] = {NULL};
@@ -248,6 +261,7 @@ static config *load(const char *const *environment, bool serving, buf *faults)
     default_relay_first(l.config);
     default_queue(&l);
     check_queue(&l);
+    make_lists(&l);
     config_hooks_check(&l, serving);
     if (serving) {
         check_serving(&l);
@@ -291,6 +305,9 @@ void config_free(config *c)
     free(c->events_url);
     config_strings_clear(&c->events_secrets, &c->events_secret_count);
     free(c->events_ca);
+    free(c->public_url);
+    config_strings_clear(&c->unsubscribe_secrets, &c->unsubscribe_secret_count);
+    optout_free(c->optout);
     config_hooks_clear(c);
     signer_free(c->dkim);
     free(c->dkim_open);

@@ -32,6 +32,7 @@
 #include "mime/address.h"
 #include "service/keys.h"
 #include "service/log.h"
+#include "service/optout.h"
 #include "service/signer.h"
 #include "smtp/relay.h"
 
@@ -97,6 +98,11 @@ typedef struct config {
     size_t events_secret_count;
     bool events_private;
     char *events_ca; /* a path; NULL: the system's */
+    /* ---- lists ---- */
+    char *public_url;           /* POSTERN_PUBLIC_URL; NULL: none */
+    char **unsubscribe_secrets; /* ended by NULL; NULL: none */
+    size_t unsubscribe_secret_count;
+    optout *optout;  /* NULL: one of the two is missing, or there is no queue */
     signer *dkim;    /* the keys of senders' domains */
     char *dkim_open; /* a file with one of them that everybody can read or write; NULL: none */
     config_hook **hooks;

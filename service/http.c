@@ -19,6 +19,7 @@
 #include "service/http_thread.h"
 #include "service/job.h"
 #include "service/listen.h"
+#include "service/request.h"
 
 /* A refused request's body is read to its end, so that the connection can go on, up to this size.
  */
@@ -40,7 +41,7 @@ struct http {
     int listen_fd; /* -1 once nothing is accepted any more */
     char *address;
     char *unix_path; /* to unlink at the end */
-    document_options documents;
+    document_options documents, batches;
     atomic_uint active; /* requests whose answers are not yet written */
 };
 
@@ -71,6 +72,7 @@ struct http_exchange {
         char value[HTTP_HEADER_MAX + 1];
     } headers[HEADERS_MORE];
     unsigned header_count;
+    const http_fixed_header *fixed; /* NULL: none */
     unsigned status;
     const char *content_type;
     unsigned retry_after;
@@ -99,6 +101,8 @@ static void add_headers(http_exchange *x)
     }
     for (unsigned i = 0; i < x->header_count; i++)
         add_header(x->response, x->headers[i].name, x->headers[i].value);
+    for (const http_fixed_header *f = x->fixed; f && f->name; f++)
+        add_header(x->response, f->name, f->value);
     if (x->allow[0])
         add_header(x->response, MHD_HTTP_HEADER_ALLOW, x->allow);
     if (x->status == 401 && x->route->auth == HTTP_AUTH_KEY)
@@ -241,6 +245,11 @@ void http_set_header(http_exchange *x, const char *name, const char *value)
         return;
     x->headers[x->header_count].name = name;
     (void)snprintf(x->headers[x->header_count++].value, HTTP_HEADER_MAX + 1, "%s", value);
+}
+
+void http_set_fixed_headers(http_exchange *x, const http_fixed_header *list)
+{
+    x->fixed = list;
 }
 
 const buf *http_body(const http_exchange *x)
@@ -548,7 +557,8 @@ static enum MHD_Result head_came(http_exchange *x, const char *path, const char 
     if (!x->refused) {
         if (x->route->content == HTTP_NO_BODY || x->route->content == HTTP_RAW_BODY)
             return MHD_YES;
-        x->document = document_create(&x->http->documents);
+        x->document = document_create(x->route->content == HTTP_BATCH_BODY ? &x->http->batches
+                                                                           : &x->http->documents);
         return x->document ? MHD_YES : MHD_NO;
     }
     /* Where the body is small, reading it keeps the connection; else it is not waited for. */
@@ -838,6 +848,8 @@ http *http_start(app *a, const http_route *routes, char **error)
     h->listen_fd = -1;
     h->routes = routes;
     h->documents = document_defaults(a->store, a->config->max_recipients);
+    h->batches = document_defaults(a->store, REQUEST_BATCH_MOST);
+    h->batches.weighed = true;
     while (routes[h->route_count].path)
         h->route_count++;
     h->route_labels = label_routes(routes, h->route_count);

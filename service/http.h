@@ -32,7 +32,8 @@ typedef enum http_content {
     HTTP_NO_BODY,       /* one that comes is read and dropped */
     HTTP_OPTIONAL_BODY, /* JSON, or none */
     HTTP_JSON_BODY,
-    HTTP_RAW_BODY /* of any type, kept as it comes: http_body() */
+    HTTP_BATCH_BODY, /* JSON of many small values */
+    HTTP_RAW_BODY    /* of any type, kept as it comes: http_body() */
 } http_content;
 
 typedef void http_handler(app *a, http_exchange *x);
@@ -103,6 +104,13 @@ idempotency *http_exchange_key(http_exchange *x);
  * Two at most; before the answer, by whoever answers. */
 #define HTTP_HEADER_MAX 63
 void http_set_header(http_exchange *x, const char *name, const char *value);
+
+/* Headers that are always the same: `list` is static, and ended by a name of NULL. */
+typedef struct http_fixed_header {
+    const char *name, *value;
+} http_fixed_header;
+
+void http_set_fixed_headers(http_exchange *x, const http_fixed_header *list);
 
 /* Before leaving the request to another thread: after this, exactly one http_answer() must follow,
  * from any thread. A handler that returns without having called either has a defect, and 500 is

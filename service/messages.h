@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "queue/queue.h"
 #include "service/http.h"
 #include "service/request.h"
 
@@ -36,5 +37,18 @@ typedef struct messages_manner {
 
 void messages_keep_so(app *a, http_exchange *x, request *r, idempotency *key,
                       const messages_manner *how);
+
+/* ---- for others that put messages into the queue ---- */
+
+/* What is kept of one (record.h): its head, of a batch if that is not NULL; its recipients, those
+ * that are marked (NULL: none) as suppressed; its octets. The caller's; NULL: no memory, or the
+ * message can't be read. */
+char *messages_head(const request *r, int64_t now, int64_t expires_at, const char *batch);
+char *messages_recipients(const request *r, const bool *marks);
+char *messages_body(const request *r);
+
+/* Answers what a PUT with a key says if it didn't keep anything. What was answered before is at
+ * `route` and its id. */
+void messages_answer_key(http_exchange *x, const queue_op *op, const char *route);
 
 #endif

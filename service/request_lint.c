@@ -74,6 +74,7 @@ static bool take(const request_reader *r, linted *l)
         .headers = p->headers,
         .header_count = p->header_count,
         .attachment_count = p->attachment_count,
+        .to_list = r->request->list[0] != 0,
         .tags = r->request->delivery.tags,
     };
     if (!take_attachments(p, l))

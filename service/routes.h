@@ -29,6 +29,11 @@ void messages_post(app *a, http_exchange *x);  /* messages.c */
 void messages_list(app *a, http_exchange *x);  /* look.c */
 void messages_get(app *a, http_exchange *x);
 void messages_cancel(app *a, http_exchange *x);
+void batches_post(app *a, http_exchange *x); /* batches.c */
+void batches_get(app *a, http_exchange *x);
+void batches_cancel(app *a, http_exchange *x);
+void unsubscribe_show(app *a, http_exchange *x); /* unsubscribe.c */
+void unsubscribe_post(app *a, http_exchange *x);
 void suppressions_list(app *a, http_exchange *x); /* suppressions.c */
 void suppressions_post(app *a, http_exchange *x);
 void suppressions_get(app *a, http_exchange *x);

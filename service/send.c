@@ -63,6 +63,7 @@ void send_answer_fault(http_exchange *x, request_result result, const faults *er
                      errors);
         break;
     case REQUEST_NOMEM:
+    case REQUEST_STOPPED:
         http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
         break;
     }
@@ -163,7 +164,7 @@ static send_job *job_create(app *a, http_exchange *x, request *r)
     idempotency *key = http_exchange_key(x);
     send_job *job = malloc(sizeof *job);
     mime_reader *reader = mime_reader_create(r->message);
-    bool guarded = guard_needed(a, key);
+    bool guarded = guard_needed(a, r, key);
     guard *g = job && reader && guarded ? guard_create(a, x, r, key) : NULL;
 
     if (job && reader && (g || !guarded)) {

@@ -52,12 +52,10 @@ class Contract:
             required = self._resolve(response["headers"][header]).get("required")
             assert answer.headers.get(header) or not required, (
                 f"{method} {path} {answer.status} came without {header}")
-        if method == "POST" and answer.status in (200, 201, 202, 207) and request_body:
-            schema = self._resolve(operation["requestBody"])
-            if len(schema["content"]) > 1:  # it need not have been JSON
-                return
-            self._validate(("request", path), self._schema(self._resolve(schema),
-                                                           "application/json"),
+        schema = self._resolve(operation.get("requestBody", {}))
+        if (method == "POST" and answer.status in (200, 201, 202, 207) and request_body
+                and "application/json" in schema.get("content", {})):
+            self._validate(("request", path), self._schema(schema, "application/json"),
                            json.loads(request_body), f"the request of {path}, which was taken,")
 
     def _check_body(self, method, path, response, answer):
