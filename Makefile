@@ -87,8 +87,8 @@ $(call cold,queue/* dns/* lint/* dkim/verify service/cli* service/config* smtp/r
 
 # --- what the machine needs (Debian's packages) -------------------------------------------------
 
-.PHONY: deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures
-deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures:
+.PHONY: deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures deps-filters
+deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures deps-filters:
 	@tests/deps.sh $(@:deps-%=%)
 
 .PHONY: install
@@ -180,6 +180,11 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
 	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
 
 -include $(wildcard $(BUILD)/tests/bench/*.d)
+
+.PHONY: lint-mail
+lint-mail: deps-build deps-filters ## hold the lint of mail against SpamAssassin and Rspamd (docs/lint.md)
+	@$(MAKE) --no-print-directory all
+	@tests/lint/compare
 
 .PHONY: pictures
 pictures: deps-build deps-pictures ## pictures of the built-in templates (docs/templates)

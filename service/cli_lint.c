@@ -9,7 +9,7 @@
 
 typedef struct linting {
     cli_draft draft;
-    bool json;
+    bool json, rules;
 } linting;
 
 static int take_json(void *ctx, const cli_option *o, const char *value)
@@ -17,6 +17,14 @@ static int take_json(void *ctx, const cli_option *o, const char *value)
     (void)o;
     (void)value;
     ((linting *)ctx)->json = true;
+    return CLI_OK;
+}
+
+static int take_rules(void *ctx, const cli_option *o, const char *value)
+{
+    (void)o;
+    (void)value;
+    ((linting *)ctx)->rules = true;
     return CLI_OK;
 }
 
@@ -35,6 +43,7 @@ static const cli_option lint_options[] = {
      .letter = 'j',
      .help = "Print what /v1/lint answers, instead of lines.",
      .take = take_json},
+    {.name = "rules", .help = "Print the rules instead, as a table.", .take = take_rules},
     {.name = NULL},
 };
 
@@ -49,6 +58,20 @@ const cli_manual cli_lint_manual = {
             "66 the file can't be read; 78 wrong settings.",
     .options = lint_options,
 };
+
+static int print_rules(void)
+{
+    buf out = BUF_INIT;
+    lint_severity severity;
+    const char *code, *why, *cure;
+
+    buf_adds(&out, "| code | severity | why | cure |\n| --- | --- | --- | --- |\n");
+    for (size_t i = 0; (code = lint_rule_at(i, &severity, &why, &cure)); i++)
+        buf_addf(&out, "| `%s` | %s | %s | %s |\n", code, lint_severity_name(severity), why, cure);
+    int done = cli_print(stdout, &out);
+    buf_free(&out);
+    return done;
+}
 
 static void add_finding(buf *out, const json_t *f)
 {
@@ -110,6 +133,10 @@ int cli_lint(int argc, char **argv, const char *const *environment)
     l.draft.lint = true;
     const cli_options sets[] = {{lint_options, &l}, {NULL, NULL}};
     int code = cli_parse(&cli_lint_manual, argc, argv, sets, take_file, &l);
+    if (code == CLI_OK && l.rules) {
+        cli_draft_free(&l.draft);
+        return print_rules();
+    }
     if (code == CLI_OK && !l.draft.source)
         code = cli_complain(CLI_USAGE, "lint takes a file, or -");
     if (code == CLI_OK)

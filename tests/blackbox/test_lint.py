@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from .places import scratch
+from .places import REPO, scratch
 from .postern import Postern, mail, run
 from .queued import FAST
 from .scripted import ScriptedServer
@@ -117,12 +117,12 @@ def test_compose_counts_in_a_header(bare):
 
 @pytest.mark.parametrize("route", ["/v1/send", "/v1/messages", "/v1/compose"])
 def test_enforced_errors_refuse(strict, relay, route):
-    before = len(relay.messages) if hasattr(relay, "messages") else None
+    before = len(relay.mails)
     answer = strict.post(route, BAD)
     assert answer.status == 422 and answer.json["outcome"] == "not_sent", answer
     assert {error["code"] for error in answer.json["errors"]} == {"lint.link_ip", "lint.link_text"}
     assert all(error["pointer"] == "/html" and "Line 2" in error["detail"] for error in answer.json["errors"])
-    assert before is None or len(relay.messages) == before
+    assert len(relay.mails) == before
 
 
 def test_enforced_warnings_pass(strict):
@@ -150,3 +150,8 @@ def test_the_command_reads_a_file_and_prints_json():
     assert done.returncode == 1 and json.loads(done.stdout)["errors"] == 2
     assert run("lint").returncode == 64 and run("lint", str(path) + ".none").returncode == 66
     assert run("lint", str(path), lint="sometimes").returncode == 78
+
+
+def test_the_document_has_the_rules():
+    rules = run("lint", "--rules").stdout.decode()
+    assert "| `hidden_text` | error | " in rules and rules in (REPO / "docs" / "lint.md").read_text()
