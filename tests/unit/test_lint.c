@@ -455,8 +455,10 @@ static void few_places_of_each_are_told_and_excerpts_are_short(void **state)
         assert_true(strlen(c.report.list[i].excerpt) < LINT_EXCERPT);
     }
     assert_int_equal(count, LINT_EACH);
-    const char *excerpt = find(&c.report, "no_alt")->excerpt;
-    assert_string_equal(excerpt + strlen(excerpt) - 6, "好…");
+    const lint_finding *f = find(&c.report, "no_alt");
+    assert_non_null(f);
+    const char *excerpt = f ? f->excerpt : "";
+    assert_non_null(strstr(excerpt, "好…"));
     clear(&c);
     free(html);
 }
