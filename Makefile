@@ -8,7 +8,7 @@ PREFIX  ?= /usr/local
 BUILD   ?= build
 VERSION := $(shell cat VERSION)
 
-PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3 libpq zlib libcares
+PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3 libpq zlib libcares libpsl
 # Looked up when a recipe runs, because `make deps` may only just have installed them.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))

@@ -10,14 +10,9 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "dns/lookup.h"
 
 typedef struct dns_resolver dns_resolver;
-
-typedef enum dns_result {
-    DNS_FOUND,
-    DNS_NONE,  /* there is no such name, or it has no such record */
-    DNS_FAILED /* no answer, or none that says it; asking again may help */
-} dns_result;
 
 /* `servers`: addresses parted by commas, "192.0.2.1", "127.0.0.1:5353", "[::1]:53"; NULL: the
  * system's. NULL: they aren't any, or no memory. */
