@@ -29,12 +29,12 @@ typedef dns_result dns_lookup(void *ctx, dns_type type, const char *name, buf *o
 /* The next of the records in `b`: *at is NULL at first. NULL at the end. */
 static inline const char *dns_next(const buf *b, const char **at)
 {
-    const char *record = *at ? *at : b->data;
+    const char *next = *at ? *at : b->data;
 
-    if (!record || record >= b->data + b->len)
+    if (!next || next >= b->data + b->len)
         return NULL;
-    *at = record + strlen(record) + 1;
-    return record;
+    *at = next + strlen(next) + 1;
+    return next;
 }
 
 #endif

@@ -77,6 +77,7 @@ typedef struct config {
     int64_t session_idle_us; /* POSTERN_SESSION_IDLE; default 30s */
     log_format log_format;
     bool log_addresses;
+    char *dns;       /* POSTERN_DNS: servers as dns/resolver.h takes them; NULL: the system's */
     char *templates; /* POSTERN_TEMPLATES: a folder; NULL: those built in alone */
     /* ---- the queue: none of it means anything where queue_url is NULL ---- */
     char *data;      /* POSTERN_DATA: a folder; NULL: none */
