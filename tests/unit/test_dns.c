@@ -11,6 +11,9 @@
 
 #include <cmocka.h>
 
+#include "dns/answer.h"
+#include "dns/cache.h"
+#include "dns/dmarc.h"
 #include "dns/spf.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -236,6 +239,165 @@ static void syntax_is_judged_by_itself(void **state)
     assert_false(spf_is_valid("v=spf10 a", why, sizeof why));
 }
 
+/* ---- DMARC ---- */
+
+static void dmarc_records_are_read(void **state)
+{
+    static const struct {
+        const char *record;
+        bool usable;
+        dmarc_policy policy, sub;
+        unsigned percent;
+        const char *fault; /* NULL: none */
+    } cases[] = {
+        {"v=DMARC1; p=reject", true, DMARC_REJECT, DMARC_REJECT, 100, NULL},
+        {"v=DMARC1;p=Quarantine;sp=none;pct=5;", true, DMARC_QUARANTINE, DMARC_NONE, 5, NULL},
+        {"v = DMARC1 ; p = none ; x=y", true, DMARC_NONE, DMARC_NONE, 100, NULL},
+        {"v=DMARC1; p=reject; pct=101", true, DMARC_REJECT, DMARC_REJECT, 100, "pct="},
+        {"v=DMARC1; p=reject; pct=9999999999", true, DMARC_REJECT, DMARC_REJECT, 100, "pct="},
+        {"v=DMARC1; p=reject; adkim=x", true, DMARC_REJECT, DMARC_REJECT, 100, "adkim="},
+        {"v=DMARC1; p=reject; aspf", true, DMARC_REJECT, DMARC_REJECT, 100, "without a value"},
+        {"v=DMARC1; p=all; rua=mailto:a@b.c", true, DMARC_NONE, DMARC_NONE, 100, "p="},
+        {"v=DMARC1; p=all", false, DMARC_NONE, DMARC_NONE, 100, "p="},
+        {"v=DMARC1", false, DMARC_NONE, DMARC_NONE, 100, "no p="},
+        {"v=DMARC1; rua=https://b.c", false, DMARC_NONE, DMARC_NONE, 100, "no p="},
+        {"v=DMARC10; p=none", false, DMARC_NONE, DMARC_NONE, 100, "begin"},
+        {"p=none; v=DMARC1", false, DMARC_NONE, DMARC_NONE, 100, "begin"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        dmarc_record r;
+        const char *fault;
+        assert_int_equal(dmarc_read(cases[i].record, &r, &fault), cases[i].usable);
+        assert_int_equal(r.policy, cases[i].policy);
+        assert_int_equal(r.percent, cases[i].percent);
+        if (cases[i].usable)
+            assert_int_equal(r.sub_policy, cases[i].sub);
+        assert_int_equal(fault != NULL, cases[i].fault != NULL);
+        if (fault)
+            assert_non_null(strstr(fault, cases[i].fault));
+    }
+}
+
+static void reports_go_to_mailboxes(void **state)
+{
+    dmarc_record r;
+    dmarc_text at, box;
+    const char *fault;
+    (void)state;
+    assert_true(
+        dmarc_read("v=DMARC1; p=none; rua=mailto:a@b.c!10m, https://x, MAILTO:d@e.f", &r, &fault));
+    at = r.rua;
+    assert_true(dmarc_next_mailbox(&at, &box));
+    assert_int_equal(box.len, 5);
+    assert_memory_equal(box.data, "a@b.c", 5);
+    assert_true(dmarc_next_mailbox(&at, &box));
+    assert_memory_equal(box.data, "d@e.f", 5);
+    assert_false(dmarc_next_mailbox(&at, &box));
+}
+
+static void organizations_are_below_public_suffixes(void **state)
+{
+    static const char *const cases[][2] = {
+        {"example.com", "example.com"},
+        {"a.b.example.com", "example.com"},
+        {"a.example.co.uk", "example.co.uk"},
+        {"co.uk", "co.uk"},
+        {"shop.example.com.cn", "example.com.cn"},
+        {"a.github.io", "a.github.io"},
+        {"mail.good.test", "good.test"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_string_equal(dmarc_organization(cases[i][0]), cases[i][1]);
+    assert_true(dmarc_aligned("mail.example.com", "example.com", false));
+    assert_true(dmarc_aligned("Example.com", "example.com", true));
+    assert_false(dmarc_aligned("mail.example.com", "example.com", true));
+    assert_false(dmarc_aligned("example.org", "example.com", false));
+    assert_false(dmarc_aligned("a.co.uk", "b.co.uk", false));
+}
+
+/* ---- answers ---- */
+
+#define HEAD(answers, authorities)                                                                 \
+    "\x12\x34\x81\x80\x00\x01\x00" answers "\x00" authorities "\x00\x00\x01"                       \
+    "a\x02"                                                                                        \
+    "bc\x00"
+
+static bool read_answer(const char *data, size_t len, dns_type type, buf *out, uint32_t *ttl)
+{
+    buf_clear(out);
+    return dns_answer_read((const unsigned char *)data, len, type, out, ttl);
+}
+
+static void answers_become_texts(void **state)
+{
+    static const char txt[] = HEAD(
+        "\x02", "\x00") "\x00\x10\x00\x01"
+                        "\xC0\x0C\x00\x05\x00\x01\x00\x00\x00\x05\x00\x02\xC0\x0C" /* an alias */
+                        "\xC0\x0C\x00\x10\x00\x01\x00\x00\x00\x09\x00\x06\x02"
+                        "ab\x02"
+                        "c\x00";
+    static const char mx[] =
+        HEAD("\x02", "\x00") "\x00\x0F\x00\x01"
+                             "\xC0\x0C\x00\x0F\x00\x01\x00\x00\x00\x05\x00\x04\x00\x0A\xC0\x0C"
+                             "\xC0\x0C\x00\x0F\x00\x01\x00\x00\x00\x05\x00\x03\x00\x00\x00";
+    static const char none[] =
+        HEAD("\x00", "\x01") "\x00\x01\x00\x01"
+                             "\xC0\x0C\x00\x06\x00\x01\x00\x00\x00\x50\x00\x16\x00\x00"
+                             "\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\x28";
+    buf out = BUF_INIT;
+    uint32_t ttl;
+    (void)state;
+    assert_true(read_answer(txt, sizeof txt - 1, DNS_TXT, &out, &ttl));
+    assert_int_equal(out.len, 5);
+    assert_memory_equal(out.data, "abc\1", 5); /* a NUL is none any more */
+    assert_int_equal(ttl, 5);
+    assert_true(read_answer(mx, sizeof mx - 1, DNS_MX, &out, &ttl));
+    assert_int_equal(out.len, sizeof "10 a.bc\0000 .");
+    assert_memory_equal(out.data, "10 a.bc\0000 .", out.len);
+    assert_true(read_answer(none, sizeof none - 1, DNS_A, &out, &ttl));
+    assert_int_equal(out.len, 0);
+    assert_int_equal(ttl, 40); /* the zone's minimum */
+    for (size_t len = 0; len < sizeof mx - 1; len++) {
+        assert_false(read_answer(mx, len, DNS_MX, &out, &ttl));
+        assert_int_equal(out.len, 0);
+    }
+    buf_free(&out);
+}
+
+static void answers_are_kept_while_they_hold(void **state)
+{
+    dns_cache *c = dns_cache_create();
+    buf out = BUF_INIT;
+    dns_result r;
+    (void)state;
+    dns_cache_keep(c, DNS_A, "a.test", 1000000, 2, DNS_FOUND, "1.2.3.4", 8);
+    dns_cache_keep(c, DNS_A, "none.test", 1000000, 4000, DNS_NONE, NULL, 0);
+    assert_true(dns_cache_find(c, DNS_A, "A.test", 2999999, &r, &out));
+    assert_string_equal(out.data, "1.2.3.4");
+    assert_false(dns_cache_find(c, DNS_A, "a.test", 3000000, &r, &out));
+    assert_false(dns_cache_find(c, DNS_AAAA, "a.test", 1000000, &r, &out));
+    assert_true(dns_cache_find(c, DNS_A, "none.test", 30999999, &r, &out));
+    assert_int_equal(r, DNS_NONE);
+    assert_false(dns_cache_find(c, DNS_A, "none.test", 31000000, &r, &out));
+    for (int i = 0; i < 5 * DNS_CACHE_PLACES; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "n%d.test", i);
+        dns_cache_keep(c, DNS_A, name, 1000000 + i, 300, DNS_FOUND, "1.2.3.4", 8);
+        assert_true(dns_cache_find(c, DNS_A, name, 1000000 + i, &r, &out));
+    }
+    int kept = 0;
+    for (int i = 0; i < 5 * DNS_CACHE_PLACES; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "n%d.test", i);
+        kept += dns_cache_find(c, DNS_A, name, 1000000, &r, &out);
+    }
+    assert_in_range(kept, 1, DNS_CACHE_PLACES);
+    buf_free(&out);
+    dns_cache_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +408,11 @@ int main(void)
         cmocka_unit_test(a_survey_counts_all_that_may_be_asked),
         cmocka_unit_test(questions_are_bounded),
         cmocka_unit_test(syntax_is_judged_by_itself),
+        cmocka_unit_test(dmarc_records_are_read),
+        cmocka_unit_test(reports_go_to_mailboxes),
+        cmocka_unit_test(organizations_are_below_public_suffixes),
+        cmocka_unit_test(answers_become_texts),
+        cmocka_unit_test(answers_are_kept_while_they_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
