@@ -12,6 +12,7 @@
 #include "dns/answer.h"
 
 #define TRY_MS   2000 /* of the first try; c-ares doubles it */
+#define TRY_US   INT64_C(2000000)
 #define TRIES    3
 #define DATAGRAM 1232 /* octets that need no fragments anywhere */
 
@@ -102,7 +103,7 @@ static void turn(dns_resolver *r)
     struct pollfd list[ARES_GETSOCK_MAXNUM];
     nfds_t count = 0;
     int64_t rest = r->until - clock_us();
-    suseconds_t us = rest <= 0 ? 0 : rest < TRY_MS * 1000 ? (suseconds_t)rest : TRY_MS * 1000;
+    suseconds_t us = rest <= 0 ? 0 : rest < TRY_US ? (suseconds_t)rest : TRY_US;
     struct timeval most = {us / 1000000, us % 1000000}, left;
     int mask = ares_getsock(r->channel, sockets, ARES_GETSOCK_MAXNUM);
 
@@ -142,14 +143,14 @@ dns_result dns_ask(void *ctx, dns_type type, const char *name, buf *out)
 
     r->status = ARES_SUCCESS;
     if (r->cache && dns_cache_find(r->cache, type, name, clock_us(), &result, out))
-        return result;
+        return buf_ok(out) ? result : DNS_FAILED;
     r->done = false;
     r->out = out;
     r->type = type;
     if (clock_us() < r->until)
         ares_query(r->channel, name, ns_c_in, dns_type_number(type), answered, r);
     else
-        r->done = true, r->status = ARES_ETIMEOUT;
+        r->status = ARES_ETIMEOUT;
     while (!r->done && clock_us() < r->until)
         turn(r);
     if (!r->done) {
@@ -160,7 +161,7 @@ dns_result dns_ask(void *ctx, dns_type type, const char *name, buf *out)
     if (result == DNS_FAILED)
         out->len = before;
     else if (r->cache)
-        dns_cache_keep(r->cache, type, name, clock_us(), r->ttl, result, out->data + before,
-                       out->len - before);
+        dns_cache_keep(r->cache, type, name, clock_us(), r->ttl, result,
+                       out->data ? out->data + before : "", out->len - before);
     return result;
 }

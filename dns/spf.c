@@ -160,7 +160,7 @@ static void dotted(const spf_address *ip, char out[80])
         readable(ip, out);
         return;
     }
-    for (unsigned i = 0; i < 32; i++) {
+    for (size_t i = 0; i < 32; i++) {
         unsigned digit = i % 2 ? ip->bytes[i / 2] & 15U : ip->bytes[i / 2] >> 4;
         out[2 * i] = "0123456789abcdef"[digit];
         out[2 * i + 1] = '.';

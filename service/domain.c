@@ -77,7 +77,7 @@ void domain_judge(domain_job *j, json_t *finding, domain_verdict v)
         j->worst = j->worst > DOMAIN_WARNING ? j->worst : DOMAIN_WARNING;
 }
 
-static json_t *format_text(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static json_t *format_text(const char *format, va_list args)
 {
     buf text = BUF_INIT;
 
