@@ -79,8 +79,9 @@ $(PACKED): $(BUILD)/service/%_packed.o: service/%.S
 
 cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
 $(call cold,queue/* dns/* dkim/verify service/cli* service/config* smtp/relay smtp/preset \
-  $(addprefix service/,file footprint health ids keys domain domain_dkim domain_dmarc domain_mail domain_request domain_spf listen look messages_look metrics openapi \
-  builtin outbox packed previews problem routes serve suppress suppressions templates_load watch when wrap)): OPTIMISE = $(COLD)
+  $(addprefix service/,file footprint health ids keys listen look messages_look metrics openapi \
+  batches builtin domain domain_dkim domain_dmarc domain_mail domain_request domain_spf optout outbox packed \
+  previews problem routes serve suppress suppressions templates_load unsubscribe watch when wrap)): OPTIMISE = $(COLD)
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 

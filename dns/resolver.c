@@ -105,10 +105,11 @@ static void turn(dns_resolver *r)
     int64_t rest = r->until - clock_us();
     suseconds_t us = rest <= 0 ? 0 : rest < TRY_US ? (suseconds_t)rest : TRY_US;
     struct timeval most = {us / 1000000, us % 1000000}, left;
-    int mask = ares_getsock(r->channel, sockets, ARES_GETSOCK_MAXNUM);
+    unsigned mask = (unsigned)ares_getsock(r->channel, sockets, ARES_GETSOCK_MAXNUM);
 
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        bool in = ARES_GETSOCK_READABLE(mask, i), out = ARES_GETSOCK_WRITABLE(mask, i);
+        /* What c-ares' own macros say, which shift into an int's sign. */
+        bool in = mask >> i & 1U, out = mask >> (i + ARES_GETSOCK_MAXNUM) & 1U;
         if (in || out)
             list[count++] =
                 (struct pollfd){sockets[i], (short)((in ? POLLIN : 0) | (out ? POLLOUT : 0)), 0};

@@ -37,7 +37,7 @@ bool queue_kind_reads(queue_kind kind)
 {
     static const bool reads[QUEUE_KINDS] = {
         [QUEUE_GET] = true,          [QUEUE_LIST] = true,  [QUEUE_SUPPRESSED] = true,
-        [QUEUE_SUPPRESSIONS] = true, [QUEUE_STATS] = true,
+        [QUEUE_SUPPRESSIONS] = true, [QUEUE_STATS] = true, [QUEUE_COUNT] = true,
     };
     return reads[kind];
 }
@@ -129,4 +129,5 @@ void queue_op_clear(queue_op *op)
     op->status = 0;
     op->next_due = 0;
     memset(&op->stats, 0, sizeof op->stats);
+    memset(&op->counts, 0, sizeof op->counts);
 }

@@ -55,20 +55,51 @@ void pg_send_look_up(pg *p, pg_step *s, const char *const *addresses, const char
     pg_step_send(p, s, PG_LOOK_UP, &args);
 }
 
+typedef struct found_row {
+    const char *address;
+    int row;
+} found_row;
+
+/* As C has it: the server's order is its collation's. Of one address, the first row first. */
+static int by_address(const void *left, const void *right)
+{
+    const found_row *a = left, *b = right;
+    int order = strcmp(a->address, b->address);
+    return order ? order : a->row - b->row;
+}
+
+/* The first row of the address; NULL: none. */
+static const found_row *find_row(const found_row *rows, size_t count, const char *address)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(rows[middle].address, address) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && strcmp(rows[low].address, address) == 0 ? &rows[low] : NULL;
+}
+
 /* Of what was found, that which this operation has asked for. */
 static void pick_suppressed(pg *p, const PGresult *r, queue_op *op, const char *const *addresses)
 {
-    int rows = PQntuples(r);
-    size_t n = pg_count_texts(addresses);
-    if (rows > 0)
-        op->suppressed = pg_new_items(p, n, sizeof *op->suppressed);
-    for (size_t i = 0; rows > 0 && op->suppressed && i < n; i++) {
-        int row = 0;
-        while (row < rows && strcmp(PQgetvalue(r, row, 0), addresses[i]) != 0)
-            row++;
-        if (row < rows)
-            read_suppressed(p, r, row, &op->suppressed[op->suppressed_count++]);
+    size_t n = pg_count_texts(addresses), count = (size_t)PQntuples(r);
+    if (count == 0)
+        return;
+    found_row *rows = pg_new_items(p, count, sizeof *rows);
+    op->suppressed = pg_new_items(p, n, sizeof *op->suppressed);
+    for (size_t i = 0; rows && i < count; i++)
+        rows[i] = (found_row){PQgetvalue(r, (int)i, 0), (int)i};
+    if (rows)
+        qsort(rows, count, sizeof *rows, by_address);
+    for (size_t i = 0; rows && op->suppressed && i < n; i++) {
+        const found_row *found = find_row(rows, count, addresses[i]);
+        if (found)
+            read_suppressed(p, r, found->row, &op->suppressed[op->suppressed_count++]);
     }
+    free(rows);
 }
 
 void pg_read_look_up(pg *p, pg_step *s, const char *const *addresses)

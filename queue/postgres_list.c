@@ -1,4 +1,5 @@
-/* GET and LIST: over the live messages and the days' tables. */
+/* GET and LIST, and what is done with all messages of a tag: over the live messages and the days'
+ * tables. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +141,81 @@ static void list_later(pg_batch *b, pg_step *s)
     PQclear(days);
 }
 
+/* ---- all of a tag ---- */
+
+static const char count_tagged[] =
+    "SELECT coalesce(m.state, d.state),"
+    " coalesce(m.state = 0 AND m.attempts = 0 AND m.due_at > " PG_NOW ", false)::int4, count(*)"
+    " FROM postern_tag_" PG_DAY_MARK " AS t LEFT JOIN postern_message AS m ON m.id = t.id"
+    " LEFT JOIN postern_done_" PG_DAY_MARK " AS d ON d.id = t.id"
+    " WHERE t.tag = $1 AND coalesce(m.state, d.state) IS NOT NULL GROUP BY 1, 2";
+
+static const char cancel_tagged[] =
+    "WITH gone AS (DELETE FROM postern_message AS m USING postern_tag_" PG_DAY_MARK " AS t"
+    " WHERE t.tag = $1 AND m.id = t.id AND m.state = 0"
+    " RETURNING m.id, m.attempts, m.head, m.recipients, m.log),"
+    " b AS (DELETE FROM postern_body WHERE id IN (SELECT id FROM gone) RETURNING 1)"
+    " INSERT INTO postern_done_" PG_DAY_MARK
+    " (id, state, finished_at, attempts, head, recipients, log)"
+    " SELECT id, 6, " PG_NOW ", attempts, head, recipients, log FROM gone"
+    " ON CONFLICT (id) DO NOTHING";
+
+_Static_assert(QUEUE_QUEUED == 0 && QUEUE_CANCELLED == 6, "the statements have states as numbers");
+
+/* One of these, of the tag and a day; NULL: there is no such day, or an error. */
+static PGresult *query_tagged(pg *p, const queue_op *op, int day, const char *text)
+{
+    pg_args args = {0};
+    PGresult *r = NULL;
+    if (!pg_schema_day(p, day, false))
+        return NULL;
+    char *with_day = pg_schema_with_day(text, day);
+    pg_text(&args, op->in.tag);
+    if (with_day) {
+        r = pg_query(p, "t", with_day, &args);
+    } else {
+        pg_args_free(&args);
+        pg_fail_memory(p);
+    }
+    free(with_day);
+    return r;
+}
+
+static void count_day(pg *p, queue_op *op, int day)
+{
+    PGresult *r = query_tagged(p, op, day, count_tagged);
+    for (int i = 0; r && i < PQntuples(r); i++) {
+        int64_t state = pg_get_int(r, i, 0);
+        uint64_t n = (uint64_t)pg_get_int(r, i, 2);
+        if (state >= 0 && state < QUEUE_STATES)
+            op->counts.states[state] += n;
+        if (pg_get_int(r, i, 1))
+            op->counts.scheduled += n;
+    }
+    PQclear(r);
+}
+
+static void count_later(pg_batch *b, pg_step *s)
+{
+    int day = queue_day_of(s->op->id);
+    if (!day)
+        return;
+    count_day(b->p, s->op, day);
+    count_day(b->p, s->op, queue_next_day(day));
+}
+
+static void cancel_tagged_later(pg_batch *b, pg_step *s)
+{
+    int day = queue_day_of(s->op->id);
+    if (!day)
+        return;
+    PQclear(query_tagged(b->p, s->op, day, cancel_tagged));
+    PQclear(query_tagged(b->p, s->op, queue_next_day(day), cancel_tagged));
+}
+
 /* ---- what each has to do ---- */
 
 const pg_kind pg_kind_get = {.send = get_send, .read = get_read};
 const pg_kind pg_kind_list = {.later = list_later};
+const pg_kind pg_kind_count = {.later = count_later};
+const pg_kind pg_kind_cancel_tagged = {.later = cancel_tagged_later};

@@ -9,8 +9,14 @@
 
 /* ---- PUT ---- */
 
-/* With a key or addresses, the messages are the second half. A key that may have to be given back
- * is not answered before that: another operation of this batch may have the same. */
+/* Whether a key that this run made may have to be given back: then it is not answered before, as
+ * another operation of this batch may have the same. */
+static bool may_give_back(const queue_op *op)
+{
+    return op->in.put.addresses || op->in.put.count == 0;
+}
+
+/* With a key or addresses, the messages are the second half. */
 static void put_send(pg_batch *b, pg_step *s)
 {
     const queue_op *op = s->op;
@@ -18,7 +24,8 @@ static void put_send(pg_batch *b, pg_step *s)
     bool looks = op->in.put.addresses != NULL;
     s->second = k->key || looks;
     if (k->key)
-        pg_send_key_begin(b->p, s, k, looks ? 0 : k->status, looks ? NULL : k->answer);
+        pg_send_key_begin(b->p, s, k, may_give_back(op) ? 0 : k->status,
+                          may_give_back(op) ? NULL : k->answer);
     if (looks)
         pg_send_look_up(b->p, s, op->in.put.addresses, op->in.put.list);
     s->puts = !s->second;
@@ -49,7 +56,7 @@ static void put_send_second(pg_batch *b, pg_step *s)
 {
     const queue_op *op = s->op;
     const queue_key *k = &op->in.put.key;
-    if (op->outcome == QUEUE_ALL_SUPPRESSED) {
+    if (op->outcome == QUEUE_ALL_SUPPRESSED || (k->key && op->in.put.count == 0)) {
         pg_send_key_drop(b->p, s, k->key, NULL); /* this run has made it */
         return;
     }

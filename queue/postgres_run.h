@@ -184,7 +184,7 @@ extern const pg_kind pg_kind_suppressed, pg_kind_suppressions;
 
 /* ---- postgres_list.c ---- */
 
-extern const pg_kind pg_kind_get, pg_kind_list;
+extern const pg_kind pg_kind_get, pg_kind_list, pg_kind_count, pg_kind_cancel_tagged;
 
 /* ---- postgres_ops.c ---- */
 

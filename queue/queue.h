@@ -103,7 +103,9 @@ typedef enum queue_kind {
     QUEUE_SETTLE,
     QUEUE_GET,
     QUEUE_LIST,
+    QUEUE_COUNT,
     QUEUE_CANCEL,
+    QUEUE_CANCEL_TAGGED,
     QUEUE_KEY_BEGIN,
     QUEUE_KEY_END,
     QUEUE_SUPPRESS,
@@ -152,12 +154,12 @@ struct queue_op {
     void *ctx;
 
     /* ---- in ---- */
-    char id[QUEUE_ID + 1]; /* GET, CANCEL, SETTLE, EVENT_SETTLE */
+    char id[QUEUE_ID + 1]; /* GET, CANCEL, SETTLE, EVENT_SETTLE; COUNT, CANCEL_TAGGED: see `tag` */
     union {
         struct { /* PUT. state QUEUED, or SENDING: leased to `owner` at once, sent without a CLAIM
                   */
             const queue_message *messages; /* a batch of them is kept whole or not at all */
-            size_t count;
+            size_t count; /* 0: nothing is kept, not even the key: what it says is told */
             const char *const *const *tags; /* of each, ended by NULL; NULL: none */
             /* Addresses of all recipients of each, lower case, ended by NULL, to be looked up among
              * the suppressed; NULL: not looked up. Who is suppressed is told in `suppressed`; only
@@ -192,6 +194,10 @@ struct queue_op {
             int state;          /* a queue_state; -1: any */
             size_t most;
         } list;
+        /* COUNT: how many messages of the tag are in each state; CANCEL_TAGGED: those that are
+         * queued are cancelled. Of messages of the day of the operation's `id`, and the day
+         * after: what is put together has ids of one day, or of two. */
+        const char *tag;
         queue_key key; /* KEY_BEGIN: without answer; KEY_END: status 0 forgets the key */
         struct {
             const queue_suppressed *entries; /* SUPPRESS */
@@ -223,7 +229,11 @@ struct queue_op {
     size_t message_count;
     char next[QUEUE_ID + 1]; /* LIST: there is more, `before` this; "" : no more */
     queue_state found;       /* CONFLICT */
-    int status;              /* KEY_ANSWERED */
+    struct {
+        uint64_t states[QUEUE_STATES];
+        uint64_t scheduled; /* of those that are queued: not due yet, and never tried */
+    } counts;               /* COUNT */
+    int status;             /* KEY_ANSWERED */
     char *answer;
     queue_suppressed *suppressed; /* PUT, SUPPRESSED, SUPPRESSIONS */
     size_t suppressed_count;

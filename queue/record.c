@@ -487,6 +487,8 @@ char *record_event(const record *r, const char *type, const char *id, queue_stat
     write_recipients(&w, r);
     pass_on(&w, r, "tags");
     pass_on(&w, r, "metadata");
+    pass_on(&w, r, "list");
+    pass_on(&w, r, "batch");
     member_int(&w, "attempts", r->tries);
     if (next_at)
         member_time(&w, "next_at", next_at);

@@ -141,6 +141,12 @@ static const char *const day_texts[DB_DAY_NAMES] = {
     [DB_TAG_INSERT] = "INSERT OR IGNORE INTO postern_tag_########(tag, id) VALUES(?1, ?2)",
     [DB_TAG_LIST] = ("SELECT id FROM postern_tag_######## WHERE id < ?1 AND tag = ?2"
                      " ORDER BY id DESC"),
+    [DB_TAG_ALL] = "SELECT id FROM postern_tag_######## WHERE tag = ?1",
+    [DB_TAG_COUNT] = "SELECT coalesce(m.state, d.state),"
+                     " coalesce(m.state = 0 AND m.attempts = 0 AND m.due_at > ?2, 0), count(*)"
+                     " FROM postern_tag_######## AS t LEFT JOIN postern_message AS m ON m.id = t.id"
+                     " LEFT JOIN postern_done_######## AS d ON d.id = t.id"
+                     " WHERE t.tag = ?1 AND coalesce(m.state, d.state) IS NOT NULL GROUP BY 1, 2",
 };
 
 /* ---- errors ---- */

@@ -75,6 +75,8 @@ typedef enum db_day_name {
     DB_TAG_UNUSED,
     DB_TAG_INSERT,
     DB_TAG_LIST,
+    DB_TAG_ALL,
+    DB_TAG_COUNT,
     DB_DAY_NAMES
 } db_day_name;
 

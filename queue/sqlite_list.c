@@ -1,7 +1,8 @@
-/* GET and LIST: over the live messages and the days' tables. */
+/* GET, LIST and COUNT: over the live messages and the days' tables. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "queue/backend.h"
 #include "queue/sqlite_run.h"
 
@@ -168,4 +169,32 @@ void sqlite_op_list(sqlite_connection *c, queue_op *op)
     db_end(l.days);
     db_end(l.live);
     db_end(l.done);
+}
+
+/* ---- COUNT ---- */
+
+static void count_day(sqlite_connection *c, queue_op *op, int day)
+{
+    db *d = &c->db;
+    if (!db_has_day(d, day))
+        return;
+    sqlite3_stmt *s = db_start_day(d, day, DB_TAG_COUNT, "ti", op->in.tag, clock_wall_us());
+    while (db_row(d, s)) {
+        int state = sqlite3_column_int(s, 0);
+        uint64_t n = (uint64_t)sqlite3_column_int64(s, 2);
+        if (state >= 0 && state < QUEUE_STATES)
+            op->counts.states[state] += n;
+        if (sqlite3_column_int(s, 1))
+            op->counts.scheduled += n;
+    }
+    db_end(s);
+}
+
+void sqlite_op_count(sqlite_connection *c, queue_op *op)
+{
+    int day = queue_day_of(op->id);
+    if (!day)
+        return;
+    count_day(c, op, day);
+    count_day(c, op, queue_next_day(day));
 }

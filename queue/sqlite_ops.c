@@ -194,7 +194,7 @@ static void put(sqlite_connection *c, queue_op *op)
         insert_message(c, op, &messages[i]);
         insert_tags(c, messages[i].id, op->in.put.tags ? op->in.put.tags[i] : NULL);
     }
-    if (key->key)
+    if (key->key && op->in.put.count > 0)
         key_put(c, key, key->status, key->answer);
 }
 
@@ -411,6 +411,36 @@ static void cancel(sqlite_connection *c, queue_op *op)
     }
 }
 
+/* The ids are taken before anything is moved. */
+static void cancel_day(sqlite_connection *c, int day, const char *tag)
+{
+    db *d = &c->db;
+    sqlite_id *ids = NULL;
+    size_t count = 0;
+    live_row row;
+
+    sqlite3_stmt *s = db_has_day(d, day) ? db_start_day(d, day, DB_TAG_ALL, "t", tag) : NULL;
+    while (db_row(d, s)) {
+        sqlite_id *id = sqlite_append(d, &ids, &count, sizeof *ids);
+        if (id)
+            read_id(s, 0, *id);
+    }
+    for (size_t i = 0; i < count && !d->failed; i++) {
+        if (find_live(c, ids[i], NULL, &row) && row.state == QUEUE_QUEUED)
+            move_to_done(c, ids[i], &row, QUEUE_CANCELLED, row.attempts, NULL, NULL);
+    }
+    free(ids);
+}
+
+static void cancel_tagged(sqlite_connection *c, queue_op *op)
+{
+    int day = queue_day_of(op->id);
+    if (!day)
+        return;
+    cancel_day(c, day, op->in.tag);
+    cancel_day(c, queue_next_day(day), op->in.tag);
+}
+
 /* ---- keys ---- */
 
 static void key_begin(sqlite_connection *c, queue_op *op)
@@ -566,7 +596,9 @@ void sqlite_op_run(sqlite_connection *c, queue_op *op)
         [QUEUE_SETTLE] = settle,
         [QUEUE_GET] = sqlite_op_get,
         [QUEUE_LIST] = sqlite_op_list,
+        [QUEUE_COUNT] = sqlite_op_count,
         [QUEUE_CANCEL] = cancel,
+        [QUEUE_CANCEL_TAGGED] = cancel_tagged,
         [QUEUE_KEY_BEGIN] = key_begin,
         [QUEUE_KEY_END] = key_end,
         [QUEUE_SUPPRESS] = op_suppress,

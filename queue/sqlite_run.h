@@ -59,6 +59,7 @@ void sqlite_body_sweep(sqlite_connection *c);
 void sqlite_op_run(sqlite_connection *c, queue_op *op);
 void sqlite_op_get(sqlite_connection *c, queue_op *op);
 void sqlite_op_list(sqlite_connection *c, queue_op *op);
+void sqlite_op_count(sqlite_connection *c, queue_op *op);
 
 /* True if the id is kept, live or done. */
 bool sqlite_exists(sqlite_connection *c, const char *id);

@@ -29,6 +29,7 @@ enum {
 int cli_send(int argc, char **argv, const char *const *environment);
 int cli_compose(int argc, char **argv, const char *const *environment);
 int cli_check(int argc, char **argv, const char *const *environment);
+int cli_hook(int argc, char **argv, const char *const *environment);
 int cli_dkim(int argc, char **argv, const char *const *environment);
 int cli_health(int argc, char **argv, const char *const *environment);
 int cli_version(int argc, char **argv, const char *const *environment);

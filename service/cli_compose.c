@@ -6,8 +6,6 @@
 #include "service/cli_options.h"
 #include "service/cli_tool.h"
 
-#define CHUNK ((size_t)65536)
-
 const cli_manual cli_compose_manual = {
     .name = "compose",
     .usage = "[OPTION]...",
@@ -18,21 +16,6 @@ const cli_manual cli_compose_manual = {
             "be read; 78 wrong settings.",
     .options = cli_draft_options,
 };
-
-static int write_message(const mime_message *m)
-{
-    buf bytes = BUF_INIT;
-    int code = CLI_OK;
-    mime_reader *reader = mime_reader_create(m);
-
-    if (!reader || !buf_reserve(&bytes, CHUNK))
-        code = cli_no_memory();
-    while (code == CLI_OK && (bytes.len = mime_reader_read(reader, bytes.data, CHUNK)) > 0)
-        code = cli_print(stdout, &bytes);
-    buf_free(&bytes);
-    mime_reader_free(reader);
-    return code;
-}
 
 int cli_compose(int argc, char **argv, const char *const *environment)
 {
@@ -50,7 +33,7 @@ int cli_compose(int argc, char **argv, const char *const *environment)
     if (c)
         r = cli_draft_request(&draft, c, stderr, &code);
     if (r)
-        code = write_message(r->message);
+        code = cli_print_message(r->message);
     request_free(r);
     config_free(c);
     cli_draft_free(&draft);

@@ -426,6 +426,7 @@ request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *c
             tell(d, problems, PROBLEM_SENDER_FORBIDDEN,
                  "POSTERN_FROM names the addresses and domains that may send.", &errors, CLI_DATA);
         break;
+    case REQUEST_STOPPED:
     case REQUEST_NOMEM: *code = cli_no_memory(); break;
     }
     faults_free(&errors);

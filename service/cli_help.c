@@ -42,6 +42,7 @@ static const cli_manual *const MANUALS[] = {
     &cli_send_manual,
     &cli_compose_manual,
     &cli_check_manual,
+    &cli_hook_manual,
     &cli_dkim_keygen_manual,
     &cli_dkim_verify_manual,
     &HEALTH,

@@ -99,6 +99,21 @@ int cli_print_json(FILE *to, const buf *json, bool indent)
     return code;
 }
 
+int cli_print_message(const mime_message *m)
+{
+    buf bytes = BUF_INIT;
+    int code = CLI_OK;
+    mime_reader *reader = mime_reader_create(m);
+
+    if (!reader || !buf_reserve(&bytes, INPUT_CHUNK))
+        code = cli_no_memory();
+    while (code == CLI_OK && (bytes.len = mime_reader_read(reader, bytes.data, INPUT_CHUNK)) > 0)
+        code = cli_print(stdout, &bytes);
+    buf_free(&bytes);
+    mime_reader_free(reader);
+    return code;
+}
+
 void cli_add_visible(buf *out, const char *text)
 {
     size_t len = strlen(text);

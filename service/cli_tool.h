@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "mime/message.h"
 #include "service/config.h"
 #include "service/templates.h"
 #include "smtp/sender.h"
@@ -26,6 +27,9 @@ int cli_print(FILE *to, const buf *text);
 
 /* Writes JSON, indented if asked for or if a terminal reads it. */
 int cli_print_json(FILE *to, const buf *json, bool indent);
+
+/* Writes a message to stdout, as .eml. */
+int cli_print_message(const mime_message *m);
 
 /* Compact JSON with line ends and two spaces for each level; the values as they are. */
 void cli_indent(const buf *json, buf *out);

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "queue/events.h"
+#include "service/config_hooks.h"
 #include "service/config_setting.h"
 #include "service/file.h"
 #include "service/store.h"
@@ -17,7 +18,8 @@
 static const char CONFIG_HELP[] =
     "A JSON file of settings: the variables in lower case without POSTERN_, and \"relays\", an "
     "object of names with a URL, {\"url\": URL} or {\"url_file\": PATH}; \"default\" is the one "
-    "of POSTERN_RELAY. The environment wins over the file.";
+    "of POSTERN_RELAY; and \"hooks\", an object of webhooks that become mails. The environment "
+    "wins over the file.";
 
 /* --- the environment ----------------------------------------------------------------------------
  */
@@ -224,6 +226,19 @@ static void check_events(loader *l)
     check_readable(l, "POSTERN_EVENTS_CA", c->events_ca);
 }
 
+/* Without a queue nobody who leaves a list could be remembered. */
+static void make_lists(loader *l)
+{
+    config *c = l->config;
+
+    if (!c->public_url || !c->unsubscribe_secrets || !c->queue_url)
+        return;
+    c->optout = optout_create(c->public_url, (const char *const *)c->unsubscribe_secrets,
+                              c->unsubscribe_secret_count);
+    if (!c->optout)
+        config_no_memory(l);
+}
+
 static config *load(const char *const *environment, bool serving, buf *faults)
 {
     static const char *const empty[] = {NULL};
@@ -246,6 +261,8 @@ static config *load(const char *const *environment, bool serving, buf *faults)
     default_relay_first(l.config);
     default_queue(&l);
     check_queue(&l);
+    make_lists(&l);
+    config_hooks_check(&l, serving);
     if (serving) {
         check_serving(&l);
         check_events(&l);
@@ -289,6 +306,10 @@ void config_free(config *c)
     free(c->events_url);
     config_strings_clear(&c->events_secrets, &c->events_secret_count);
     free(c->events_ca);
+    free(c->public_url);
+    config_strings_clear(&c->unsubscribe_secrets, &c->unsubscribe_secret_count);
+    optout_free(c->optout);
+    config_hooks_clear(c);
     signer_free(c->dkim);
     free(c->dkim_open);
     keys_free(c->keys);

@@ -11,9 +11,9 @@
  * The file (POSTERN_CONFIG) is a JSON object: the settings in lower case without the prefix
  * ("listen", "max_body", …; numbers and switches also as JSON's own), "api_keys_file", and what is
  * structured: "relays": {"default": "smtp://…", "bulk": {"url": "…"}, "slow": {"url_file": "…"}},
- * "api_keys": […], "from": […], "failover": […], "dkim": {"example.com": [{"selector": "s1",
- * "key_file": "/etc/postern/s1.pem"}]}. The relay "default" is the one of POSTERN_RELAY;
- * both given: the environment's.
+ * "hooks": {…} (config_hooks.h), "api_keys": […], "from": […], "failover": […], "dkim":
+ * {"example.com": [{"selector": "s1", "key_file": "/etc/postern/s1.pem"}]}. The relay "default" is
+ * the one of POSTERN_RELAY; both given: the environment's.
  *
  * The environment is read from the `environ`-like array that is passed, not from the process, so
  * that tests and `postern send` can bring their own.
@@ -32,6 +32,7 @@
 #include "mime/address.h"
 #include "service/keys.h"
 #include "service/log.h"
+#include "service/optout.h"
 #include "service/signer.h"
 #include "smtp/relay.h"
 
@@ -54,6 +55,8 @@ typedef struct config_senders {
     size_t domain_count;
     mime_mailbox fallback; /* used when a request has no from; address NULL: none */
 } config_senders;
+
+typedef struct config_hook config_hook; /* config_hooks.h */
 
 typedef struct config {
     config_listen listen;
@@ -95,8 +98,15 @@ typedef struct config {
     size_t events_secret_count;
     bool events_private;
     char *events_ca; /* a path; NULL: the system's */
+    /* ---- lists ---- */
+    char *public_url;           /* POSTERN_PUBLIC_URL; NULL: none */
+    char **unsubscribe_secrets; /* ended by NULL; NULL: none */
+    size_t unsubscribe_secret_count;
+    optout *optout;  /* NULL: one of the two is missing, or there is no queue */
     signer *dkim;    /* the keys of senders' domains */
     char *dkim_open; /* a file with one of them that everybody can read or write; NULL: none */
+    config_hook **hooks;
+    size_t hook_count;
 } config;
 
 /* Reads everything. NULL if there is a fault or memory ran out; `faults` then holds one line each.

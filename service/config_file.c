@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "service/config_hooks.h"
 #include "service/file.h"
 
 #define MEMBER_SUFFIX  "_file"
@@ -135,6 +136,10 @@ static void apply_root_member(loader *l, const char *where, const char *name, co
 {
     if (strcmp(name, "relays") == 0) {
         apply_relays(l, where, value);
+        return;
+    }
+    if (strcmp(name, "hooks") == 0) {
+        config_hooks_read(l, where, value);
         return;
     }
     if (strcmp(name, "dkim") == 0) {

@@ -22,8 +22,9 @@
 #define HOUR_US   (3600 * SECOND_US)
 #define DAY_US    (24 * HOUR_US)
 
-#define FAILOVER_MAX       8
-#define EVENTS_SECRETS_MAX 8
+#define FAILOVER_MAX            8
+#define EVENTS_SECRETS_MAX      8
+#define UNSUBSCRIBE_SECRETS_MAX 8
 
 /* --- faults ------------------------------------------------------------------------------------
  */
@@ -461,6 +462,45 @@ static void read_events_secrets(loader *l, const setting *s, const char *where, 
         config_fault(l, where, "holds no secret");
 }
 
+/* --- lists --------------------------------------------------------------------------------------
+ */
+
+static void read_public_url(loader *l, const setting *s, const char *where, const char *value)
+{
+    const char *reason = optout_base_fault(value);
+
+    if (reason)
+        config_fault(l, where, "%s", reason);
+    else
+        read_path(l, s, where, value);
+}
+
+static void read_unsubscribe_secrets(loader *l, const setting *s, const char *where,
+                                     const char *value)
+{
+    config *c = l->config;
+    const char *item = NULL;
+    size_t len = 0;
+
+    (void)s;
+    config_strings_clear(&c->unsubscribe_secrets, &c->unsubscribe_secret_count);
+    while (config_value_item(&value, &item, &len)) {
+        char *secret = strndup(item, len);
+        const char *reason = secret ? optout_secret_fault(secret) : NULL;
+        if (c->unsubscribe_secret_count == UNSUBSCRIBE_SECRETS_MAX)
+            reason = "there are more than 8";
+        if (reason) {
+            config_fault(l, where, "secret %zu: %s", c->unsubscribe_secret_count + 1, reason);
+            file_wipe(secret);
+            return;
+        }
+        if (!push_string(&c->unsubscribe_secrets, &c->unsubscribe_secret_count, secret))
+            config_no_memory(l);
+    }
+    if (c->unsubscribe_secret_count == 0)
+        config_fault(l, where, "holds no secret");
+}
+
 /* --- the table ----------------------------------------------------------------------------------
  */
 
@@ -697,6 +737,22 @@ const setting config_settings[] = {
      .offset = offsetof(config, events_ca),
      .shown = "the system's",
      .help = "CA certificates in PEM that the receiver's is verified with, a path."},
+    {.variable = "POSTERN_PUBLIC_URL",
+     .read = read_public_url,
+     .form = FORM_STRING,
+     .offset = offsetof(config, public_url),
+     .shown = "none; nothing can be sent to a list",
+     .help = "Where subscribers reach this service, for the links in mails of a list: https://…, "
+             "with the path before /v1 if a proxy has one. /v1/unsubscribe/ must be reachable "
+             "there."},
+    {.variable = "POSTERN_UNSUBSCRIBE_SECRET",
+     .read = read_unsubscribe_secrets,
+     .form = FORM_LIST,
+     .secret = true,
+     .shown = "none; nothing can be sent to a list",
+     .help = "What links to unsubscribe are made with: 32 characters at least. Several, parted by "
+             "commas: the first makes them, all are known; a link whose secret is taken out is "
+             "dead."},
     {.variable = "POSTERN_LOG",
      .read = read_log,
      .form = FORM_STRING,

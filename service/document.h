@@ -35,6 +35,7 @@ typedef struct document_options {
     size_t lift_at; /* strings longer than this are lifted */
     size_t share;   /* memory that one document may hold before its base64 goes to a file */
     size_t rest;    /* what may be left to the parser; a text with more is too large */
+    bool weighed;   /* the tree's own memory is counted: where it may be far more than the text's */
 } document_options;
 
 /* What a service takes; `recipients`: how many a request may have. */
@@ -67,6 +68,10 @@ json_t *document_root(const document *d);
 /* Takes so much of the store's budget, for what is made of the document, until it is freed; false:
  * there is not so much left. */
 bool document_hold(document *d, size_t bytes);
+
+/* How much is taken; and gives back what was taken since it was so much. */
+size_t document_held(const document *d);
+void document_let_go(document *d, size_t held);
 
 /* A string of the tree that was lifted. */
 typedef struct document_string {

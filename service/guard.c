@@ -39,9 +39,15 @@ struct guard {
     buf content;
 };
 
-bool guard_needed(const app *a, const idempotency *key)
+/* Who has left a list gets nothing of it, whatever else is looked up. */
+static bool looks_up(const app *a, const request *r)
 {
-    return a->outbox && (key || a->config->suppression);
+    return a->config->suppression || r->list[0];
+}
+
+bool guard_needed(const app *a, const request *r, const idempotency *key)
+{
+    return a->outbox && (key || looks_up(a, r));
 }
 
 static void guard_free(guard *g)
@@ -69,7 +75,7 @@ guard *guard_create(app *a, http_exchange *x, request *r, idempotency *key)
     g->key = key;
     faults_init(&g->suppressed);
     bool ok = !key || idempotency_end(key);
-    if (ok && a->config->suppression) {
+    if (ok && looks_up(a, r)) {
         g->addresses = suppress_addresses(r->recipients, r->recipient_count);
         g->marks = calloc(r->recipient_count, sizeof *g->marks);
         ok = g->addresses && g->marks;
@@ -135,7 +141,7 @@ void guard_start(guard *g, void (*decided)(void *ctx, bool go), void *ctx)
     g->key_op = (queue_op){.kind = QUEUE_KEY_BEGIN};
     g->look_op = (queue_op){
         .kind = QUEUE_SUPPRESSED,
-        .in.suppress = {.addresses = (const char *const *)g->addresses, .list = ""},
+        .in.suppress = {.addresses = (const char *const *)g->addresses, .list = g->request->list},
     };
     if (key)
         g->key_op.in.key = (queue_key){.key = idempotency_key(g->key),
@@ -286,7 +292,8 @@ void guard_learn(guard *g, const request *r, const smtp_result *result)
 {
     lesson *l = NULL;
 
-    for (size_t i = 0; g->addresses && result->recipients && i < result->recipient_count; i++) {
+    for (size_t i = 0;
+         g->app->config->suppression && result->recipients && i < result->recipient_count; i++) {
         const smtp_recipient_result *one = &result->recipients[i];
         /* Refused at a later stage, which can only be meant for the one that there is. */
         bool late = !one->reply.code && result->recipient_count == 1;

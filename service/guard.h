@@ -21,7 +21,7 @@
 typedef struct guard guard;
 
 /* True if a request must pass one. */
-bool guard_needed(const app *a, const idempotency *key);
+bool guard_needed(const app *a, const request *r, const idempotency *key);
 
 /* Takes over the key (NULL: none). NULL: no memory, and the key is freed. The request must live
  * until `decided` is called, or guard_learn(), whichever is the last. */

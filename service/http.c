@@ -19,6 +19,7 @@
 #include "service/http_thread.h"
 #include "service/job.h"
 #include "service/listen.h"
+#include "service/request.h"
 
 /* A refused request's body is read to its end, so that the connection can go on, up to this size.
  */
@@ -40,7 +41,7 @@ struct http {
     int listen_fd; /* -1 once nothing is accepted any more */
     char *address;
     char *unix_path; /* to unlink at the end */
-    document_options documents;
+    document_options documents, batches;
     atomic_uint active; /* requests whose answers are not yet written */
 };
 
@@ -56,8 +57,11 @@ struct http_exchange {
     char method[8];
     int64_t started_us;
     document *document;
+    buf body;         /* as it came, where the route wants it so */
     idempotency *key; /* NULL: the request has none */
     size_t received;
+    size_t most;    /* bytes that the body may have */
+    bool body_lost; /* there was no memory for it */
     bool refused;   /* answered before the body has come: what comes is dropped */
     bool suspended; /* written and read by the connection's thread only */
     bool answered;  /* the fields below are set */
@@ -68,6 +72,7 @@ struct http_exchange {
         char value[HTTP_HEADER_MAX + 1];
     } headers[HEADERS_MORE];
     unsigned header_count;
+    const http_fixed_header *fixed; /* NULL: none */
     unsigned status;
     const char *content_type;
     unsigned retry_after;
@@ -96,9 +101,11 @@ static void add_headers(http_exchange *x)
     }
     for (unsigned i = 0; i < x->header_count; i++)
         add_header(x->response, x->headers[i].name, x->headers[i].value);
+    for (const http_fixed_header *f = x->fixed; f && f->name; f++)
+        add_header(x->response, f->name, f->value);
     if (x->allow[0])
         add_header(x->response, MHD_HTTP_HEADER_ALLOW, x->allow);
-    if (x->status == 401)
+    if (x->status == 401 && x->route->auth == HTTP_AUTH_KEY)
         add_header(x->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"postern\"");
     if (atomic_load_explicit(&x->http->app->draining, memory_order_relaxed))
         add_header(x->response, MHD_HTTP_HEADER_CONNECTION, "close");
@@ -240,6 +247,16 @@ void http_set_header(http_exchange *x, const char *name, const char *value)
     (void)snprintf(x->headers[x->header_count++].value, HTTP_HEADER_MAX + 1, "%s", value);
 }
 
+void http_set_fixed_headers(http_exchange *x, const http_fixed_header *list)
+{
+    x->fixed = list;
+}
+
+const buf *http_body(const http_exchange *x)
+{
+    return &x->body;
+}
+
 const char *http_parameter(const http_exchange *x)
 {
     return x->parameter;
@@ -289,7 +306,7 @@ static enum MHD_Result queue_answer(http_exchange *x)
 
 /* ---- what every request must pass ---- */
 
-static const char *header(http_exchange *x, const char *name)
+const char *http_header(http_exchange *x, const char *name)
 {
     return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
 }
@@ -382,20 +399,19 @@ static bool authorized(http_exchange *x)
     const config *c = x->http->app->config;
     if (x->route->auth == HTTP_AUTH_OPEN || !c->keys)
         return true;
-    if (keys_authorized(c->keys, header(x, MHD_HTTP_HEADER_AUTHORIZATION)))
+    if (keys_authorized(c->keys, http_header(x, MHD_HTTP_HEADER_AUTHORIZATION)))
         return true;
     http_problem(x, PROBLEM_UNAUTHORIZED,
                  "Send one of the configured API keys as \"Authorization: Bearer KEY\".", NULL);
     return false;
 }
 
-/* application/json, with no charset or UTF-8's. */
-static bool is_json_type(const char *value)
+bool http_is_type(const char *value, const char *type)
 {
-    static const char type[] = "application/json";
-    if (!value || strncasecmp(value, type, sizeof type - 1) != 0)
+    size_t len = strlen(type);
+    if (!value || strncasecmp(value, type, len) != 0)
         return false;
-    const char *rest = value + sizeof type - 1;
+    const char *rest = value + len;
     rest += strspn(rest, " \t");
     if (*rest == '\0')
         return true;
@@ -413,16 +429,17 @@ static bool content_fits(http_exchange *x, bool has_body)
 {
     if (x->route->content == HTTP_NO_BODY || (x->route->content == HTTP_OPTIONAL_BODY && !has_body))
         return true;
-    if (!has_body && !header(x, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
+    if (!has_body && !http_header(x, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
         http_problem(x, PROBLEM_LENGTH, "Send Content-Length, or a chunked body.", NULL);
         return false;
     }
-    const char *encoding = header(x, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    const char *encoding = http_header(x, MHD_HTTP_HEADER_CONTENT_ENCODING);
     if (encoding && strcasecmp(encoding, "identity") != 0) {
         http_problem(x, PROBLEM_MEDIA_TYPE, "The body must not be compressed.", NULL);
         return false;
     }
-    if (!is_json_type(header(x, MHD_HTTP_HEADER_CONTENT_TYPE))) {
+    if (x->route->content != HTTP_RAW_BODY &&
+        !http_is_type(http_header(x, MHD_HTTP_HEADER_CONTENT_TYPE), "application/json")) {
         http_problem(x, PROBLEM_MEDIA_TYPE, "Send Content-Type: application/json (in UTF-8).",
                      NULL);
         return false;
@@ -432,11 +449,11 @@ static bool content_fits(http_exchange *x, bool has_body)
 
 static bool length_fits(http_exchange *x, unsigned long long length)
 {
-    if (length <= x->http->app->config->max_body)
+    if (length <= x->most)
         return true;
     char detail[96];
     (void)snprintf(detail, sizeof detail, "The body has %llu bytes; at most %zu are allowed.",
-                   length, x->http->app->config->max_body);
+                   length, x->most);
     http_problem(x, PROBLEM_TOO_LARGE, detail, NULL);
     return false;
 }
@@ -455,7 +472,9 @@ static bool not_draining(http_exchange *x)
 static bool has_room(http_exchange *x, unsigned long long length)
 {
     const app *a = x->http->app;
-    size_t needed = length < x->http->documents.share ? (size_t)length : x->http->documents.share;
+    bool raw = x->route->content == HTTP_RAW_BODY; /* it never goes to a file */
+    size_t share = raw ? x->most : x->http->documents.share;
+    size_t needed = length < share ? (size_t)length : share;
     if (x->route->relays &&
         atomic_load_explicit(&a->in_flight, memory_order_relaxed) >= a->config->max_inflight) {
         http_problem(x, PROBLEM_BUSY, JOB_FULL, NULL);
@@ -482,7 +501,7 @@ const char *http_query(http_exchange *x, const char *name)
 static bool key_fits(http_exchange *x)
 {
     const app *a = x->http->app;
-    const char *value = x->route->keyed ? header(x, "Idempotency-Key") : NULL;
+    const char *value = x->route->keyed ? http_header(x, "Idempotency-Key") : NULL;
     char key[IDEMPOTENCY_MAX + 1];
     char detail[160];
     size_t len = 0;
@@ -502,7 +521,8 @@ static bool key_fits(http_exchange *x)
                      NULL);
         return false;
     }
-    const char *authorization = a->config->keys ? header(x, MHD_HTTP_HEADER_AUTHORIZATION) : NULL;
+    const char *authorization =
+        a->config->keys ? http_header(x, MHD_HTTP_HEADER_AUTHORIZATION) : NULL;
     const char *caller = authorization ? keys_token(authorization, &len) : NULL;
     x->key = idempotency_create(caller ? caller : "", len, x->route->path, key);
     if (!x->key)
@@ -510,11 +530,19 @@ static bool key_fits(http_exchange *x)
     return x->key != NULL;
 }
 
+static bool set_most(http_exchange *x)
+{
+    const app *a = x->http->app;
+    size_t most = x->route->most ? x->route->most(a, x) : a->config->max_body;
+    x->most = most < a->config->max_body ? most : a->config->max_body;
+    return true;
+}
+
 /* The checks on a request's head. Sets the answer if one of them refuses. */
 static enum MHD_Result head_came(http_exchange *x, const char *path, const char *method)
 {
-    const char *length_text = header(x, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    const char *coding = header(x, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    const char *length_text = http_header(x, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *coding = http_header(x, MHD_HTTP_HEADER_TRANSFER_ENCODING);
     unsigned long long length = length_text ? strtoull(length_text, NULL, 10) : 0;
     bool has_body = coding || length > 0;
 
@@ -522,19 +550,46 @@ static enum MHD_Result head_came(http_exchange *x, const char *path, const char 
         http_problem(x, PROBLEM_BAD_REQUEST,
                      "Content-Length and Transfer-Encoding don't go together.", NULL);
     else if (find_route(x, path, method) && authorized(x) && not_draining(x) &&
-             content_fits(x, has_body) && length_fits(x, length) && has_room(x, length))
+             content_fits(x, has_body) && set_most(x) && length_fits(x, length) &&
+             has_room(x, length))
         (void)key_fits(x);
     x->refused = x->answered;
     if (!x->refused) {
-        if (x->route->content == HTTP_NO_BODY)
+        if (x->route->content == HTTP_NO_BODY || x->route->content == HTTP_RAW_BODY)
             return MHD_YES;
-        x->document = document_create(&x->http->documents);
+        x->document = document_create(x->route->content == HTTP_BATCH_BODY ? &x->http->batches
+                                                                           : &x->http->documents);
         return x->document ? MHD_YES : MHD_NO;
     }
     /* Where the body is small, reading it keeps the connection; else it is not waited for. */
-    if (has_body && !coding && length <= DISCARD_MAX && !header(x, MHD_HTTP_HEADER_EXPECT))
+    if (has_body && !coding && length <= DISCARD_MAX && !http_header(x, MHD_HTTP_HEADER_EXPECT))
         return MHD_YES;
     return queue_answer(x);
+}
+
+static void drop_body(http_exchange *x)
+{
+    store_give(x->http->app->store, x->body.cap);
+    buf_free(&x->body);
+}
+
+/* Within the budget. What can't be kept is told by request_came(). */
+static void keep_body(http_exchange *x, const char *data, size_t len)
+{
+    store *s = x->http->app->store;
+    size_t more = buf_capacity(&x->body, len) - x->body.cap;
+
+    if (x->body_lost)
+        return;
+    if (store_take(s, more)) {
+        if (buf_reserve(&x->body, len)) {
+            buf_add(&x->body, data, len);
+            return;
+        }
+        store_give(s, more);
+    }
+    drop_body(x);
+    x->body_lost = true;
 }
 
 static enum MHD_Result body_came(http_exchange *x, const char *data, size_t len)
@@ -543,10 +598,11 @@ static enum MHD_Result body_came(http_exchange *x, const char *data, size_t len)
     watch_progress(x->watched, len);
     if (x->refused)
         return x->received <= 2 * DISCARD_MAX ? MHD_YES : MHD_NO;
-    if (x->received > x->http->app->config->max_body) {
+    if (x->received > x->most) {
         /* Only a chunked body gets here. MHD can't answer before its end, so it is told by hand. */
         document_free(x->document);
         x->document = NULL;
+        drop_body(x);
         x->refused = true;
         length_fits(x, x->received);
         watch_refuse(x->watched, 413);
@@ -554,6 +610,8 @@ static enum MHD_Result body_came(http_exchange *x, const char *data, size_t len)
     }
     if (x->key)
         idempotency_add(x->key, data, len);
+    if (x->route->content == HTTP_RAW_BODY)
+        keep_body(x, data, len);
     if (x->document)
         document_add(x->document, data, len); /* a fault is told when all has come */
     return MHD_YES;
@@ -562,6 +620,8 @@ static enum MHD_Result body_came(http_exchange *x, const char *data, size_t len)
 static enum MHD_Result request_came(http_exchange *x)
 {
     watch_handling(x->watched);
+    if (x->body_lost)
+        http_problem(x, PROBLEM_MEMORY, "The body could not be kept.", NULL);
     if (!x->answered) {
         x->route->handle(x->http->app, x);
         if (x->suspended)
@@ -660,6 +720,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     if (x->response)
         MHD_destroy_response(x->response);
     document_free(x->document);
+    drop_body(x);
     idempotency_free(x->key);
     free(x);
     *con_cls = NULL;
@@ -787,6 +848,8 @@ http *http_start(app *a, const http_route *routes, char **error)
     h->listen_fd = -1;
     h->routes = routes;
     h->documents = document_defaults(a->store, a->config->max_recipients);
+    h->batches = document_defaults(a->store, REQUEST_BATCH_MOST);
+    h->batches.weighed = true;
     while (routes[h->route_count].path)
         h->route_count++;
     h->route_labels = label_routes(routes, h->route_count);

@@ -31,7 +31,9 @@ typedef enum http_auth { HTTP_AUTH_OPEN, HTTP_AUTH_KEY } http_auth;
 typedef enum http_content {
     HTTP_NO_BODY,       /* one that comes is read and dropped */
     HTTP_OPTIONAL_BODY, /* JSON, or none */
-    HTTP_JSON_BODY
+    HTTP_JSON_BODY,
+    HTTP_BATCH_BODY, /* JSON of many small values */
+    HTTP_RAW_BODY    /* of any type, kept as it comes: http_body() */
 } http_content;
 
 typedef void http_handler(app *a, http_exchange *x);
@@ -41,12 +43,15 @@ typedef void http_handler(app *a, http_exchange *x);
  * one to the metrics. */
 typedef struct http_route {
     const char *path;
-    const char *method; /* "GET" (HEAD too), "POST", "DELETE" */
+    const char *method; /* "GET" (HEAD too), "POST", "PUT", "DELETE" */
     http_auth auth;
     http_content content;
     bool relays; /* puts a transaction in flight */
     bool keyed;  /* knows Idempotency-Key, which needs a queue */
     http_handler *handle;
+    /* Octets that a body may have, asked for before it comes; NULL: POSTERN_MAX_BODY, beyond which
+     * it is never. */
+    size_t (*most)(const app *a, const http_exchange *x);
 } http_route;
 
 /* Starts listening and serving. NULL, and *error a sentence the caller frees, if that can't be
@@ -70,6 +75,17 @@ size_t http_received(const http_exchange *x);
  * or can't be kept. Once. */
 document *http_exchange_document(http_exchange *x);
 
+/* The body as it came (HTTP_RAW_BODY), the exchange's. */
+const buf *http_body(const http_exchange *x);
+
+/* A header of the request (its name in any case), in the connection's memory: until the exchange is
+ * answered. NULL: there is none. */
+const char *http_header(http_exchange *x, const char *name);
+
+/* True if the value of a Content-Type is that media type ("application/json"), with no charset or
+ * UTF-8's. NULL: false. */
+bool http_is_type(const char *value, const char *type);
+
 /* What the path has in place of "{…}", decoded; it lives as long as the exchange. */
 const char *http_parameter(const http_exchange *x);
 
@@ -88,6 +104,13 @@ idempotency *http_exchange_key(http_exchange *x);
  * Two at most; before the answer, by whoever answers. */
 #define HTTP_HEADER_MAX 63
 void http_set_header(http_exchange *x, const char *name, const char *value);
+
+/* Headers that are always the same: `list` is static, and ended by a name of NULL. */
+typedef struct http_fixed_header {
+    const char *name, *value;
+} http_fixed_header;
+
+void http_set_fixed_headers(http_exchange *x, const http_fixed_header *list);
 
 /* Before leaving the request to another thread: after this, exactly one http_answer() must follow,
  * from any thread. A handler that returns without having called either has a defect, and 500 is

@@ -77,6 +77,19 @@ bool ids_new(ids *i, char out[IDS_LENGTH + 1])
     return true;
 }
 
+bool ids_is(const char *s)
+{
+    return strlen(s) == IDS_LENGTH && strspn(s, alphabet) == IDS_LENGTH && *s <= '7';
+}
+
+int64_t ids_time(const char *id)
+{
+    uint64_t ms = 0;
+    for (int i = 0; i < TIME_CHARACTERS; i++)
+        ms = ms << 5 | (uint64_t)(strchr(alphabet, id[i]) - alphabet);
+    return (int64_t)(ms * 1000);
+}
+
 bool ids_new_one(char out[IDS_LENGTH + 1])
 {
     ids i;

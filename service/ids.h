@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define IDS_LENGTH 26
 #define IDS_POOL   4096 /* octets that are taken from the kernel at a time */
@@ -29,6 +30,10 @@ void ids_clear(ids *i); /* wipes what is left */
 
 /* Writes a new id and a NUL; false: no random bytes. */
 bool ids_new(ids *i, char out[IDS_LENGTH + 1]);
+
+/* Whether it is one, by its form; and when one was made, in microseconds since 1970. */
+bool ids_is(const char *s);
+int64_t ids_time(const char *id);
 
 /* The same for who needs but one. */
 bool ids_new_one(char out[IDS_LENGTH + 1]);

@@ -42,6 +42,8 @@ typedef struct posting {
     const char *const *tags;
     buf answer;
     bool reserved; /* room for it at deliver.h */
+    messages_manner how;
+    messages_outcome outcome;
 } posting;
 
 static bool is_scheduled(const posting *p)
@@ -69,6 +71,8 @@ static void posting_free(posting *p)
     free(p->addresses);
     free(p->marks);
     buf_free(&p->answer);
+    if (p->how.ended)
+        p->how.ended(p->how.ctx, p->outcome);
     free(p);
 }
 
@@ -119,10 +123,8 @@ static void write_metadata(jsonw *w, const request *r)
     jsonw_object_end(w);
 }
 
-/* record.h says what is in it. */
-static char *make_head(const posting *p)
+char *messages_head(const request *r, int64_t now, int64_t expires_at, const char *batch)
 {
-    const request *r = p->request;
     const request_delivery *d = &r->delivery;
     buf out = BUF_INIT;
     jsonw w;
@@ -139,22 +141,29 @@ static char *make_head(const posting *p)
     jsonw_bool(&w, mime_message_utf8(r->message));
     jsonw_key(&w, "message_id");
     jsonw_str(&w, mime_message_id(r->message));
-    write_time(&w, "accepted_at", p->now);
-    if (is_scheduled(p))
+    write_time(&w, "accepted_at", now);
+    if (d->send_at > now)
         write_time(&w, "send_at", d->send_at);
-    write_time(&w, "expires_at", p->message.expires_at);
+    write_time(&w, "expires_at", expires_at);
     jsonw_key(&w, "priority");
     jsonw_int(&w, d->priority);
     write_strings(&w, "tags", d->tags);
     if (d->metadata)
         write_metadata(&w, r);
+    if (r->list[0]) {
+        jsonw_key(&w, "list");
+        jsonw_str(&w, r->list);
+    }
+    if (batch) {
+        jsonw_key(&w, "batch");
+        jsonw_str(&w, batch);
+    }
     jsonw_object_end(&w);
     return buf_take(&out);
 }
 
-static char *make_recipients(const posting *p)
+char *messages_recipients(const request *r, const bool *marks)
 {
-    const request *r = p->request;
     buf out = BUF_INIT;
     jsonw w;
 
@@ -166,7 +175,7 @@ static char *make_recipients(const posting *p)
         jsonw_key(&w, "email");
         jsonw_str(&w, r->recipients[i]);
         jsonw_key(&w, "status");
-        jsonw_str(&w, p->suppressed && p->marks[i] ? "suppressed" : "waiting");
+        jsonw_str(&w, marks && marks[i] ? "suppressed" : "waiting");
         jsonw_object_end(&w);
     }
     jsonw_array_end(&w);
@@ -209,7 +218,7 @@ static void write_answer(posting *p)
 static bool make_texts(posting *p)
 {
     free(p->message.recipients);
-    p->message.recipients = make_recipients(p);
+    p->message.recipients = messages_recipients(p->request, p->suppressed ? p->marks : NULL);
     write_answer(p);
     return p->message.recipients && buf_cstr(&p->answer);
 }
@@ -224,31 +233,36 @@ static bool make_message(posting *p)
     m->next_at = is_scheduled(p) ? r->delivery.send_at : p->now;
     m->expires_at = m->next_at + r->delivery.expires_us;
     m->priority = r->delivery.priority;
-    m->head = make_head(p);
+    m->head = messages_head(r, p->now, m->expires_at, NULL);
     m->log = strdup("[]");
     return m->head && m->log && make_texts(p);
 }
 
 /* ---- the body ---- */
 
-/* Into memory, within the budget. */
-static bool compose_small(posting *p)
+char *messages_body(const request *r)
 {
-    size_t size = (size_t)p->size, have = 0, n = 1;
-    char *data = document_hold(p->request->document, size) ? malloc(size + 1) : NULL;
-    mime_reader *reader = data ? mime_reader_create(p->request->message) : NULL;
+    size_t size = (size_t)mime_message_size(r->message), have = 0, n = 1;
+    char *data = malloc(size + 1);
+    mime_reader *reader = data ? mime_reader_create(r->message) : NULL;
 
     while (reader && have < size && n > 0 && n != MIME_READ_FAILED) {
         n = mime_reader_read(reader, data + have, size - have);
         have += n == MIME_READ_FAILED ? 0 : n;
     }
     mime_reader_free(reader);
-    if (!reader || have < size) {
-        free(data);
-        return false;
-    }
-    p->message.body.data = data;
-    return true;
+    if (reader && have == size)
+        return data;
+    free(data);
+    return NULL;
+}
+
+/* Into memory, within the budget. */
+static bool compose_small(posting *p)
+{
+    if (document_hold(p->request->document, (size_t)p->size))
+        p->message.body.data = messages_body(p->request);
+    return p->message.body.data != NULL;
 }
 
 static bool compose_file(posting *p, int fd)
@@ -290,21 +304,55 @@ static void compose_large(void *ctx)
 
 /* ---- the queue ---- */
 
-static void answer_replayed(posting *p)
+/* With the text that the caller wants instead, if it wants one. */
+static void answer(posting *p, unsigned status, buf *content)
+{
+    const char *text = p->how.text;
+    if (text) {
+        buf_clear(content);
+        buf_adds(content, text);
+    }
+    http_answer(p->exchange, text ? 200 : status, text ? "text/plain" : "application/json", 0,
+                content);
+}
+
+/* What was answered before, with its headers. */
+static void replay(http_exchange *x, const queue_op *op, const char *route, buf *content)
 {
     static const char id[] = "{\"id\":\"";
-    const char *said = p->op.answer ? p->op.answer : "";
+    const char *said = op->answer ? op->answer : "";
     char location[HTTP_HEADER_MAX + 1];
-    buf content = BUF_INIT;
 
     if (strncmp(said, id, sizeof id - 1) == 0) {
-        (void)snprintf(location, sizeof location, "/v1/messages/%.*s", QUEUE_ID,
-                       said + sizeof id - 1);
-        http_set_header(p->exchange, "Location", location);
+        (void)snprintf(location, sizeof location, "%s%.*s", route, QUEUE_ID, said + sizeof id - 1);
+        http_set_header(x, "Location", location);
     }
-    http_set_header(p->exchange, "Idempotency-Replayed", "true");
-    buf_adds(&content, said);
-    http_answer(p->exchange, (unsigned)p->op.status, "application/json", 0, &content);
+    http_set_header(x, "Idempotency-Replayed", "true");
+    buf_adds(content, said);
+}
+
+static void answer_replayed(posting *p)
+{
+    buf content = BUF_INIT;
+    replay(p->exchange, &p->op, "/v1/messages/", &content);
+    p->outcome = MESSAGES_REPLAYED;
+    answer(p, (unsigned)p->op.status, &content);
+}
+
+void messages_answer_key(http_exchange *x, const queue_op *op, const char *route)
+{
+    buf content = BUF_INIT;
+    switch (op->outcome) {
+    case QUEUE_KEY_ANSWERED:
+        replay(x, op, route, &content);
+        http_answer(x, (unsigned)op->status, "application/json", 0, &content);
+        break;
+    case QUEUE_KEY_RUNNING: http_problem(x, PROBLEM_KEY_RUNNING, IDEMPOTENCY_RUNNING, NULL); break;
+    case QUEUE_KEY_DIFFERENT:
+        http_problem(x, PROBLEM_KEY_DIFFERENT, IDEMPOTENCY_DIFFERENT, NULL);
+        break;
+    default: outbox_problem(x, op); break;
+    }
 }
 
 static void answer_kept(posting *p)
@@ -312,12 +360,14 @@ static void answer_kept(posting *p)
     char location[HTTP_HEADER_MAX + 1];
     (void)snprintf(location, sizeof location, "/v1/messages/%s", p->op.id);
     http_set_header(p->exchange, "Location", location);
-    http_answer(p->exchange, 202, "application/json", 0, &p->answer);
+    p->outcome = MESSAGES_KEPT;
+    answer(p, 202, &p->answer);
 }
 
 static void refuse_suppressed(posting *p)
 {
     faults errors;
+    p->outcome = MESSAGES_SUPPRESSED;
     faults_init(&errors);
     suppress_tell(p->request, &p->op, p->addresses, &errors);
     give_back(p);
@@ -354,17 +404,12 @@ static void put_done(queue_op *op)
     if (op->outcome == QUEUE_OK)
         hand_over(p);
     give_back(p);
-    switch (op->outcome) {
-    case QUEUE_OK: answer_kept(p); break;
-    case QUEUE_KEY_ANSWERED: answer_replayed(p); break;
-    case QUEUE_KEY_RUNNING:
-        http_problem(p->exchange, PROBLEM_KEY_RUNNING, IDEMPOTENCY_RUNNING, NULL);
-        break;
-    case QUEUE_KEY_DIFFERENT:
-        http_problem(p->exchange, PROBLEM_KEY_DIFFERENT, IDEMPOTENCY_DIFFERENT, NULL);
-        break;
-    default: outbox_problem(p->exchange, op); break;
-    }
+    if (op->outcome == QUEUE_OK)
+        answer_kept(p);
+    else if (op->outcome == QUEUE_KEY_ANSWERED)
+        answer_replayed(p);
+    else
+        messages_answer_key(p->exchange, op, "/v1/messages/");
     posting_free(p);
 }
 
@@ -386,7 +431,7 @@ static void put(posting *p, bool look)
                    .count = 1,
                    .tags = &p->tags,
                    .addresses = look ? (const char *const *)p->addresses : NULL,
-                   .list = "",
+                   .list = p->request->list,
                    .owner = outbox_owner(o),
                    .lease_us = deliver_lease_us(d)},
     };
@@ -439,10 +484,11 @@ static void look_up(posting *p)
         put(p, false);
         return;
     }
-    p->op = (queue_op){.kind = QUEUE_SUPPRESSED,
-                       .done = looked_up,
-                       .ctx = p,
-                       .in.suppress = {.addresses = (const char *const *)p->addresses, .list = ""}};
+    p->op = (queue_op){
+        .kind = QUEUE_SUPPRESSED,
+        .done = looked_up,
+        .ctx = p,
+        .in.suppress = {.addresses = (const char *const *)p->addresses, .list = p->request->list}};
     if (outbox_submit(p->app->outbox, &p->op))
         return;
     give_back(p);
@@ -469,8 +515,10 @@ static posting *posting_create(app *a, http_exchange *x, request *r, idempotency
     p->size = mime_message_size(r->message);
     p->now = clock_wall_us();
     p->message.body.fd = -1;
+    p->outcome = MESSAGES_FAILED;
     bool ok = !p->key || idempotency_end(p->key);
-    if (ok && a->config->suppression) {
+    /* Who has left a list gets nothing of it, whatever else is looked up. */
+    if (ok && (a->config->suppression || r->list[0])) {
         p->addresses = suppress_addresses(r->recipients, r->recipient_count);
         p->marks = calloc(r->recipient_count, sizeof *p->marks);
         ok = p->addresses && p->marks;
@@ -484,11 +532,21 @@ static posting *posting_create(app *a, http_exchange *x, request *r, idempotency
 
 void messages_keep(app *a, http_exchange *x, request *r, idempotency *key)
 {
+    const messages_manner usual = {0};
+    messages_keep_so(a, x, r, key, &usual);
+}
+
+void messages_keep_so(app *a, http_exchange *x, request *r, idempotency *key,
+                      const messages_manner *how)
+{
     posting *p = posting_create(a, x, r, key);
     if (!p) {
         http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
+        if (how->ended)
+            how->ended(how->ctx, MESSAGES_FAILED);
         return;
     }
+    p->how = *how;
     bool small = p->size <= QUEUE_SMALL && !r->to_sign;
     if (small && !compose_small(p)) {
         refuse(p, PROBLEM_STORAGE, "There is no room for the composed message.");

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "queue/queue.h"
 #include "service/http.h"
 #include "service/request.h"
 
@@ -17,5 +18,37 @@ bool messages_enter(app *a, http_exchange *x);
  * durable: 202, or a problem. Takes over the request, the key (NULL: none; all of its body is
  * added) and the place of messages_enter(). */
 void messages_keep(app *a, http_exchange *x, request *r, idempotency *key);
+
+/* What became of a message that was to be kept. */
+typedef enum messages_outcome {
+    MESSAGES_KEPT,
+    MESSAGES_REPLAYED,   /* its key was there: nothing is sent */
+    MESSAGES_SUPPRESSED, /* nothing is sent to any of its recipients */
+    MESSAGES_FAILED
+} messages_outcome;
+
+/* How it is kept otherwise. */
+typedef struct messages_manner {
+    const char *text; /* what is kept, or was, is answered with 200 and this; NULL: 202 and JSON */
+    void (*ended)(void *ctx, messages_outcome outcome); /* once, from any thread; the exchange may
+                                                           be over */
+    void *ctx;
+} messages_manner;
+
+void messages_keep_so(app *a, http_exchange *x, request *r, idempotency *key,
+                      const messages_manner *how);
+
+/* ---- for others that put messages into the queue ---- */
+
+/* What is kept of one (record.h): its head, of a batch if that is not NULL; its recipients, those
+ * that are marked (NULL: none) as suppressed; its octets. The caller's; NULL: no memory, or the
+ * message can't be read. */
+char *messages_head(const request *r, int64_t now, int64_t expires_at, const char *batch);
+char *messages_recipients(const request *r, const bool *marks);
+char *messages_body(const request *r);
+
+/* Answers what a PUT with a key says if it didn't keep anything. What was answered before is at
+ * `route` and its id. */
+void messages_answer_key(http_exchange *x, const queue_op *op, const char *route);
 
 #endif

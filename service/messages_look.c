@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "queue/record.h"
+#include "service/batches.h"
 #include "service/look.h"
 #include "service/routes.h"
 #include "service/when.h"
@@ -84,12 +85,6 @@ static json_t *show(const queue_message *m, bool whole)
 
 /* ---- one ---- */
 
-static bool is_id(const char *s)
-{
-    return strlen(s) == QUEUE_ID && strspn(s, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == QUEUE_ID &&
-           *s <= '7';
-}
-
 static bool not_found(look *l)
 {
     http_problem(l->exchange, PROBLEM_NOT_FOUND,
@@ -148,7 +143,7 @@ static void start(app *a, http_exchange *x, queue_kind kind, look_answer_fn *ans
 
     if (!l)
         return;
-    if (!is_id(id)) {
+    if (!ids_is(id)) {
         (void)not_found(l);
         look_drop(l);
         return;
@@ -190,9 +185,9 @@ static bool answer_list(look *l)
 
 void messages_list(app *a, http_exchange *x)
 {
-    static const char *const known[] = {"tag", "status", "before", "limit", NULL};
-    const char *tag = http_query(x, "tag"), *status = http_query(x, "status"),
-               *before = http_query(x, "before");
+    static const char *const known[] = {"tag", "batch", "status", "before", "limit", NULL};
+    const char *tag = http_query(x, "tag"), *batch = http_query(x, "batch"),
+               *status = http_query(x, "status"), *before = http_query(x, "before");
     queue_state state = QUEUE_STATES;
     const char *fault = NULL;
     look *l = look_create(a, x, answer_list);
@@ -207,13 +202,24 @@ void messages_list(app *a, http_exchange *x)
     if (status && !queue_state_parse(status, &state))
         fault = "status must be queued, sending, sent, partial, failed, expired, cancelled or "
                 "unknown.";
-    else if (before && !is_id(before))
+    else if (before && !ids_is(before))
         fault = "before must be a message's id.";
+    else if (batch && (tag || !ids_is(batch)))
+        fault = "batch must be a batch's id, and has no tag beside it.";
     else if (tag && (*tag == '\0' || strlen(tag) > 4 * (size_t)REQUEST_TAG_LENGTH ||
                      !utf8_valid(tag, strlen(tag))))
         fault = "tag must be a tag: 1 to 64 characters.";
-    if (fault) {
-        http_problem(x, PROBLEM_BAD_REQUEST, fault, NULL);
+    if (!fault && batch) {
+        l->inputs = malloc(BATCHES_TAG + 1);
+        if (l->inputs)
+            batches_tag(batch, l->inputs);
+        tag = l->inputs;
+    }
+    if (fault || (batch && !tag)) {
+        if (fault)
+            http_problem(x, PROBLEM_BAD_REQUEST, fault, NULL);
+        else
+            http_problem(x, PROBLEM_MEMORY, "The request could not be kept.", NULL);
         look_drop(l);
         return;
     }

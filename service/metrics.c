@@ -70,6 +70,9 @@ struct metrics {
     route_metrics *routes;
     relay_metrics *relays;
     counter events[EVENTS_RESULTS];
+    const char *const *hook_names;
+    size_t hook_count;
+    counter *hooks;     /* METRICS_HOOK_RESULTS of each */
     counter reloads[2]; /* of templates: failed, loaded */
     atomic_int_fast64_t requests_in_flight;
     atomic_int_fast64_t transactions_in_flight;
@@ -115,6 +118,7 @@ void metrics_free(metrics *m)
             free(atomic_load(&m->relays[i].categories[c]));
     free(m->relays);
     free(m->routes);
+    free(m->hooks);
     free(m);
 }
 
@@ -240,6 +244,26 @@ void metrics_event(metrics *m, unsigned result)
 {
     if (result < EVENTS_RESULTS)
         add(&m->events[result], 1);
+}
+
+const char *metrics_hook_name(metrics_hook_result result)
+{
+    static const char *const names[METRICS_HOOK_RESULTS] = {
+        "queued", "replayed", "skipped", "ping", "unverified", "refused", "failed"};
+    return names[result];
+}
+
+bool metrics_hooks(metrics *m, const char *const *names, size_t count)
+{
+    m->hook_names = names;
+    m->hook_count = count;
+    m->hooks = calloc(count ? count : 1, METRICS_HOOK_RESULTS * sizeof *m->hooks);
+    return m->hooks != NULL;
+}
+
+void metrics_hook(metrics *m, size_t hook, metrics_hook_result result)
+{
+    add(&m->hooks[hook * METRICS_HOOK_RESULTS + result], 1);
 }
 
 void metrics_templates(metrics *m, bool reloaded)
@@ -430,6 +454,22 @@ static void write_messages(const metrics *m, buf *out)
     }
 }
 
+static void write_hooks(const metrics *m, buf *out)
+{
+    static const char name[] = "postern_hooks_total";
+
+    if (m->hook_count == 0)
+        return;
+    write_head(out, name, "counter", "Webhooks, and what became of them.");
+    for (size_t h = 0; h < m->hook_count; h++)
+        for (unsigned i = 0; i < METRICS_HOOK_RESULTS; i++) {
+            const label labels[] = {{"hook", m->hook_names[h]},
+                                    {"result", metrics_hook_name((metrics_hook_result)i)}};
+            write_sample(out, name, labels, COUNT(labels),
+                         get(&m->hooks[h * METRICS_HOOK_RESULTS + i]));
+        }
+}
+
 static void write_gauge(buf *out, const char *name, const char *help, int64_t value)
 {
     write_head(out, name, "gauge", help);
@@ -604,6 +644,7 @@ void metrics_write(metrics *m, const smtp_sender *sender, const store *requests,
     write_gauge(out, "postern_transactions_in_flight", "Transactions submitted and not yet ended.",
                 atomic_load_explicit(&m->transactions_in_flight, memory_order_relaxed));
     write_messages(m, out);
+    write_hooks(m, out);
     write_reloads(m, out);
     if (requests)
         write_gauge(out, "postern_request_memory_bytes",

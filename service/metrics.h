@@ -24,6 +24,8 @@
  * unknown
  * - postern_events_total{result}: delivered, deferred, given_up
  * - postern_template_reloads_total{result}: loaded, failed
+ * - postern_hooks_total{hook,result}: webhooks; queued, replayed, skipped, ping, unverified,
+ * refused, failed
  * - postern_queue_messages{state}: due, scheduled, sending; postern_queue_events;
  *   postern_queue_oldest_seconds: only where there is a queue
  * - postern_build_info{version}, process_resident_memory_bytes, process_cpu_seconds_total,
@@ -58,6 +60,24 @@ void metrics_request(metrics *m, size_t route, unsigned status, int64_t took_us)
 /* A finished transaction of the relay with that index. The first one of a category allocates its
  * counters; without memory its code is not counted. A NULL result is ignored. */
 void metrics_transaction(metrics *m, size_t relay, const smtp_result *result, uint64_t size);
+
+/* What became of a webhook. */
+typedef enum metrics_hook_result {
+    METRICS_HOOK_QUEUED,
+    METRICS_HOOK_REPLAYED, /* it came before */
+    METRICS_HOOK_SKIPPED,  /* the hook's conditions don't hold */
+    METRICS_HOOK_PING,
+    METRICS_HOOK_UNVERIFIED, /* 401 */
+    METRICS_HOOK_REFUSED,    /* any other 4xx */
+    METRICS_HOOK_FAILED,     /* 5xx */
+    METRICS_HOOK_RESULTS
+} metrics_hook_result;
+
+const char *metrics_hook_name(metrics_hook_result result);
+
+/* Names the hooks, which are borrowed; before the first is counted. False: no memory. */
+bool metrics_hooks(metrics *m, const char *const *names, size_t count);
+void metrics_hook(metrics *m, size_t hook, metrics_hook_result result);
 
 void metrics_requests_in_flight(metrics *m, int change);
 void metrics_transactions_in_flight(metrics *m, int change);

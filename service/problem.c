@@ -125,6 +125,8 @@ static const struct {
     [PROBLEM_BAD_JSON] = {400, 0, "urn:postern:problem:bad-json", "The body is not valid JSON"},
     [PROBLEM_BAD_REQUEST] = {400, 0, "urn:postern:problem:bad-request", "The request is malformed"},
     [PROBLEM_UNAUTHORIZED] = {401, 0, "urn:postern:problem:unauthorized", "An API key is required"},
+    [PROBLEM_UNVERIFIED] = {401, 0, "urn:postern:problem:unverified",
+                            "The request is not signed as it must be"},
     [PROBLEM_SENDER_FORBIDDEN] = {403, 0, "urn:postern:problem:sender-forbidden",
                                   "This sender is not allowed here"},
     [PROBLEM_NOT_FOUND] = {404, 0, "urn:postern:problem:not-found", "There is nothing here"},

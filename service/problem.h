@@ -57,6 +57,7 @@ typedef enum problem_kind {
     PROBLEM_BAD_JSON,         /* 400 */
     PROBLEM_BAD_REQUEST,      /* 400 */
     PROBLEM_UNAUTHORIZED,     /* 401 */
+    PROBLEM_UNVERIFIED,       /* 401: a webhook whose sender has not shown who it is */
     PROBLEM_SENDER_FORBIDDEN, /* 403: POSTERN_FROM */
     PROBLEM_NOT_FOUND,        /* 404 */
     PROBLEM_METHOD,           /* 405 */

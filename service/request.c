@@ -11,37 +11,40 @@
 
 #define PRIORITY_USUAL 5
 
-/* Where a member has its place. */
-typedef enum place { ANYWHERE, NOT_QUEUED, QUEUED } place;
+#define ANY    (REQUEST_SENT | REQUEST_QUEUED | REQUEST_BATCH)
+#define ONE    (REQUEST_SENT | REQUEST_QUEUED)
+#define QUEUED (REQUEST_QUEUED | REQUEST_BATCH)
 
 static const struct {
     const char *name, *pointer;
     void (*read)(request_reader *r, const char *pointer, const json_t *value);
-    place place;
+    int kinds; /* where it has its place */
 } members[] = {
-    {"from", "/from", request_read_from, ANYWHERE},
-    {"to", "/to", request_read_to, ANYWHERE},
-    {"cc", "/cc", request_read_cc, ANYWHERE},
-    {"bcc", "/bcc", request_read_bcc, ANYWHERE},
-    {"reply_to", "/reply_to", request_read_reply_to, ANYWHERE},
-    {"subject", "/subject", request_read_subject, ANYWHERE},
-    {"html", "/html", request_read_html, ANYWHERE},
-    {"text", "/text", request_read_text, ANYWHERE},
-    {"template", "/template", request_read_template, ANYWHERE},
-    {"data", "/data", request_read_data, ANYWHERE},
-    {"attachments", "/attachments", request_read_attachments, ANYWHERE},
-    {"headers", "/headers", request_read_headers, ANYWHERE},
-    {"relay", "/relay", request_read_relay, ANYWHERE},
-    {"envelope_from", "/envelope_from", request_read_envelope_from, ANYWHERE},
-    {"transcript", "/transcript", request_read_transcript, NOT_QUEUED},
+    {"from", "/from", request_read_from, ANY},
+    {"to", "/to", request_read_to, ONE},
+    {"cc", "/cc", request_read_cc, ONE},
+    {"bcc", "/bcc", request_read_bcc, ONE},
+    {"reply_to", "/reply_to", request_read_reply_to, ANY},
+    {"subject", "/subject", request_read_subject, ANY},
+    {"html", "/html", request_read_html, ANY},
+    {"text", "/text", request_read_text, ANY},
+    {"template", "/template", request_read_template, ANY},
+    {"data", "/data", request_read_data, ANY},
+    {"attachments", "/attachments", request_read_attachments, ANY},
+    {"headers", "/headers", request_read_headers, ANY},
+    {"list", "/list", request_read_list, ANY},
+    {"relay", "/relay", request_read_relay, ANY},
+    {"envelope_from", "/envelope_from", request_read_envelope_from, ANY},
+    {"transcript", "/transcript", request_read_transcript, REQUEST_SENT},
     {"send_at", "/send_at", request_read_send_at, QUEUED},
     {"expires_in", "/expires_in", request_read_expires_in, QUEUED},
     {"priority", "/priority", request_read_priority, QUEUED},
     {"tags", "/tags", request_read_tags, QUEUED},
     {"metadata", "/metadata", request_read_metadata, QUEUED},
+    {"recipients", "/recipients", request_read_recipients, REQUEST_BATCH},
 };
 
-static void read_members(request_reader *r, const json_t *root)
+void request_read_members(request_reader *r, const json_t *root, request_kind kind)
 {
     const char *key;
     json_t *value;
@@ -51,8 +54,7 @@ static void read_members(request_reader *r, const json_t *root)
         size_t i = 0;
         while (i < sizeof members / sizeof *members && strcmp(members[i].name, key) != 0)
             i++;
-        if (i == sizeof members / sizeof *members ||
-            members[i].place == (r->queued ? NOT_QUEUED : QUEUED))
+        if (i == sizeof members / sizeof *members || !(members[i].kinds & (int)kind))
             faults_unknown(r->errors, "", key);
         else if (!json_is_null(value))
             members[i].read(r, members[i].pointer, value);
@@ -74,15 +76,12 @@ static void choose_relay(request_reader *r)
         faults_add(r->errors, "/relay", "required", "No relay is the default; name one.");
 }
 
-/* What must be there, and what must fit together. */
-static void check_whole(request_reader *r, const json_t *root)
+static void check_recipients(request_reader *r, const json_t *root)
 {
-    struct request_parts *p = r->parts;
+    const struct request_parts *p = r->parts;
     size_t recipients = p->to.count + p->cc.count + p->bcc.count;
     bool list_faulty = false;
 
-    if (!request_is_given(root, "from") && !r->config->senders.fallback.address)
-        faults_add(r->errors, "/from", "required", "A sender is required.");
     for (size_t i = 1; i <= 3; i++) { /* to, cc, bcc */
         const json_t *value = json_object_get(root, members[i].name);
         list_faulty =
@@ -94,12 +93,32 @@ static void check_whole(request_reader *r, const json_t *root)
         faults_add(r->errors, "/to", "too_many_recipients",
                    "to, cc and bcc together have %zu addresses; at most %u are allowed.",
                    recipients, r->config->max_recipients);
+}
+
+bool request_check_shared(request_reader *r, const json_t *root)
+{
+    bool rendered = false;
+
+    if (!request_is_given(root, "from") && !r->config->senders.fallback.address)
+        faults_add(r->errors, "/from", "required", "A sender is required.");
+    if (r->request->list[0])
+        request_check_list_headers(r);
     if (request_is_given(root, "template") || request_is_given(root, "data"))
-        request_render(r, root);
+        rendered = request_check_template(r, root);
     else if (!request_is_given(root, "html") && !request_is_given(root, "text"))
         faults_add(r->errors, "/html", "required", "html or text is required, or a template.");
     if (!request_is_given(root, "relay") && r->config->relay_count > 0)
         choose_relay(r);
+    return rendered;
+}
+
+/* What must be there, and what must fit together. */
+static void check_whole(request_reader *r, const json_t *root)
+{
+    check_recipients(r, root);
+    request_check_list(r);
+    if (request_check_shared(r, root))
+        request_render_as(r, "/template", "/data");
 }
 
 /* ---- envelope and message ---- */
@@ -175,21 +194,21 @@ bool request_sign(const config *cfg, request *r)
     return !r->to_sign;
 }
 
-static bool sign(request_reader *r, time_t now)
+static bool sign(request_reader *r)
 {
     const signer *dkim = r->config->dkim;
     request *q = r->request;
 
     if (!signer_any(dkim))
         return true;
-    q->date = now;
+    q->date = r->now;
     q->sender_domain = sender_of(r)->domain;
     signer_cost cost = signer_judge(dkim, q->sender_domain, mime_message_size(q->message));
     q->to_sign = cost != SIGNER_NOTHING;
     return (r->late && cost == SIGNER_LONG) || request_sign(r->config, q);
 }
 
-static bool make_message(request_reader *r, time_t now)
+static bool make_message(request_reader *r)
 {
     struct request_parts *p = r->parts;
     mime_draft draft = {
@@ -204,20 +223,24 @@ static bool make_message(request_reader *r, time_t now)
         .attachment_count = p->attachment_count,
         .headers = p->headers,
         .header_count = p->header_count,
-        .date = now,
+        .date = r->now,
         .id = r->request->id,
     };
     request *q = r->request;
     q->message = mime_compose(&draft);
-    if (!q->message || !sign(r, now) ||
-        !document_hold(q->document, mime_message_memory(q->message)))
+    if (!q->message || !sign(r) || !document_hold(q->document, mime_message_memory(q->message)))
         return false;
     q->utf8 = q->utf8 || mime_message_utf8(q->message);
     return true;
 }
 
+bool request_compose(request_reader *r)
+{
+    return request_add_list_headers(r) && make_envelope(r) && make_message(r);
+}
+
 /* POSTERN_FROM holds for both: who the mail says it is from, and whom the relay bills. */
-static bool sender_allowed(request_reader *r)
+bool request_sender_allowed(request_reader *r)
 {
     size_t before = r->errors->total;
     if (!config_may_send(r->config, sender_of(r)))
@@ -229,10 +252,10 @@ static bool sender_allowed(request_reader *r)
     return r->errors->total == before;
 }
 
-static request_result build(request_reader *r, const json_t *root, time_t now)
+static request_result build(request_reader *r, const json_t *root)
 {
     if (json_is_object(root)) {
-        read_members(r, root);
+        request_read_members(r, root, r->queued ? REQUEST_QUEUED : REQUEST_SENT);
         check_whole(r, root);
     } else {
         request_wrong_type(r, "", "an object", root);
@@ -241,9 +264,9 @@ static request_result build(request_reader *r, const json_t *root, time_t now)
         return REQUEST_NOMEM;
     if (r->errors->total > 0)
         return REQUEST_INVALID;
-    if (!sender_allowed(r))
+    if (!request_sender_allowed(r))
         return r->errors->failed ? REQUEST_NOMEM : REQUEST_FORBIDDEN;
-    return make_envelope(r) && make_message(r, now) ? REQUEST_OK : REQUEST_NOMEM;
+    return request_compose(r) ? REQUEST_OK : REQUEST_NOMEM;
 }
 
 void request_pointer(const request *r, size_t recipient, char out[FAULTS_POINTER_MAX])
@@ -290,6 +313,14 @@ typedef struct whole_request {
     struct request_parts parts;
 } whole_request;
 
+void request_begin(request *q, document *d, const config *cfg)
+{
+    q->document = d;
+    q->list = "";
+    q->delivery.expires_us = cfg->expires_us;
+    q->delivery.priority = PRIORITY_USUAL;
+}
+
 static request_result create(const config *cfg, const templates *t, document *d, const char id[27],
                              time_t now, bool queued, bool late, request **out, faults *errors)
 {
@@ -299,11 +330,9 @@ static request_result create(const config *cfg, const templates *t, document *d,
         return REQUEST_NOMEM;
     }
     request *q = &whole->request;
-    q->document = d;
+    request_begin(q, d, cfg);
     q->parts = &whole->parts;
     memcpy(q->id, id, sizeof q->id);
-    q->delivery.expires_us = cfg->expires_us;
-    q->delivery.priority = PRIORITY_USUAL;
     request_reader r = {.config = cfg,
                         .templates = t,
                         .request = q,
@@ -312,7 +341,7 @@ static request_result create(const config *cfg, const templates *t, document *d,
                         .now = now,
                         .queued = queued,
                         .late = late};
-    request_result result = build(&r, document_root(d), now);
+    request_result result = build(&r, document_root(d));
     if (result == REQUEST_OK)
         *out = q;
     else
@@ -353,6 +382,8 @@ void request_free(request *r)
     request_mailboxes_free(&p->reply_to);
     free(p->attachments);
     free(p->headers);
+    free(p->list_headers);
+    free(r->unsubscribe_url);
     templates_result_clear(&p->rendered);
     free(r->reverse_path);
     free(r->recipients);

@@ -29,6 +29,7 @@
 #define REQUEST_METADATA_NAME 64
 #define REQUEST_METADATA_TEXT 512
 #define REQUEST_RELAYS        8
+#define REQUEST_BATCH_MOST    10000 /* mails */
 
 /* What only a message of the queue has. Strings are the document's. */
 typedef struct request_delivery {
@@ -53,6 +54,8 @@ typedef struct request {
     size_t suppressed_count;
     bool utf8; /* SMTPUTF8 */
     bool transcript;
+    const char *list;            /* the list that it is sent to; "": none. The document's */
+    char *unsubscribe_url;       /* owned; NULL where there is no list */
     bool to_sign;                /* its signature is still to be made: request_sign() */
     time_t date;                 /* of the message */
     const char *sender_domain;   /* of From; the parts' or the configuration's */
@@ -64,7 +67,8 @@ typedef enum request_result {
     REQUEST_OK,
     REQUEST_INVALID,   /* `errors` says why */
     REQUEST_FORBIDDEN, /* valid, but POSTERN_FROM forbids the sender: `errors` says which */
-    REQUEST_NOMEM
+    REQUEST_NOMEM,
+    REQUEST_STOPPED /* a batch: there is no room for what was kept of it */
 } request_result;
 
 /* Makes a request of a parsed document, which it takes over whatever the result. `t`: where
@@ -84,6 +88,21 @@ request_result request_create_late(const config *cfg, const templates *t, docume
                                    faults *errors);
 void request_free(request *r);
 
+/* Who is given the mails of a batch, in order. */
+typedef struct request_batch_sink {
+    bool (*begin)(void *ctx, size_t count); /* so many will come; false: no memory */
+    bool (*new_id)(void *ctx, char out[27]);
+    /* The i-th, with an id, an envelope and a message; lent for the call. How many octets of it are
+     * kept, which the document's budget then has; 0: no memory. */
+    size_t (*take)(void *ctx, size_t i, const request *one);
+    void *ctx;
+} request_batch_sink;
+
+/* The same for a batch: what all of its mails share, and "recipients", of which each has a mail of
+ * its own. If one of them has a fault, what was given to the sink before is of no use. On
+ * REQUEST_OK *out is what they share: its document, delivery and list are set, and nothing else. */
+request_result request_create_batch(const config *cfg, const templates *t, document *d, time_t now,
+                                    const request_batch_sink *sink, request **out, faults *errors);
 /* Signs the message, if that is still to be done; before it is read. False: no memory, or what of
  * it is stored can't be read. */
 bool request_sign(const config *cfg, request *r);

@@ -1,8 +1,8 @@
 /*
  * request_own - what the files of request share: request.c (the table of members, what must fit
  * together, the envelope and the message), request_read.c (what readers share, texts and headers),
- * request_address.c, request_attachment.c, request_delivery.c, request_template.c. Nobody else
- * includes it.
+ * request_address.c, request_attachment.c, request_delivery.c, request_list.c, request_template.c,
+ * request_batch.c. Nobody else includes it.
  *
  * A reader reads one member's value, which is not null, into the parts; what is wrong with it
  * becomes a fault at `pointer`, and lack of memory is `nomem`.
@@ -24,6 +24,8 @@
 #include "service/request.h"
 #include "service/templates.h"
 
+#define REQUEST_LIST_HEADERS 3
+
 typedef struct request_mailboxes {
     mime_mailbox *list;
     size_t count;
@@ -37,11 +39,14 @@ struct request_parts {
     mime_bytes subject, html, text;
     mime_attachment *attachments;
     size_t attachment_count;
-    mime_header *headers;
+    mime_header *headers; /* with room for those of a list */
     size_t header_count;
+    char *list_headers;        /* owned: their values */
     const char *template;      /* its name; NULL: none, or a faulty one */
     const json_t *data;        /* for it; NULL: none */
+    bool subject_given;        /* which wins over the template's */
     templates_result rendered; /* what it became, which subject, html and text point into */
+    const json_t *entries;     /* of a batch: an array; NULL: none, or a faulty one */
 };
 
 /* What the readers of members share. */
@@ -56,6 +61,27 @@ typedef struct request_reader {
     bool late;   /* what takes long to sign is left to be signed */
     bool nomem;
 } request_reader;
+
+/* ---- request.c ---- */
+
+/* What a request may be, and a member's place in it. */
+typedef enum request_kind {
+    REQUEST_SENT = 1, /* at once */
+    REQUEST_QUEUED = 2,
+    REQUEST_BATCH = 4 /* queued, too */
+} request_kind;
+
+void request_read_members(request_reader *r, const json_t *root, request_kind kind);
+/* What every kind must have. True: there is a template to be rendered. */
+bool request_check_shared(request_reader *r, const json_t *root);
+/* POSTERN_FROM. */
+bool request_sender_allowed(request_reader *r);
+/* Envelope and message, of parts without a fault. False: no memory. */
+bool request_compose(request_reader *r);
+/* What a request is before it is read. */
+void request_begin(request *q, document *d, const config *cfg);
+
+/* ---- the others ---- */
 
 void request_wrong_type(request_reader *r, const char *pointer, const char *expected,
                         const json_t *value);
@@ -72,10 +98,23 @@ size_t request_item_count(const json_t *value);
 /* Where the document has a member of its own that is not null. */
 bool request_is_given(const json_t *root, const char *name);
 
-/* Checks what goes with a template, and renders it into the parts. */
-void request_render(request_reader *r, const json_t *root);
+/* Where a template or data are given: checks what goes with them. True: there is one to be
+ * rendered. */
+bool request_check_template(request_reader *r, const json_t *root);
+/* Renders it into the parts. Faults are told at these: of what it makes, and of the data. */
+void request_render_as(request_reader *r, const char *pointer, const char *data_pointer);
 
 void request_mailboxes_free(request_mailboxes *m);
+
+/* Of a mail that is sent to a list: checks what must be with it, and how to leave it, which a
+ * template may show. */
+void request_check_list(request_reader *r);
+void request_check_list_headers(request_reader *r);
+/* What a template is given: `data` (NULL: none), and in its member "postern" what we know. A new
+ * reference; NULL: no memory. */
+json_t *request_list_data(const request *q, const json_t *data);
+/* The list's headers, to the others. False: no memory. */
+bool request_add_list_headers(request_reader *r);
 
 /* One for each member of the table. */
 void request_read_from(request_reader *r, const char *pointer, const json_t *value);
@@ -89,6 +128,7 @@ void request_read_html(request_reader *r, const char *pointer, const json_t *val
 void request_read_text(request_reader *r, const char *pointer, const json_t *value);
 void request_read_headers(request_reader *r, const char *pointer, const json_t *value);
 void request_read_attachments(request_reader *r, const char *pointer, const json_t *value);
+void request_read_list(request_reader *r, const char *pointer, const json_t *value);
 void request_read_relay(request_reader *r, const char *pointer, const json_t *value);
 void request_read_transcript(request_reader *r, const char *pointer, const json_t *value);
 void request_read_send_at(request_reader *r, const char *pointer, const json_t *value);
@@ -97,6 +137,7 @@ void request_read_priority(request_reader *r, const char *pointer, const json_t 
 void request_read_tags(request_reader *r, const char *pointer, const json_t *value);
 void request_read_metadata(request_reader *r, const char *pointer, const json_t *value);
 void request_read_template(request_reader *r, const char *pointer, const json_t *value);
+void request_read_recipients(request_reader *r, const char *pointer, const json_t *value);
 void request_read_data(request_reader *r, const char *pointer, const json_t *value);
 
 /* What is wrong with a subject; NULL: nothing. */

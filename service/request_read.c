@@ -136,7 +136,7 @@ void request_read_headers(request_reader *r, const char *pointer, const json_t *
         faults_add(r->errors, pointer, "too_many", "At most %d headers are allowed.", HEADERS_MAX);
         return;
     }
-    r->parts->headers = calloc(count ? count : 1, sizeof *r->parts->headers);
+    r->parts->headers = calloc(count + REQUEST_LIST_HEADERS, sizeof *r->parts->headers);
     if (!r->parts->headers) {
         r->nomem = true;
         return;

@@ -23,7 +23,7 @@ static const struct {
 } beside[] = {{"html", "/html"}, {"text", "/text"}};
 
 /* What it became, as if it had been given so. A subject that was given wins. */
-static void take_rendered(request_reader *r, const json_t *root)
+static void take_rendered(request_reader *r, const char *pointer)
 {
     struct request_parts *p = r->parts;
     const templates_result *made = &p->rendered;
@@ -33,25 +33,37 @@ static void take_rendered(request_reader *r, const json_t *root)
         p->html = (mime_bytes){made->html.data, made->html.len};
     if (made->has_text)
         p->text = (mime_bytes){made->text.data, made->text.len};
-    if (request_is_given(root, "subject"))
+    if (p->subject_given)
         return;
     const char *reason = request_subject_fault(&subject);
     if (reason)
-        faults_add(r->errors, "/template", "template",
+        faults_add(r->errors, pointer, "template",
                    "The subject that this template makes of the data is not valid: %s.", reason);
     else
         p->subject = subject;
 }
 
-static void render(request_reader *r, const json_t *root)
+/* A mail of a list can show how to leave it. */
+static templates_outcome render(const request_reader *r, buf *detail)
+{
+    struct request_parts *p = r->parts;
+    const request *q = r->request;
+    json_t *more = q->unsubscribe_url ? request_list_data(q, p->data) : NULL;
+    templates_outcome outcome = TEMPLATES_NOMEM;
+
+    if (more || !q->unsubscribe_url)
+        outcome = templates_render(r->templates, p->template, q->document, more ? more : p->data,
+                                   &p->rendered, detail);
+    json_decref(more);
+    return outcome;
+}
+
+void request_render_as(request_reader *r, const char *pointer, const char *data_pointer)
 {
     struct request_parts *p = r->parts;
     buf detail = BUF_INIT;
-    templates_outcome outcome = TEMPLATES_UNKNOWN;
+    templates_outcome outcome = r->templates ? render(r, &detail) : TEMPLATES_UNKNOWN;
 
-    if (r->templates)
-        outcome = templates_render(r->templates, p->template, r->request->document, p->data,
-                                   &p->rendered, &detail);
     if (outcome == TEMPLATES_UNKNOWN && r->templates)
         templates_suggest(r->templates, p->template, &detail);
     const char *why = buf_cstr(&detail);
@@ -61,23 +73,23 @@ static void render(request_reader *r, const json_t *root)
         faults_add(r->errors, "/template", "template", "%s",
                    *why ? why : "No template has this name.");
     else if (outcome == TEMPLATES_BOUND)
-        faults_add(r->errors, "/data", "template_bound", "%s", why);
+        faults_add(r->errors, data_pointer, "template_bound", "%s", why);
     else
-        take_rendered(r, root);
+        take_rendered(r, pointer);
     buf_free(&detail);
 }
 
-void request_render(request_reader *r, const json_t *root)
+bool request_check_template(request_reader *r, const json_t *root)
 {
     if (!request_is_given(root, "template")) {
         faults_add(r->errors, "/data", "template", "Data are a template's, and none is named.");
-        return;
+        return false;
     }
     for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
         if (request_is_given(root, beside[i].name))
             faults_add(r->errors, beside[i].pointer, "template",
                        "The template makes it: both together have no meaning.");
     }
-    if (r->parts->template)
-        render(r, root);
+    r->parts->subject_given = request_is_given(root, "subject");
+    return r->parts->template != NULL;
 }

@@ -25,10 +25,17 @@ void messages_post(app *a, http_exchange *x);  /* messages.c */
 void messages_list(app *a, http_exchange *x);  /* look.c */
 void messages_get(app *a, http_exchange *x);
 void messages_cancel(app *a, http_exchange *x);
+void batches_post(app *a, http_exchange *x); /* batches.c */
+void batches_get(app *a, http_exchange *x);
+void batches_cancel(app *a, http_exchange *x);
+void unsubscribe_show(app *a, http_exchange *x); /* unsubscribe.c */
+void unsubscribe_post(app *a, http_exchange *x);
 void suppressions_list(app *a, http_exchange *x); /* suppressions.c */
 void suppressions_post(app *a, http_exchange *x);
 void suppressions_get(app *a, http_exchange *x);
 void suppressions_remove(app *a, http_exchange *x);
+void hooks_handle(app *a, http_exchange *x); /* hooks.c */
+size_t hooks_most(const app *a, const http_exchange *x);
 void previews_list(app *a, http_exchange *x); /* previews.c */
 void previews_render(app *a, http_exchange *x);
 

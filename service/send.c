@@ -53,6 +53,7 @@ request *send_read_request(app *a, http_exchange *x, bool queued)
                      &errors);
         break;
     case REQUEST_NOMEM:
+    case REQUEST_STOPPED:
         http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
         break;
     }
@@ -155,7 +156,7 @@ static send_job *job_create(app *a, http_exchange *x, request *r)
     idempotency *key = http_exchange_key(x);
     send_job *job = malloc(sizeof *job);
     mime_reader *reader = mime_reader_create(r->message);
-    bool guarded = guard_needed(a, key);
+    bool guarded = guard_needed(a, r, key);
     guard *g = job && reader && guarded ? guard_create(a, x, r, key) : NULL;
 
     if (job && reader && (g || !guarded)) {

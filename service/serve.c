@@ -12,6 +12,7 @@
 #include "dns/cache.h"
 #include "service/app.h"
 #include "service/cli.h"
+#include "service/config_hooks.h"
 #include "service/footprint.h"
 #include "service/http.h"
 #include "service/outbox.h"
@@ -31,6 +32,7 @@ typedef struct service {
     app app;
     ids ids;
     const char **route_names;
+    const char **hook_names;
     http *http;
     const char *const *environment;
 } service;
@@ -65,6 +67,14 @@ static void flush_log(void *ctx)
     log_flush(ctx);
 }
 
+static bool name_hooks(service *s, const config *c)
+{
+    s->hook_names = calloc(c->hook_count + 1, sizeof *s->hook_names);
+    for (size_t i = 0; s->hook_names && i < c->hook_count; i++)
+        s->hook_names[i] = c->hooks[i]->name;
+    return s->hook_names && metrics_hooks(s->app.metrics, s->hook_names, c->hook_count);
+}
+
 static bool create_parts(service *s, const config *c)
 {
     size_t count = 0;
@@ -96,7 +106,7 @@ static bool create_parts(service *s, const config *c)
     if (s->app.log && s->app.store && workers && s->route_names)
         s->app.metrics = metrics_create(s->route_names, count, (const smtp_relay *const *)c->relays,
                                         c->relay_count);
-    if (s->app.metrics)
+    if (s->app.metrics && name_hooks(s, c))
         s->app.sender = smtp_sender_create(&options, &error);
     if (s->app.sender && c->queue_url)
         s->app.outbox = outbox_create(&s->app, &error);
@@ -135,6 +145,7 @@ static void free_parts(service *s)
     dns_cache_free(s->app.dns_cache);
     store_free(s->app.store);
     free(s->route_names);
+    free(s->hook_names);
     ids_clear(&s->ids);
     log_free(s->app.log);
 }
@@ -284,7 +295,9 @@ int serve(int argc, char **argv, const char *const *environment)
     config *c = config_load(environment, &complaints);
     templates *t = c ? templates_load(c->templates, &complaints) : NULL;
     s.app.templates = templates_place_create(t);
-    if (!c || !s.app.templates) {
+    if (c && s.app.templates)
+        config_hooks_templates(c, t, &complaints);
+    if (!c || !s.app.templates || complaints.len > 0) {
         const char *text = buf_cstr(&complaints);
         (void)fprintf(stderr, "%s", text && *text ? text : "postern: out of memory\n");
         goto cleanup;

@@ -47,13 +47,18 @@ size_t suppress_mark(queue_op *found, char *const *addresses, size_t count, bool
     return n;
 }
 
+const char *suppress_reason(const queue_op *found, char *address)
+{
+    const queue_suppressed *s = find(found, address);
+    return s && s->reason && s->reason[0] ? s->reason : "it is suppressed";
+}
+
 void suppress_tell(const request *r, const queue_op *found, char *const *addresses, faults *errors)
 {
     for (size_t i = 0; i < r->recipient_count; i++) {
-        const queue_suppressed *s = find(found, addresses[i]);
         char pointer[FAULTS_POINTER_MAX];
         request_pointer(r, i, pointer);
         faults_add(errors, pointer, "suppressed", "Nothing is sent to this address: %s.",
-                   s && s->reason && s->reason[0] ? s->reason : "it is suppressed");
+                   suppress_reason(found, addresses[i]));
     }
 }

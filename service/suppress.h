@@ -21,6 +21,9 @@ char **suppress_addresses(const char *const *recipients, size_t count);
 /* Marks those that the operation (SUPPRESSED, PUT) found; how many. It sorts what was found. */
 size_t suppress_mark(queue_op *found, char *const *addresses, size_t count, bool *marks);
 
+/* Why nothing is sent to the address, which is one that was found. */
+const char *suppress_reason(const queue_op *found, char *address);
+
 /* A fault for each recipient, where all of them are suppressed; `found` as above. */
 void suppress_tell(const request *r, const queue_op *found, char *const *addresses, faults *errors);
 

@@ -21,15 +21,40 @@
 static json_t *show(const queue_suppressed *s)
 {
     char since[CIVIL_TIME + 1];
+    const char *list = s->list && s->list[0] ? s->list : NULL;
     civil_time(s->since, since);
-    return json_pack("{s:s, s:s, s:s}", "email", s->address, "reason", s->reason ? s->reason : "",
-                     "since", since);
+    return json_pack("{s:s, s:s*, s:s, s:s}", "email", s->address, "list", list, "reason",
+                     s->reason ? s->reason : "", "since", since);
 }
 
 static bool not_found(look *l)
 {
     http_problem(l->exchange, PROBLEM_NOT_FOUND, "This address is not suppressed.", NULL);
     return true;
+}
+
+/* ---- lists ---- */
+
+#define ANY_LIST "*"
+
+/* The query's; "" where it has none, NULL for any (where that may be). False, and the look answered
+ * and dropped, if it is no name, or the query has another. */
+static bool query_list(look *l, bool may_be_any, const char **list)
+{
+    static const char *const known[] = {"list", NULL};
+    const char *given = may_be_any || !http_query_unknown(l->exchange, known)
+                            ? http_query(l->exchange, "list")
+                            : "?";
+
+    *list = given ? given : "";
+    if (may_be_any && strcmp(*list, ANY_LIST) == 0)
+        *list = NULL;
+    if (!given || !*list || optout_name_fits(given, strlen(given)))
+        return true;
+    http_problem(l->exchange, PROBLEM_BAD_REQUEST,
+                 "The query may have list, a list's name: " OPTOUT_NAME_RULE ".", NULL);
+    look_drop(l);
+    return false;
 }
 
 /* ---- addresses ---- */
@@ -77,7 +102,7 @@ static bool answer_one(look *l)
 }
 
 /* Takes over the address; false: no memory. */
-static bool look_up_address(look *l, char *address)
+static bool look_up_address(look *l, char *address, const char *name)
 {
     char **list = suppress_addresses((const char *const *)&address, 1);
     free(address);
@@ -86,18 +111,19 @@ static bool look_up_address(look *l, char *address)
     l->inputs = list;
     l->op.kind = QUEUE_SUPPRESSED;
     l->op.in.suppress.addresses = (const char *const *)list;
-    l->op.in.suppress.list = "";
+    l->op.in.suppress.list = name; /* lives as long as the exchange */
     return true;
 }
 
 void suppressions_get(app *a, http_exchange *x)
 {
     look *l = look_create(a, x, answer_one);
-    char *address = l ? path_address(l) : NULL;
+    const char *list = "";
+    char *address = l && query_list(l, false, &list) ? path_address(l) : NULL;
 
     if (!address)
         return;
-    if (look_up_address(l, address)) {
+    if (look_up_address(l, address, list)) {
         look_start(l);
         return;
     }
@@ -117,14 +143,15 @@ static bool answer_removed(look *l)
 void suppressions_remove(app *a, http_exchange *x)
 {
     look *l = look_create(a, x, answer_removed);
+    const char *list = "";
+    char *address = l && query_list(l, false, &list) ? path_address(l) : NULL;
 
-    char *address = l ? path_address(l) : NULL;
     if (!address)
         return;
     l->inputs = address;
     l->op.kind = QUEUE_UNSUPPRESS;
     l->op.in.suppress.address = address;
-    l->op.in.suppress.list = "";
+    l->op.in.suppress.list = list;
     look_start(l);
 }
 
@@ -135,7 +162,7 @@ static bool answer_list(look *l)
     size_t count = l->op.suppressed_count;
     json_t *out = json_object(), *list = json_array();
     bool ok = out && list;
-    bool more = count == l->op.in.suppress.most;
+    bool more = count >= l->op.in.suppress.most; /* all of an address are on one page */
 
     for (size_t i = 0; ok && i < count; i++)
         ok = json_array_append_new(list, show(&l->op.suppressed[i])) == 0;
@@ -153,8 +180,9 @@ static bool answer_list(look *l)
 
 void suppressions_list(app *a, http_exchange *x)
 {
-    static const char *const known[] = {"after", "limit", NULL};
+    static const char *const known[] = {"after", "limit", "list", NULL};
     look *l = look_create(a, x, answer_list);
+    const char *list = "";
 
     if (!l)
         return;
@@ -163,6 +191,8 @@ void suppressions_list(app *a, http_exchange *x)
         look_drop(l);
         return;
     }
+    if (!query_list(l, true, &list))
+        return;
     const char *after = http_query(x, "after"); /* lives as long as the exchange */
     if (after && !utf8_valid(after, strlen(after))) {
         http_problem(x, PROBLEM_BAD_REQUEST, "after must be an address.", NULL);
@@ -170,7 +200,7 @@ void suppressions_list(app *a, http_exchange *x)
         return;
     }
     l->op.in.suppress.after = after;
-    l->op.in.suppress.list = "";
+    l->op.in.suppress.list = list;
     look_start(l);
 }
 
@@ -180,19 +210,20 @@ void suppressions_list(app *a, http_exchange *x)
 typedef struct entry {
     queue_suppressed kept;
     const char *addresses[2]; /* ended by NULL */
-    char text[];              /* address and reason */
+    char text[];              /* address, reason and list */
 } entry;
 
-static entry *entry_create(const char *address, const char *reason)
+static entry *entry_create(const char *address, const char *reason, const char *list)
 {
-    size_t first = strlen(address) + 1, second = strlen(reason) + 1;
-    entry *e = calloc(1, sizeof *e + first + second);
+    size_t first = strlen(address) + 1, second = strlen(reason) + 1, third = strlen(list) + 1;
+    entry *e = calloc(1, sizeof *e + first + second + third);
     if (!e)
         return NULL;
     memcpy(e->text, address, first);
     memcpy(e->text + first, reason, second);
+    memcpy(e->text + first + second, list, third);
     e->kept = (queue_suppressed){.address = e->text,
-                                 .list = e->text + first + second - 1, /* "" */
+                                 .list = e->text + first + second,
                                  .reason = e->text + first,
                                  .since = clock_wall_us()};
     e->addresses[0] = e->text;
@@ -210,7 +241,7 @@ static bool add_unless_known(look *l)
     const entry *e = l->inputs;
     const queue_op add = {.kind = QUEUE_SUPPRESS, .in.suppress = {.entries = &e->kept, .count = 1}};
 
-    if (l->op.suppressed_count > 0)
+    if (l->op.suppressed_count > 0 && strcmp(l->op.suppressed[0].list, e->kept.list) == 0)
         return answer_one(l);
     return look_on(l, &add, answer_added);
 }
@@ -246,11 +277,19 @@ static const char *reason_fault(const char *reason)
     return NULL;
 }
 
+static const char *get_list(document *d, const json_t *value, faults *errors)
+{
+    const char *list = get_string(d, value, "/list", errors);
+    if (list && !optout_name_fits(list, strlen(list)))
+        faults_add(errors, "/list", "list", "A list's name is " OPTOUT_NAME_RULE ".");
+    return list;
+}
+
 /* NULL: `errors` says why, or there was no memory. */
 static entry *read_entry(document *d, faults *errors)
 {
     const json_t *root = document_root(d);
-    const char *email = NULL, *reason = "", *key, *fault = NULL;
+    const char *email = NULL, *reason = "", *list = "", *key, *fault = NULL;
     char *address = NULL;
     json_t *value;
     char pointer[FAULTS_POINTER_MAX];
@@ -266,7 +305,9 @@ static entry *read_entry(document *d, faults *errors)
             email = get_string(d, value, pointer, errors);
         else if (strcmp(key, "reason") == 0 && !json_is_null(value))
             reason = get_string(d, value, pointer, errors);
-        else if (strcmp(key, "reason") != 0)
+        else if (strcmp(key, "list") == 0 && !json_is_null(value))
+            list = get_list(d, value, errors);
+        else if (strcmp(key, "reason") != 0 && strcmp(key, "list") != 0)
             faults_unknown(errors, "", key);
     }
     if (reason && (fault = reason_fault(reason)))
@@ -275,7 +316,7 @@ static entry *read_entry(document *d, faults *errors)
         faults_add(errors, "/email", "address", "Not a valid address: %s.", fault);
     if (!email && !json_object_get(root, "email"))
         faults_add(errors, "/email", "required", "An address is required.");
-    entry *e = address && reason && errors->total == 0 ? entry_create(address, reason) : NULL;
+    entry *e = address && reason && errors->total == 0 ? entry_create(address, reason, list) : NULL;
     free(address);
     return e;
 }
@@ -298,7 +339,7 @@ void suppressions_post(app *a, http_exchange *x)
     if (e) {
         l->op.kind = QUEUE_SUPPRESSED;
         l->op.in.suppress.addresses = e->addresses;
-        l->op.in.suppress.list = "";
+        l->op.in.suppress.list = e->kept.list;
         look_start(l);
     } else {
         if (errors.total > 0)

@@ -23,7 +23,7 @@ def test_every_example_of_a_request_is_taken():
     from .postern import Postern
     paths = contract.document["paths"]
     with ScriptedServer() as relay, Postern(relay=relay.url(), data=scratch("data")) as postern:
-        for path in ("/v1/send", "/v1/compose", "/v1/check", "/v1/messages", "/v1/suppressions",
+        for path in ("/v1/send", "/v1/compose", "/v1/check", "/v1/messages", "/v1/batches", "/v1/suppressions",
                      "/v1/templates/{name}/render"):
             content = paths[path]["post"]["requestBody"]["content"]["application/json"]
             examples = [e["value"] for e in content.get("examples", {}).values()]
@@ -42,7 +42,7 @@ def test_every_example_of_an_answer_fits_its_schema():
                     examples = [e["value"] for e in content.get("examples", {}).values()]
                     examples += [content["example"]] if "example" in content else []
                     for example in examples:
-                        contract._validate((path, status, "example"), content["schema"], example,
+                        contract._validate((path, status, kind, "example"), content["schema"], example,
                                            f"the example of {path} {status}")
                         checked += 1
     assert checked > 5

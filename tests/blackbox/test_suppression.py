@@ -59,7 +59,7 @@ def test_the_list_goes_page_by_page(postern):
 @pytest.mark.parametrize("document, pointer", [
     ({}, "/email"), ({"email": 1}, "/email"), ({"email": "x"}, "/email"), ([], ""),
     ({"email": "a@b.test", "reason": 1}, "/reason"), ({"email": "a@b.test", "reason": "a\nb"}, "/reason"),
-    ({"email": "a@b.test", "reason": "x" * 501}, "/reason"), ({"email": "a@b.test", "list": "x"}, "/list")])
+    ({"email": "a@b.test", "reason": "x" * 501}, "/reason"), ({"email": "a@b.test", "lists": "x"}, "/lists")])
 def test_what_can_t_be_kept_is_a_fault(relay, document, pointer):
     with Postern(relay=relay.url(), data=scratch("data")) as postern:
         answer = postern.post("/v1/suppressions", document)

@@ -565,6 +565,138 @@ static void cancelling(void **state)
     queue_op_clear(&op);
 }
 
+/* ---- messages that belong together ---- */
+
+static void assert_counts(queue *q, const char *tag, const char *id,
+                          const uint64_t wanted[QUEUE_STATES], uint64_t scheduled)
+{
+    queue_op op = {.kind = QUEUE_COUNT, .in.tag = tag};
+    (void)snprintf(op.id, sizeof op.id, "%s", id);
+    run(q, &op, QUEUE_OK);
+    for (int s = 0; s < QUEUE_STATES; s++) {
+        if (op.counts.states[s] != wanted[s])
+            print_message("%s: %llu\n", queue_state_name((queue_state)s),
+                          (unsigned long long)op.counts.states[s]);
+        assert_int_equal(op.counts.states[s], wanted[s]);
+    }
+    assert_int_equal(op.counts.scheduled, scheduled);
+    queue_op_clear(&op);
+}
+
+#define TOGETHER 12
+
+/* Two days' messages: of each three one is of another tag, or of none. Some are due tomorrow. */
+static void put_together(queue *q, char (*ids)[QUEUE_ID + 1], int64_t start)
+{
+    static const char *const one[] = {"\001batch:X", "news", NULL}, *const other[] = {"news", NULL};
+    queue_message m[TOGETHER];
+    const char *const *tags[TOGETHER];
+    for (unsigned i = 0; i < TOGETHER; i++) {
+        m[i] = message(i, "x");
+        memcpy(m[i].id, id_at(ids[i], i < TOGETHER / 2 ? start : start + DAY, i), sizeof m[i].id);
+        m[i].next_at = i % 4 == 0 ? now_us() + DAY : now_us();
+        m[i].state = i % 4 == 1 ? QUEUE_SENDING : QUEUE_QUEUED;
+        tags[i] = i % 3 < 2 ? one : other;
+    }
+    queue_op op = {
+        .kind = QUEUE_PUT,
+        .in.put = {.messages = m, .count = TOGETHER, .tags = tags, .owner = "a", .lease_us = HOUR}};
+    run(q, &op, QUEUE_OK);
+    queue_op_clear(&op);
+}
+
+static void what_belongs_together_is_counted_and_cancelled(void **state)
+{
+    fixture *f = *state;
+    static const uint64_t none[QUEUE_STATES] = {0};
+    char ids[TOGETHER][QUEUE_ID + 1], before[QUEUE_ID + 1], after[QUEUE_ID + 1];
+    int64_t start = now_us() - 2 * DAY;
+    const char *tag = "\001batch:X";
+    queue_op op = {.kind = QUEUE_CANCEL_TAGGED, .in.tag = tag};
+
+    assert_counts(f->q, tag, id_at(before, start, 99), none, 0); /* before there is any day */
+    put_together(f->q, ids, start);
+    /* Of the tag: 0 1 3 4 6 7 9 10; due tomorrow 0 4; sent 1 9. */
+    assert_counts(f->q, tag, before, (const uint64_t[QUEUE_STATES]){6, 2}, 2);
+    assert_counts(f->q, "news", before, (const uint64_t[QUEUE_STATES]){9, 3}, 3);
+    assert_counts(f->q, "none", before, none, 0);
+    assert_counts(f->q, tag, "not an id", none, 0);
+    assert_counts(f->q, tag, id_at(after, start + 3 * DAY, 0), none, 0);
+    assert_counts(f->q, tag, id_at(after, start + DAY, 0), (const uint64_t[QUEUE_STATES]){3, 1}, 0);
+    settle(f->q, ids[1], "a", 1, QUEUE_SENT, QUEUE_OK);
+    settle(f->q, ids[9], "a", 1, QUEUE_FAILED_STATE, QUEUE_OK);
+    assert_counts(f->q, tag, before,
+                  (const uint64_t[QUEUE_STATES]){6, [QUEUE_SENT] = 1, [QUEUE_FAILED_STATE] = 1}, 2);
+    queue_op claimed_op = claim(f->q, "b", 1, HOUR);
+    assert_int_equal(claimed_op.message_count, 1);
+    uint64_t mine = strcmp(claimed_op.messages[0].id, ids[2]) != 0;
+    queue_op_clear(&claimed_op);
+    memcpy(op.id, before, sizeof op.id);
+    for (int i = 0; i < 2; i++) { /* once more does no harm */
+        run(f->q, &op, QUEUE_OK);
+        queue_op_clear(&op);
+        assert_counts(f->q, tag, before,
+                      (const uint64_t[QUEUE_STATES]){[QUEUE_SENDING] = mine,
+                                                     [QUEUE_SENT] = 1,
+                                                     [QUEUE_FAILED_STATE] = 1,
+                                                     [QUEUE_CANCELLED] = 6 - mine},
+                      0);
+    }
+    assert_state(f->q, ids[0], QUEUE_CANCELLED, 0);
+    assert_state(f->q, ids[10], QUEUE_CANCELLED, 0);
+    assert_state(f->q, ids[8], QUEUE_QUEUED, 0); /* of the other tag */
+    assert_state(f->q, ids[5], QUEUE_SENDING, 0);
+}
+
+#define BATCH 10000
+
+static void ten_thousand_are_kept_whole_or_not_at_all(void **state)
+{
+    fixture *f = *state;
+    static const char *const tag[] = {"\001batch:Y", NULL};
+    queue_message *m = calloc(BATCH, sizeof *m);
+    const char *const **tags = calloc(BATCH, sizeof *tags);
+    char *body = malloc(3001);
+    static const uint64_t none[QUEUE_STATES] = {0};
+    if (!m || !tags || !body)
+        abort();
+    memset(body, 'x', 3000);
+    body[3000] = '\0';
+    for (unsigned i = 0; i < BATCH; i++) {
+        m[i] = message(i, body);
+        tags[i] = tag;
+    }
+    queue_op op = {.kind = QUEUE_PUT,
+                   .in.put = {.messages = m,
+                              .count = BATCH,
+                              .tags = tags,
+                              .key = {.key = "many",
+                                      .fingerprint = "f",
+                                      .keep_until = now_us() + HOUR,
+                                      .status = 202,
+                                      .answer = "all"}}};
+    char kept = m[BATCH - 1].id[0];
+    m[BATCH - 1].id[0] = 'u';
+    run(f->q, &op, QUEUE_FAILED);
+    queue_op_clear(&op);
+    assert_counts(f->q, tag[0], m[0].id, none, 0);
+    m[BATCH - 1].id[0] = kept;
+    for (int i = 0; i < 2; i++) { /* run again, it finds what it did */
+        run(f->q, &op, QUEUE_OK);
+        queue_op_clear(&op);
+        assert_counts(f->q, tag[0], m[0].id, (const uint64_t[QUEUE_STATES]){BATCH}, 0);
+    }
+    queue_op cancel = {.kind = QUEUE_CANCEL_TAGGED, .in.tag = tag[0]};
+    memcpy(cancel.id, m[0].id, sizeof cancel.id);
+    run(f->q, &cancel, QUEUE_OK);
+    queue_op_clear(&cancel);
+    assert_counts(f->q, tag[0], m[0].id, (const uint64_t[QUEUE_STATES]){[QUEUE_CANCELLED] = BATCH},
+                  0);
+    free(body);
+    free(tags);
+    free(m);
+}
+
 /* ---- keys ---- */
 
 static queue_outcome key_op(queue *q, queue_kind kind, const queue_key *key, int *status,
@@ -685,6 +817,36 @@ static void a_message_is_put_with_its_key(void **state)
     op = get(f->q, second.id, QUEUE_NOT_FOUND);
     queue_op_clear(&op);
     assert_int_equal(claimed(f->q, "a"), 1);
+}
+
+/* Without a message a key is only asked for. */
+static void a_key_is_asked_for(void **state)
+{
+    fixture *f = *state;
+    queue_message m = message(1, "x");
+    queue_op ask = {.kind = QUEUE_PUT,
+                    .in.put.key = {.key = "k",
+                                   .fingerprint = "f",
+                                   .keep_until = now_us() + HOUR,
+                                   .status = 202,
+                                   .answer = "first"}};
+    queue_op op = ask;
+    for (int i = 0; i < 2; i++) {
+        run(f->q, &ask, QUEUE_OK);
+        queue_op_clear(&ask);
+    }
+    op.in.put.messages = &m;
+    op.in.put.count = 1;
+    run(f->q, &op, QUEUE_OK);
+    queue_op_clear(&op);
+    ask.in.put.key.answer = NULL;
+    run(f->q, &ask, QUEUE_KEY_ANSWERED);
+    assert_int_equal(ask.status, 202);
+    assert_string_equal(ask.answer, "first");
+    queue_op_clear(&ask);
+    ask.in.put.key.fingerprint = "other";
+    run(f->q, &ask, QUEUE_KEY_DIFFERENT);
+    queue_op_clear(&ask);
 }
 
 /* ---- suppressed recipients ---- */
@@ -1651,6 +1813,8 @@ static void days_and_states_have_names(void **state)
         TEST(a_message_can_be_leased_as_it_is_put, set_up), TEST(a_lease_runs_out, set_up),        \
         TEST(an_operation_run_again_does_no_harm, set_up),                                         \
         TEST(a_batch_of_messages_is_kept_whole, set_up), TEST(cancelling, set_up),                 \
+        TEST(what_belongs_together_is_counted_and_cancelled, set_up),                              \
+        TEST(ten_thousand_are_kept_whole_or_not_at_all, set_up), TEST(a_key_is_asked_for, set_up), \
         TEST(a_key_runs_and_is_answered, set_up), TEST(a_key_is_kept_until_its_time, set_up),      \
         TEST(who_has_begun_a_key_has_it, set_up), TEST(a_message_is_put_with_its_key, set_up),     \
         TEST(recipients_are_suppressed_by_list, set_up),                                           \

@@ -38,8 +38,8 @@
 #include <curl/curl.h>
 #include <openssl/ssl.h>
 
+#include "hook/profile.h"
 #include "queue/events.h"
-#include "queue/sign.h"
 
 #define COUNT(a)     (sizeof(a) / sizeof *(a))
 #define SECOND       ((int64_t)1000000)
@@ -624,16 +624,26 @@ static void assert_told(const fixture *f, size_t n, events_result result, unsign
 
 /* ---- tests: what is sent ---- */
 
+static const char *header_of(void *ctx, const char *name)
+{
+    const char *const *headers = ctx;
+    while (*headers && strcmp(*headers, name) != 0)
+        headers += 2;
+    return *headers ? headers[1] : NULL;
+}
+
 static void assert_signed_with(const request *r, const char *secret)
 {
-    sign_secret s;
+    const hook_profile *p = hook_profile_find("standard-webhooks");
     char *id = header(r, "webhook-id"), *timestamp = header(r, "webhook-timestamp");
     char *signature = header(r, "webhook-signature");
-    const sign_headers h = {id, timestamp, signature};
-    assert_null(sign_secret_parse(secret, &s));
-    assert_int_equal(
-        sign_verify(&s, 1, &h, r->body, strlen(r->body), now_us() / SECOND, SIGN_TOLERANCE_S),
-        SIGN_GOOD);
+    const char *headers[] = {"webhook-id", id,  "webhook-timestamp", timestamp, "webhook-signature",
+                             signature,    NULL};
+    const hook_request h = {header_of, (void *)headers, NULL, r->body, strlen(r->body)};
+    hook_secret s;
+    assert_null(hook_secret_parse(secret, strlen(secret), &s));
+    assert_int_equal(hook_verify(p->schemes, hook_profile_schemes(p), &s, 1, &h, now_us() / SECOND),
+                     HOOK_GOOD);
     free(id);
     free(timestamp);
     free(signature);

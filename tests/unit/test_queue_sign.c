@@ -13,14 +13,12 @@
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
-#define SECRET    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-#define OTHER     "whsec_GB8mLTQ7QklQV15lbHN6gYiPlp2kq7K5"
-#define ID        "msg_p5jXN8AQM9LWM0D4loKWxJek"
-#define TIME      INT64_C(1614265330)
-#define TIME_TEXT "1614265330"
-#define BODY      "{\"test\": 2432232314}"
-#define RIGHT     "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-#define WRONG     "v1,h0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+#define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define OTHER  "whsec_GB8mLTQ7QklQV15lbHN6gYiPlp2kq7K5"
+#define ID     "msg_p5jXN8AQM9LWM0D4loKWxJek"
+#define TIME   INT64_C(1614265330)
+#define BODY   "{\"test\": 2432232314}"
+#define RIGHT  "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 static sign_secret secret(const char *text)
 {
@@ -134,110 +132,6 @@ static void what_cannot_be_signed_is_not(void **state)
     assert_true(sign_make(&s, ID, INT64_C(999999999999), NULL, 0, out));
 }
 
-static sign_result verify(const char *id, const char *timestamp, const char *signature,
-                          const char *body)
-{
-    const sign_secret secrets[] = {secret(OTHER), secret(SECRET)};
-    const sign_headers h = {id, timestamp, signature};
-    return sign_verify(secrets, COUNT(secrets), &h, body, strlen(body), TIME, SIGN_TOLERANCE_S);
-}
-
-static void a_right_signature_is_found_among_others(void **state)
-{
-    (void)state;
-    assert_int_equal(verify(ID, TIME_TEXT, RIGHT, BODY), SIGN_GOOD);
-    assert_int_equal(verify(ID, TIME_TEXT, WRONG " " RIGHT, BODY), SIGN_GOOD);
-    assert_int_equal(verify(ID, TIME_TEXT, RIGHT " " WRONG, BODY), SIGN_GOOD);
-    assert_int_equal(verify(ID, TIME_TEXT, "v1a,abcd v2,x v1,short " RIGHT, BODY), SIGN_GOOD);
-    assert_int_equal(verify(ID, TIME_TEXT, "v1a,abcd v2,x", BODY), SIGN_WRONG);
-
-    sign_secret wrong = secret(OTHER);
-    const sign_headers h = {ID, TIME_TEXT, RIGHT};
-    assert_int_equal(sign_verify(&wrong, 1, &h, BODY, strlen(BODY), TIME, 1), SIGN_WRONG);
-    assert_int_equal(sign_verify(NULL, 0, &h, BODY, strlen(BODY), TIME, 1), SIGN_WRONG);
-}
-
-static void whatever_is_changed_is_seen(void **state)
-{
-    char text[sizeof RIGHT];
-    (void)state;
-    assert_int_equal(verify(ID, TIME_TEXT, WRONG, BODY), SIGN_WRONG);
-    assert_int_equal(verify(ID "x", TIME_TEXT, RIGHT, BODY), SIGN_WRONG);
-    assert_int_equal(verify(ID, "1614265331", RIGHT, BODY), SIGN_WRONG);
-    assert_int_equal(verify(ID, "01614265330", RIGHT, BODY), SIGN_WRONG);
-    assert_int_equal(verify(ID, TIME_TEXT, RIGHT, BODY " "), SIGN_WRONG);
-    assert_int_equal(verify(ID, TIME_TEXT, RIGHT, ""), SIGN_WRONG);
-    for (size_t i = strlen("v1,"); i < SIGN_LENGTH; i++) {
-        memcpy(text, RIGHT, sizeof text);
-        text[i] = text[i] == 'A' ? 'B' : 'A';
-        assert_int_equal(verify(ID, TIME_TEXT, text, BODY), SIGN_WRONG);
-    }
-}
-
-static void other_times_are_refused(void **state)
-{
-    static const struct {
-        int64_t now;
-        sign_result result;
-    } cases[] = {
-        {TIME, SIGN_GOOD},
-        {TIME + SIGN_TOLERANCE_S, SIGN_GOOD},
-        {TIME + SIGN_TOLERANCE_S + 1, SIGN_TOO_OLD},
-        {TIME - SIGN_TOLERANCE_S, SIGN_GOOD},
-        {TIME - SIGN_TOLERANCE_S - 1, SIGN_TOO_NEW},
-    };
-    const sign_headers h = {ID, TIME_TEXT, RIGHT};
-    sign_secret s = secret(SECRET);
-    (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++)
-        assert_int_equal(sign_verify(&s, 1, &h, BODY, strlen(BODY), cases[i].now, SIGN_TOLERANCE_S),
-                         cases[i].result);
-}
-
-static void what_is_malformed_is_refused(void **state)
-{
-    static const char *const times[] = {"",
-                                        "x",
-                                        "-1",
-                                        "+1",
-                                        " 1614265330",
-                                        "1614265330 ",
-                                        "1614265330.0",
-                                        "0x1",
-                                        "1e9",
-                                        "1614265330000000"};
-    static const char *const signatures[] = {
-        "",
-        " ",
-        "v1",
-        "v1,",
-        ",",
-        ",x",
-        " " RIGHT,
-        RIGHT " ",
-        RIGHT "  " RIGHT,
-        RIGHT " v1",
-        "a,a a,a a,a a,a a,a a,a a,a a,a a,a a,a a,a a,a a,a a,a a,a a,a " RIGHT,
-    };
-    (void)state;
-    for (size_t i = 0; i < COUNT(times); i++)
-        assert_int_equal(verify(ID, times[i], RIGHT, BODY), SIGN_MALFORMED);
-    for (size_t i = 0; i < COUNT(signatures); i++)
-        assert_int_equal(verify(ID, TIME_TEXT, signatures[i], BODY), SIGN_MALFORMED);
-    assert_int_equal(verify(NULL, TIME_TEXT, RIGHT, BODY), SIGN_MALFORMED);
-    assert_int_equal(verify(ID, NULL, RIGHT, BODY), SIGN_MALFORMED);
-    assert_int_equal(verify(ID, TIME_TEXT, NULL, BODY), SIGN_MALFORMED);
-    assert_int_equal(verify("", TIME_TEXT, RIGHT, BODY), SIGN_MALFORMED);
-    assert_int_equal(verify("msg.1", TIME_TEXT, RIGHT, BODY), SIGN_MALFORMED);
-}
-
-static void results_have_texts(void **state)
-{
-    (void)state;
-    for (int r = 0; r < SIGN_RESULTS; r++)
-        assert_non_null(sign_result_text((sign_result)r));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,11 +139,6 @@ int main(void)
         cmocka_unit_test(secrets_have_24_to_64_octets),
         cmocka_unit_test(other_secrets_are_refused),
         cmocka_unit_test(what_cannot_be_signed_is_not),
-        cmocka_unit_test(a_right_signature_is_found_among_others),
-        cmocka_unit_test(whatever_is_changed_is_seen),
-        cmocka_unit_test(other_times_are_refused),
-        cmocka_unit_test(what_is_malformed_is_refused),
-        cmocka_unit_test(results_have_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

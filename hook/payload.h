@@ -1,0 +1,44 @@
+/*
+ * payload - what a webhook brings, read when it is known who sent it: JSON, or a form whose member
+ * "payload" is JSON; and looking into it by JSON pointers (RFC 6901).
+ *
+ * Before anything is allocated the text is gone over once: brackets deeper than HOOK_DEPTH, or more
+ * than HOOK_VALUES members and items, are refused, so that a small text can't become a large tree.
+ * jansson is the judge of all else; duplicate names and NUL characters are faults.
+ *
+ * Pure. Memory: the tree is the caller's.
+ */
+#ifndef POSTERN_HOOK_PAYLOAD_H
+#define POSTERN_HOOK_PAYLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "base/buf.h"
+
+#define HOOK_DEPTH       64
+#define HOOK_VALUES      100000
+#define HOOK_POINTER_MAX 512
+
+typedef enum hook_payload_result {
+    HOOK_PAYLOAD_OK,
+    HOOK_PAYLOAD_BAD,
+    HOOK_PAYLOAD_TOO_LARGE, /* more structure than is allowed */
+    HOOK_PAYLOAD_NOMEM
+} hook_payload_result;
+
+/* On BAD and TOO_LARGE `detail` gets one sentence. */
+hook_payload_result hook_payload_json(const char *text, size_t len, json_t **out, buf *detail);
+
+/* The same of application/x-www-form-urlencoded. */
+hook_payload_result hook_payload_form(const char *text, size_t len, json_t **out, buf *detail);
+
+/* True if it is a JSON pointer of at most HOOK_POINTER_MAX characters. */
+bool hook_pointer_valid(const char *pointer);
+
+/* What it points to, which is the root's; NULL: nothing. */
+const json_t *hook_pointer_find(const json_t *root, const char *pointer);
+
+#endif
