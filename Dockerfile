@@ -7,7 +7,7 @@
 FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential pkg-config \
       libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev libidn2-dev libssl-dev libsqlite3-dev \
-      libpq-dev libc-ares-dev zlib1g-dev
+      libpq-dev libc-ares-dev libpsl-dev zlib1g-dev
 WORKDIR /src
 COPY VERSION Makefile openapi.yaml ./
 COPY base base
@@ -25,7 +25,7 @@ RUN make build/postern && strip build/postern
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libmicrohttpd12 \
-      libjansson4 libcurl4 libidn2-0 libssl3 libsqlite3-0 libpq5 libc-ares2 zlib1g && \
+      libjansson4 libcurl4 libidn2-0 libssl3 libsqlite3-0 libpq5 libc-ares2 libpsl5 zlib1g && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/* /usr/share/doc /usr/share/man /usr/share/locale
 COPY --from=build /src/build/postern /usr/local/bin/postern
 # Any user without rights does; the number lets Kubernetes see that it isn't root.

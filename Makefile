@@ -8,7 +8,7 @@ PREFIX  ?= /usr/local
 BUILD   ?= build
 VERSION := $(shell cat VERSION)
 
-PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3 libpq zlib libcares
+PACKAGES := libmicrohttpd jansson libcurl libidn2 libcrypto libssl sqlite3 libpq zlib libcares libpsl
 # Looked up when a recipe runs, because `make deps` may only just have installed them.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
@@ -80,8 +80,8 @@ $(PACKED): $(BUILD)/service/%_packed.o: service/%.S
 cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
 $(call cold,queue/* dns/* lint/* dkim/verify service/cli* service/config* smtp/relay smtp/preset \
   $(addprefix service/,file footprint health ids keys lint listen look messages_look metrics openapi \
-  batches builtin optout outbox packed previews problem request_lint routes serve suppress suppressions templates_load \
-  unsubscribe watch when wrap)): OPTIMISE = $(COLD)
+  batches builtin domain domain_dkim domain_dmarc domain_mail domain_request domain_spf optout outbox packed \
+  previews problem request_lint routes serve suppress suppressions templates_load unsubscribe watch when wrap)): OPTIMISE = $(COLD)
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 

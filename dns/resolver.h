@@ -1,32 +1,36 @@
 /*
- * resolver - asks DNS, over c-ares: the system's servers (/etc/resolv.conf), or given ones.
+ * resolver - asks DNS, over c-ares: the system's servers (/etc/resolv.conf), or given ones. Answers
+ * that don't fit a datagram come by TCP.
  *
- * Each call waits for its answer, within the resolver's time limit. Memory: answers go into the
- * caller's buf. Threads: a resolver belongs to one thread at a time.
+ * Each call waits for its answer, within the resolver's time limits: it is for threads that nobody
+ * waits for. Memory: answers go into the caller's buf. Threads: a resolver belongs to one thread at
+ * a time; any number can share a cache.
  */
 #ifndef POSTERN_DNS_RESOLVER_H
 #define POSTERN_DNS_RESOLVER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
+#include "dns/cache.h"
+#include "dns/lookup.h"
 
 typedef struct dns_resolver dns_resolver;
-
-typedef enum dns_result {
-    DNS_FOUND,
-    DNS_NONE,  /* there is no such name, or it has no such record */
-    DNS_FAILED /* no answer, or none that says it; asking again may help */
-} dns_result;
 
 /* `servers`: addresses parted by commas, "192.0.2.1", "127.0.0.1:5353", "[::1]:53"; NULL: the
  * system's. NULL: they aren't any, or no memory. */
 dns_resolver *dns_create(const char *servers);
 void dns_free(dns_resolver *r);
 
-/* The TXT records of a name: the strings of each joined (RFC 6376 section 3.6.2.2), a NUL behind
- * each record. One that holds a NUL is left out. */
-dns_result dns_txt(dns_resolver *r, const char *name, buf *out);
+/* Answers are looked for in a cache, and kept there; borrowed. */
+void dns_use_cache(dns_resolver *r, dns_cache *cache);
+
+/* At this time (clock_us()) whatever is still asked fails. */
+void dns_limit(dns_resolver *r, int64_t until_us);
+
+/* A dns_lookup; ctx is the resolver. */
+dns_result dns_ask(void *r, dns_type type, const char *name, buf *out);
 
 /* What the last call failed at; static. */
 const char *dns_why(const dns_resolver *r);

@@ -18,6 +18,7 @@
 #include "service/worker.h"
 #include "smtp/sender.h"
 
+typedef struct dns_cache dns_cache;             /* dns/cache.h */
 typedef struct outbox outbox;                   /* outbox.h */
 typedef struct templates_place templates_place; /* templates.h */
 
@@ -31,6 +32,9 @@ typedef struct app {
     templates_place *templates;
     outbox *outbox;        /* NULL where there is no queue */
     worker *worker;        /* NULL where nobody serves */
+    worker *asker;         /* asks DNS about domains; NULL where nobody serves */
+    dns_cache *dns_cache;  /* NULL where nobody serves */
+    atomic_uint asking;    /* domains being asked about */
     atomic_bool draining;  /* SIGTERM came: no new work */
     atomic_uint in_flight; /* transactions submitted and not yet answered */
 } app;

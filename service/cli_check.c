@@ -7,10 +7,13 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "service/answer.h"
 #include "service/cli.h"
+#include "service/cli_domain.h"
 #include "service/cli_options.h"
 #include "service/cli_tool.h"
+#include "service/domain_request.h"
 #include "service/ids.h"
 #include "service/wrap.h"
 #include "smtp/preset.h"
@@ -20,7 +23,8 @@ typedef struct check {
     size_t name_count;
     mime_mailbox from; /* of --from */
     bool from_given, json, transcript, presets, indent;
-    bool marks; /* the terminal shows ✓ and ✗ */
+    domain_request domain; /* of --domain, --selector and --address */
+    bool marks;            /* the terminal shows ✓ and ✗ */
 } check;
 
 static int take_flag(void *ctx, const cli_option *o, const char *value)
@@ -49,7 +53,38 @@ static int take_from(void *ctx, const cli_option *o, const char *value)
     return cli_complain(CLI_USAGE, "--%s: %s", o->name, reason);
 }
 
+static int take_part(void *ctx, const cli_option *o, const char *value)
+{
+    static const struct {
+        const char *option;
+        const char *(*take)(domain_request *, const char *);
+    } parts[] = {{"domain", domain_request_domain},
+                 {"selector", domain_request_selector},
+                 {"address", domain_request_address}};
+    check *k = ctx;
+    const char *fault = NULL;
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strcmp(o->name, parts[i].option) == 0)
+            fault = parts[i].take(&k->domain, value);
+    return fault ? cli_complain(CLI_USAGE, "--%s: %s", o->name, fault) : CLI_OK;
+}
+
 static const cli_option OPTIONS[] = {
+    {"domain", 'd', "DOMAIN",
+     "Ask DNS about a sender's domain instead: SPF for the relay's addresses, DKIM keys, DMARC, "
+     "MX, "
+     "MTA-STS, TLS reports, BIMI; each with what to publish. POSTERN_DNS names the server to ask.",
+     NULL, take_part},
+    {"selector", 's', "NAME",
+     "With --domain: a DKIM selector to look at, beside those of the configuration's keys. Can be "
+     "given several times.",
+     NULL, take_part},
+    {"address", 'a', "ADDRESS",
+     "With --domain: an address that mail leaves from, in place of those of the relay's host. Can "
+     "be "
+     "given several times.",
+     NULL, take_part},
     {"from", 'f', "ADDRESS",
      "Reverse-path to try; \"\" is the null one. Without it, the first address of POSTERN_FROM, or "
      "the user if that is an address; without any, the walk ends behind AUTH.",
@@ -66,8 +101,9 @@ const cli_manual cli_check_manual = {
     .usage = "[OPTION]... [RELAY]...",
     .summary = "Walks each relay, or those named, step by step: resolve, connect, TLS, greeting, "
                "EHLO, STARTTLS, AUTH, MAIL FROM. Nothing is sent.",
-    .text = "exit code: 0 every step worked; 1 one did not; 64 wrong options; 78 wrong settings, "
-            "or no relay.",
+    .text = "exit code: 0 every step worked, or nothing that a domain needs is wrong or missing; 1 "
+            "one did not, or something is; 64 wrong options; 75 DNS gave no answer; 78 wrong "
+            "settings, or no relay.",
     .options = OPTIONS,
 };
 
@@ -292,6 +328,34 @@ static int check_all(const check *k, const config *c)
     return code;
 }
 
+/* The one relay that a domain is checked for: the one named, or the default. */
+static int check_domain(check *k, const config *c)
+{
+    int code = check_names(k, c);
+
+    if (code == CLI_OK && k->name_count > 1)
+        code = cli_complain(CLI_USAGE, "a domain is checked for one relay");
+    if (code != CLI_OK)
+        return code;
+    k->domain.relay = config_relay(c, k->name_count ? k->names[0] : "default");
+    int64_t most = c->timeout_us < DOMAIN_TIME_US ? c->timeout_us : DOMAIN_TIME_US;
+    json_t *found = domain_request_run(&k->domain, c, NULL, clock_us() + most);
+    if (!found)
+        return cli_no_memory();
+    code = k->json ? cli_domain_json(found, k->indent) : cli_domain_text(found, k->marks);
+    json_decref(found);
+    return code;
+}
+
+static int check_options(const check *k)
+{
+    if (k->domain.domain && (k->from_given || k->transcript))
+        return cli_complain(CLI_USAGE, "--from and --transcript are of the walk, not of a domain");
+    if (!k->domain.domain && k->domain.selector_count + k->domain.address_count > 0)
+        return cli_complain(CLI_USAGE, "--selector and --address need --domain");
+    return CLI_OK;
+}
+
 int cli_check(int argc, char **argv, const char *const *environment)
 {
     check k = {.marks = isatty(STDOUT_FILENO) && has_utf8(environment)};
@@ -299,16 +363,21 @@ int cli_check(int argc, char **argv, const char *const *environment)
     config *c = NULL;
 
     int code = cli_parse(&cli_check_manual, argc, argv, sets, take_relay, &k);
+    if (code == CLI_OK)
+        code = check_options(&k);
     if (code == CLI_OK && k.presets)
         code = print_presets();
     else if (code == CLI_OK)
         c = cli_config(environment, &code);
-    if (c && c->relay_count == 0)
+    if (c && k.domain.domain)
+        code = check_domain(&k, c);
+    else if (c && c->relay_count == 0)
         code = cli_complain(CLI_CONFIGURATION, "no relay is configured: set POSTERN_RELAY");
     else if (c)
         code = check_all(&k, c);
     config_free(c);
     free(k.names);
     mime_mailbox_clear(&k.from);
+    domain_request_clear(&k.domain);
     return code == CLI_HELPED ? CLI_OK : code;
 }

@@ -271,7 +271,7 @@ static dkim_lookup_result look_up(void *ctx, const char *name, buf *records)
         v->resolver = dns_create(v->server);
     if (!v->resolver)
         return DKIM_LOOKUP_FAILED;
-    switch (dns_txt(v->resolver, name, records)) {
+    switch (dns_ask(v->resolver, DNS_TXT, name, records)) {
     case DNS_FOUND: return DKIM_FOUND;
     case DNS_NONE: return DKIM_NO_RECORD;
     case DNS_FAILED: break;

@@ -298,6 +298,7 @@ void config_free(config *c)
     free(c->tls_cert);
     free(c->tls_key);
     free(c->spill);
+    free(c->dns);
     free(c->templates);
     free(c->data);
     file_wipe(c->queue_url);

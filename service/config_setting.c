@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/resolver.h"
 #include "queue/events.h"
 #include "service/config_value.h"
 #include "service/file.h"
@@ -395,6 +396,17 @@ static void read_folder(loader *l, const setting *s, const char *where, const ch
         config_fault(l, where, "must be a folder's path that begins with /");
 }
 
+static void read_dns(loader *l, const setting *s, const char *where, const char *value)
+{
+    dns_resolver *r = dns_create(value);
+
+    if (r)
+        read_path(l, s, where, value);
+    else
+        config_fault(l, where, "must be addresses of DNS servers, as 192.0.2.1 or 127.0.0.1:5353");
+    dns_free(r);
+}
+
 /* Whether relays of these names exist is asked when all are known. */
 static void read_failover(loader *l, const setting *s, const char *where, const char *value)
 {
@@ -636,6 +648,13 @@ const setting config_settings[] = {
      .shown = "none; those built in alone",
      .help = "A folder of templates: NAME/subject.mustache with html.mustache or text.mustache, "
              "checked at the start and read again on SIGHUP. They win over built-in ones."},
+    {.variable = "POSTERN_DNS",
+     .read = read_dns,
+     .form = FORM_STRING,
+     .offset = offsetof(config, dns),
+     .shown = "the system's",
+     .help = "DNS servers to ask about senders' domains (postern check --domain), as 192.0.2.1 or "
+             "127.0.0.1:5353, parted by commas."},
     {.variable = "POSTERN_DATA",
      .read = read_folder,
      .form = FORM_STRING,

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "dns/cache.h"
 #include "service/app.h"
 #include "service/cli.h"
 #include "service/config_hooks.h"
@@ -23,6 +24,7 @@
 #define QUIT_GRACE_US  INT64_C(1000000)
 #define CUT_DRAIN_US   INT64_C(2000000)
 #define SESSION_MAILS  1000u
+#define ASKERS         2u /* threads that ask DNS, at most */
 #define LARGE_BLOCK    (128 * 1024)
 #define RETURN_MEMORY  (1024 * 1024)
 
@@ -98,7 +100,10 @@ static bool create_parts(service *s, const config *c)
     s->app.store = store_create(folder, c->max_memory);
     s->route_names = routes_names(&count);
     s->app.worker = worker_create(c->http_threads);
-    if (s->app.log && s->app.store && s->app.worker && s->route_names)
+    s->app.asker = worker_create(ASKERS);
+    s->app.dns_cache = dns_cache_create();
+    bool workers = s->app.worker && s->app.asker && s->app.dns_cache;
+    if (s->app.log && s->app.store && workers && s->route_names)
         s->app.metrics = metrics_create(s->route_names, count, (const smtp_relay *const *)c->relays,
                                         c->relay_count);
     if (s->app.metrics && name_hooks(s, c))
@@ -118,6 +123,8 @@ static void free_parts(service *s)
     /* What it was given goes on to the sender and the queue. */
     if (s->app.worker)
         worker_stop(s->app.worker);
+    if (s->app.asker)
+        worker_stop(s->app.asker);
     /* What is being delivered needs the sender, and settling it the queue. Sender and queue answer
      * what the server still waits for, and the server must not go before. */
     if (s->app.outbox)
@@ -134,6 +141,8 @@ static void free_parts(service *s)
     metrics_free(s->app.metrics);
     templates_place_free(s->app.templates);
     worker_free(s->app.worker);
+    worker_free(s->app.asker);
+    dns_cache_free(s->app.dns_cache);
     store_free(s->app.store);
     free(s->route_names);
     free(s->hook_names);

@@ -247,3 +247,14 @@ bool signer_sign(const signer *s, const char *domain, time_t date, mime_message 
     release(s, set);
     return ok;
 }
+
+void signer_each(const signer *s, const char *domain, signer_visit *each, void *ctx)
+{
+    if (!signer_any(s))
+        return;
+    key_set *set = hold(s);
+    const domain_keys *d = find(set, domain);
+    for (size_t i = 0; d && i < d->count; i++)
+        each(ctx, d->identities[i].domain, d->identities[i].selector, d->identities[i].key);
+    release(s, set);
+}

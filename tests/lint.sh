@@ -36,7 +36,7 @@ echo "clang"
 make --no-print-directory -s BUILD=build-clang CC=clang all unit-programs
 
 echo "clang-tidy"
-flags="-std=c11 -I. -D_GNU_SOURCE -DPOSTERN_VERSION='\"0\"' $(pkg-config --cflags libmicrohttpd jansson libcurl libidn2 sqlite3 libpq zlib)"
+flags="-std=c11 -I. -D_GNU_SOURCE -DPOSTERN_VERSION='\"0\"' $(pkg-config --cflags libmicrohttpd jansson libcurl libidn2 sqlite3 libpq zlib libpsl)"
 # One file each: given several, clang-tidy 14 takes a va_list of the second for uninitialized.
 echo $sources | xargs -n 1 -P "$(nproc)" sh -c 'clang-tidy --quiet "$@" -- '"$flags"' 2>/dev/null' tidy
 
