@@ -168,8 +168,10 @@ class Postern:
         return self._log.read_text(errors="replace")
 
     def log_lines(self):
-        """The log's JSON lines; the program writes JSON where stderr isn't a terminal."""
-        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        """The log's JSON lines; the program writes JSON where stderr isn't a terminal. One that is being written isn't
+        there yet."""
+        whole = self.log().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.split("\n") if line.startswith("{")]
 
     # The end.
 

@@ -250,7 +250,7 @@ def test_a_client_that_stops_in_the_middle_is_cut_off(narrow, octets):
 
 
 @pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/check", "/v1/messages", "/v1/batches",
-                                  "/v1/suppressions", RENDER])
+                                  "/v1/suppressions", "/v1/hooks/alerts", "/v1/lint", RENDER])
 def test_a_client_that_drips_is_cut_off(narrow, path):
     """It does send something again and again, as a slow-loris does."""
     with Wire(narrow) as wire:
