@@ -17,6 +17,8 @@ COPY dkim dkim
 COPY dns dns
 COPY queue queue
 COPY template template
+COPY hook hook
+COPY lint lint
 COPY templates templates
 COPY service service
 RUN make build/postern && strip build/postern

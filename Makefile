@@ -37,7 +37,7 @@ CFLAGS   += -std=c11 -g $(OPTIMISE) $(WARNINGS) $(HARDEN)
 LDFLAGS  += $(HARDLINK)
 COMPILE   = $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 
-LAYERS  := base mime smtp dkim dns queue template hook service
+LAYERS  := base mime smtp dkim dns queue template hook lint service
 SOURCES := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c))
 HEADERS := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.h))
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -78,17 +78,17 @@ $(PACKED): $(BUILD)/service/%_packed.o: service/%.S
 	$(CC) -Wa,-I$(BUILD) -c -o $@ $<
 
 cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
-$(call cold,queue/* dns/* dkim/verify service/cli* service/config* smtp/relay smtp/preset \
-  $(addprefix service/,file footprint health ids keys listen look messages_look metrics openapi \
-  batches builtin optout outbox packed previews problem routes serve suppress suppressions templates_load \
+$(call cold,queue/* dns/* lint/* dkim/verify service/cli* service/config* smtp/relay smtp/preset \
+  $(addprefix service/,file footprint health ids keys lint listen look messages_look metrics openapi \
+  batches builtin optout outbox packed previews problem request_lint routes serve suppress suppressions templates_load \
   unsubscribe watch when wrap)): OPTIMISE = $(COLD)
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 
 # --- what the machine needs (Debian's packages) -------------------------------------------------
 
-.PHONY: deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures
-deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures:
+.PHONY: deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures deps-filters
+deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures deps-filters:
 	@tests/deps.sh $(@:deps-%=%)
 
 .PHONY: install
@@ -180,6 +180,11 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
 	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
 
 -include $(wildcard $(BUILD)/tests/bench/*.d)
+
+.PHONY: lint-mail
+lint-mail: deps-build deps-filters ## hold the lint of mail against SpamAssassin and Rspamd (docs/lint.md)
+	@$(MAKE) --no-print-directory all
+	@tests/lint/compare
 
 .PHONY: pictures
 pictures: deps-build deps-pictures ## pictures of the built-in templates (docs/templates)

@@ -1,5 +1,7 @@
 #include "service/answer.h"
 
+#include <string.h>
+
 #include "base/jsonw.h"
 #include "service/problem.h"
 
@@ -213,6 +215,10 @@ answer answer_send(const request *r, const smtp_result *result, buf *out)
     write_timing(&w, result);
     if (r->transcript)
         write_transcript(&w, result);
+    if (r->lint) {
+        jsonw_key(&w, "lint");
+        jsonw_raw(&w, r->lint, strlen(r->lint));
+    }
     jsonw_object_end(&w);
     buf_addc(out, '\n');
     return a;

@@ -28,6 +28,7 @@ enum {
 
 int cli_send(int argc, char **argv, const char *const *environment);
 int cli_compose(int argc, char **argv, const char *const *environment);
+int cli_lint(int argc, char **argv, const char *const *environment);
 int cli_check(int argc, char **argv, const char *const *environment);
 int cli_hook(int argc, char **argv, const char *const *environment);
 int cli_dkim(int argc, char **argv, const char *const *environment);

@@ -416,7 +416,8 @@ request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *c
         return NULL;
     }
     faults_init(&errors);
-    switch (request_create(c, t, made, id, time(NULL), &r, &errors)) {
+    switch (
+        (d->lint ? request_create_lint : request_create)(c, t, made, id, time(NULL), &r, &errors)) {
     case REQUEST_OK: *code = CLI_OK; break;
     case REQUEST_INVALID:
         *code = tell(d, problems, PROBLEM_INVALID, look, &errors, CLI_DATA);

@@ -15,6 +15,7 @@ typedef struct cli_draft {
     json_t *document;   /* what the options made so far */
     const char *source; /* of the whole document: a path or "-"; NULL: not given */
     bool stdin_taken;
+    bool lint;   /* the request is only looked at: request_create_lint() */
     bool indent; /* indent what is printed */
 } cli_draft;
 

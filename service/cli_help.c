@@ -41,6 +41,7 @@ static const cli_manual *const MANUALS[] = {
     &SERVE,
     &cli_send_manual,
     &cli_compose_manual,
+    &cli_lint_manual,
     &cli_check_manual,
     &cli_hook_manual,
     &cli_dkim_keygen_manual,

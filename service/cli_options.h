@@ -46,7 +46,7 @@ int cli_parse(const cli_manual *manual, int argc, char **argv, const cli_options
 /* Writes the manual. */
 void cli_manual_write(const cli_manual *manual, buf *out);
 
-extern const cli_manual cli_send_manual, cli_compose_manual, cli_check_manual, cli_hook_manual,
-    cli_dkim_keygen_manual, cli_dkim_verify_manual;
+extern const cli_manual cli_send_manual, cli_compose_manual, cli_lint_manual, cli_check_manual,
+    cli_hook_manual, cli_dkim_keygen_manual, cli_dkim_verify_manual;
 
 #endif

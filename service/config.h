@@ -80,7 +80,8 @@ typedef struct config {
     int64_t session_idle_us; /* POSTERN_SESSION_IDLE; default 30s */
     log_format log_format;
     bool log_addresses;
-    char *templates; /* POSTERN_TEMPLATES: a folder; NULL: those built in alone */
+    bool lint_enforced; /* POSTERN_LINT=enforce: a message with an error is refused */
+    char *templates;    /* POSTERN_TEMPLATES: a folder; NULL: those built in alone */
     /* ---- the queue: none of it means anything where queue_url is NULL ---- */
     char *data;      /* POSTERN_DATA: a folder; NULL: none */
     char *queue_url; /* POSTERN_QUEUE, or SQLite under `data`: as queue.h takes it. A secret */

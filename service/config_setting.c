@@ -425,6 +425,15 @@ static void read_unknown(loader *l, const setting *s, const char *where, const c
         l->config->resend_unknown = strcmp(value, "resend") == 0;
 }
 
+static void read_lint(loader *l, const setting *s, const char *where, const char *value)
+{
+    (void)s;
+    if (strcmp(value, "off") != 0 && strcmp(value, "enforce") != 0)
+        config_fault(l, where, "must be off or enforce");
+    else
+        l->config->lint_enforced = strcmp(value, "enforce") == 0;
+}
+
 static void read_events_secrets(loader *l, const setting *s, const char *where, const char *value)
 {
     config *c = l->config;
@@ -718,6 +727,12 @@ const setting config_settings[] = {
      .offset = offsetof(config, events_ca),
      .shown = "the system's",
      .help = "CA certificates in PEM that the receiver's is verified with, a path."},
+    {.variable = "POSTERN_LINT",
+     .read = read_lint,
+     .form = FORM_STRING,
+     .fallback = "off",
+     .help = "enforce: each message is looked at as a spam filter would, and refused with 422 if "
+             "there are errors. off: only where a request asks, and nothing is refused."},
     {.variable = "POSTERN_PUBLIC_URL",
      .read = read_public_url,
      .form = FORM_STRING,

@@ -15,10 +15,11 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv, const char *const *environment);
 } commands[] = {
-    {"serve", serve},     {"send", cli_send},       {"compose", cli_compose},
-    {"check", cli_check}, {"hook", cli_hook},       {"health", cli_health},
-    {"dkim", cli_dkim},   {"version", cli_version}, {"--version", cli_version},
-    {"help", cli_help},   {"--help", cli_help},     {"-h", cli_help},
+    {"serve", serve},           {"send", cli_send},   {"compose", cli_compose},
+    {"lint", cli_lint},         {"check", cli_check}, {"hook", cli_hook},
+    {"health", cli_health},     {"dkim", cli_dkim},   {"version", cli_version},
+    {"--version", cli_version}, {"help", cli_help},   {"--help", cli_help},
+    {"-h", cli_help},
 };
 
 int main(int argc, char **argv)

@@ -210,6 +210,10 @@ static void write_answer(posting *p)
             jsonw_str(&w, r->recipients[i]);
     }
     jsonw_array_end(&w);
+    if (r->lint) {
+        jsonw_key(&w, "lint");
+        jsonw_raw(&w, r->lint, strlen(r->lint));
+    }
     jsonw_object_end(&w);
     buf_addc(&p->answer, '\n');
 }

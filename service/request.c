@@ -11,9 +11,9 @@
 
 #define PRIORITY_USUAL 5
 
-#define ANY    (REQUEST_SENT | REQUEST_QUEUED | REQUEST_BATCH)
-#define ONE    (REQUEST_SENT | REQUEST_QUEUED)
-#define QUEUED (REQUEST_QUEUED | REQUEST_BATCH)
+#define ANY    (REQUEST_SENT | REQUEST_QUEUED | REQUEST_BATCH | REQUEST_LINTED)
+#define ONE    (REQUEST_SENT | REQUEST_QUEUED | REQUEST_LINTED)
+#define QUEUED (REQUEST_QUEUED | REQUEST_BATCH | REQUEST_LINTED)
 
 static const struct {
     const char *name, *pointer;
@@ -35,7 +35,8 @@ static const struct {
     {"list", "/list", request_read_list, ANY},
     {"relay", "/relay", request_read_relay, ANY},
     {"envelope_from", "/envelope_from", request_read_envelope_from, ANY},
-    {"transcript", "/transcript", request_read_transcript, REQUEST_SENT},
+    {"transcript", "/transcript", request_read_transcript, REQUEST_SENT | REQUEST_LINTED},
+    {"lint", "/lint", request_read_lint, ONE},
     {"send_at", "/send_at", request_read_send_at, QUEUED},
     {"expires_in", "/expires_in", request_read_expires_in, QUEUED},
     {"priority", "/priority", request_read_priority, QUEUED},
@@ -255,7 +256,10 @@ bool request_sender_allowed(request_reader *r)
 static request_result build(request_reader *r, const json_t *root)
 {
     if (json_is_object(root)) {
-        request_read_members(r, root, r->queued ? REQUEST_QUEUED : REQUEST_SENT);
+        request_read_members(r, root,
+                             r->only_lint ? REQUEST_LINTED
+                             : r->queued  ? REQUEST_QUEUED
+                                          : REQUEST_SENT);
         check_whole(r, root);
     } else {
         request_wrong_type(r, "", "an object", root);
@@ -266,6 +270,11 @@ static request_result build(request_reader *r, const json_t *root)
         return REQUEST_INVALID;
     if (!request_sender_allowed(r))
         return r->errors->failed ? REQUEST_NOMEM : REQUEST_FORBIDDEN;
+    if (r->lint || r->only_lint || r->config->lint_enforced) {
+        request_result linted = request_lint(r);
+        if (linted != REQUEST_OK || r->only_lint)
+            return linted;
+    }
     return request_compose(r) ? REQUEST_OK : REQUEST_NOMEM;
 }
 
@@ -322,7 +331,8 @@ void request_begin(request *q, document *d, const config *cfg)
 }
 
 static request_result create(const config *cfg, const templates *t, document *d, const char id[27],
-                             time_t now, bool queued, bool late, request **out, faults *errors)
+                             time_t now, bool queued, bool late, bool only_lint, request **out,
+                             faults *errors)
 {
     whole_request *whole = zeroed(1, sizeof *whole);
     if (!whole) {
@@ -340,7 +350,8 @@ static request_result create(const config *cfg, const templates *t, document *d,
                         .errors = errors,
                         .now = now,
                         .queued = queued,
-                        .late = late};
+                        .late = late,
+                        .only_lint = only_lint};
     request_result result = build(&r, document_root(d));
     if (result == REQUEST_OK)
         *out = q;
@@ -352,20 +363,26 @@ static request_result create(const config *cfg, const templates *t, document *d,
 request_result request_create(const config *cfg, const templates *t, document *d, const char id[27],
                               time_t now, request **out, faults *errors)
 {
-    return create(cfg, t, d, id, now, false, false, out, errors);
+    return create(cfg, t, d, id, now, false, false, false, out, errors);
 }
 
 request_result request_create_queued(const config *cfg, const templates *t, document *d,
                                      const char id[27], time_t now, request **out, faults *errors)
 {
-    return create(cfg, t, d, id, now, true, false, out, errors);
+    return create(cfg, t, d, id, now, true, false, false, out, errors);
 }
 
 request_result request_create_late(const config *cfg, const templates *t, document *d,
                                    const char id[27], time_t now, bool queued, request **out,
                                    faults *errors)
 {
-    return create(cfg, t, d, id, now, queued, true, out, errors);
+    return create(cfg, t, d, id, now, queued, true, false, out, errors);
+}
+
+request_result request_create_lint(const config *cfg, const templates *t, document *d,
+                                   const char id[27], time_t now, request **out, faults *errors)
+{
+    return create(cfg, t, d, id, now, false, false, true, out, errors);
 }
 
 void request_free(request *r)
@@ -388,6 +405,7 @@ void request_free(request *r)
     free(r->reverse_path);
     free(r->recipients);
     free(r->suppressed);
+    free(r->lint);
     document_free(r->document);
     free(r);
 }

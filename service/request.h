@@ -60,6 +60,8 @@ typedef struct request {
     time_t date;                 /* of the message */
     const char *sender_domain;   /* of From; the parts' or the configuration's */
     request_delivery delivery;   /* where it is for the queue */
+    char *lint;                  /* what it said, a JSON object; NULL: not asked for */
+    size_t lint_of[3];           /* how many findings of each lint_severity */
     struct request_parts *parts; /* mailboxes, attachments, headers: what the message was made of */
 } request;
 
@@ -86,6 +88,10 @@ request_result request_create_queued(const config *cfg, const templates *t, docu
 request_result request_create_late(const config *cfg, const templates *t, document *d,
                                    const char id[27], time_t now, bool queued, request **out,
                                    faults *errors);
+
+/* For /v1/lint: nothing is composed, members of both are known, and `lint` is there. */
+request_result request_create_lint(const config *cfg, const templates *t, document *d,
+                                   const char id[27], time_t now, request **out, faults *errors);
 void request_free(request *r);
 
 /* Who is given the mails of a batch, in order. */

@@ -195,6 +195,8 @@ static request_result make_entry(batch_reader *b, size_t i)
     if (ok)
         read_entry(b, &r, i, json_array_get(b->shared.parts->entries, i));
     ok = ok && !r.nomem && !r.errors->failed;
+    if (ok && r.errors->total == 0 && r.config->lint_enforced)
+        ok = request_lint(&r) != REQUEST_NOMEM;
     if (ok && r.errors->total == 0) {
         ok = b->sink->new_id(b->sink->ctx, e.request.id) && request_compose(&r);
         kept = ok ? b->sink->take(b->sink->ctx, i, &e.request) : 0;

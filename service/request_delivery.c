@@ -24,7 +24,7 @@ static const smtp_relay *find_relay(request_reader *r, const char *pointer, cons
 void request_read_relay(request_reader *r, const char *pointer, const json_t *value)
 {
     request_delivery *d = &r->request->delivery;
-    bool several = r->queued && json_is_array(value);
+    bool several = (r->queued || r->only_lint) && json_is_array(value);
     size_t count = several ? json_array_size(value) : 1;
 
     if (count == 0 || count > REQUEST_RELAYS) {

@@ -1,8 +1,8 @@
 /*
  * request_own - what the files of request share: request.c (the table of members, what must fit
  * together, the envelope and the message), request_read.c (what readers share, texts and headers),
- * request_address.c, request_attachment.c, request_delivery.c, request_list.c, request_template.c,
- * request_batch.c. Nobody else includes it.
+ * request_address.c, request_attachment.c, request_delivery.c, request_lint.c, request_list.c,
+ * request_template.c, request_batch.c. Nobody else includes it.
  *
  * A reader reads one member's value, which is not null, into the parts; what is wrong with it
  * becomes a fault at `pointer`, and lack of memory is `nomem`.
@@ -57,8 +57,10 @@ typedef struct request_reader {
     struct request_parts *parts;
     faults *errors;
     time_t now;
-    bool queued; /* for the queue */
-    bool late;   /* what takes long to sign is left to be signed */
+    bool queued;    /* for the queue */
+    bool late;      /* what takes long to sign is left to be signed */
+    bool lint;      /* it is asked for */
+    bool only_lint; /* … and nothing else */
     bool nomem;
 } request_reader;
 
@@ -68,7 +70,8 @@ typedef struct request_reader {
 typedef enum request_kind {
     REQUEST_SENT = 1, /* at once */
     REQUEST_QUEUED = 2,
-    REQUEST_BATCH = 4 /* queued, too */
+    REQUEST_BATCH = 4, /* queued, too */
+    REQUEST_LINTED = 8 /* only looked at */
 } request_kind;
 
 void request_read_members(request_reader *r, const json_t *root, request_kind kind);
@@ -139,6 +142,11 @@ void request_read_metadata(request_reader *r, const char *pointer, const json_t 
 void request_read_template(request_reader *r, const char *pointer, const json_t *value);
 void request_read_recipients(request_reader *r, const char *pointer, const json_t *value);
 void request_read_data(request_reader *r, const char *pointer, const json_t *value);
+
+void request_read_lint(request_reader *r, const char *pointer, const json_t *value);
+
+/* Looks at what was read, and adds faults where that is enforced (request_lint.c). */
+request_result request_lint(request_reader *r);
 
 /* What is wrong with a subject; NULL: nothing. */
 const char *request_subject_fault(const mime_bytes *text);

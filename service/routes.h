@@ -17,9 +17,13 @@ const char **routes_names(size_t *count);
 /* The request of an exchange's body (send.c); NULL, and the exchange answered, if it isn't one. */
 request *send_read_request(app *a, http_exchange *x, bool queued);
 
+/* Answers with why there is no request: any result but REQUEST_OK. */
+void send_answer_fault(http_exchange *x, request_result result, const faults *errors);
+
 /* The handlers that have a file of their own. */
 void send_handle(app *a, http_exchange *x);    /* send.c */
 void compose_handle(app *a, http_exchange *x); /* send.c */
+void lint_handle(app *a, http_exchange *x);    /* lint.c */
 void check_handle(app *a, http_exchange *x);   /* check.c */
 void messages_post(app *a, http_exchange *x);  /* messages.c */
 void messages_list(app *a, http_exchange *x);  /* look.c */

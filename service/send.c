@@ -2,9 +2,11 @@
  * send - the routes /v1/send and /v1/compose: JSON to message, and on to the relay or back to the
  * caller.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "lint/lint.h"
 #include "service/answer.h"
 #include "service/guard.h"
 #include "service/job.h"
@@ -41,24 +43,30 @@ request *send_read_request(app *a, http_exchange *x, bool queued)
     request_result result =
         request_create_late(a->config, t, d, http_exchange_id(x), time(NULL), queued, &r, &errors);
     templates_drop(t);
+    if (result != REQUEST_OK)
+        send_answer_fault(x, result, &errors);
+    faults_free(&errors);
+    return r;
+}
+
+void send_answer_fault(http_exchange *x, request_result result, const faults *errors)
+{
     switch (result) {
     case REQUEST_OK: break;
     case REQUEST_INVALID:
         http_problem(x, PROBLEM_INVALID,
-                     "Each of the errors names a member and what is wrong with it.", &errors);
+                     "Each of the errors names a member and what is wrong with it.", errors);
         break;
     case REQUEST_FORBIDDEN:
         http_problem(x, PROBLEM_SENDER_FORBIDDEN,
                      "This gateway sends for the addresses and domains of POSTERN_FROM only.",
-                     &errors);
+                     errors);
         break;
     case REQUEST_NOMEM:
     case REQUEST_STOPPED:
         http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
         break;
     }
-    faults_free(&errors);
-    return r;
 }
 
 /* On a sender's thread: the relay has spoken. */
@@ -224,6 +232,14 @@ static void answer_composed(composed *c)
 {
     const http_stream stream = {read_composed, free_composed, c,
                                 mime_message_size(c->request->message)};
+    const request *r = c->request;
+    char counts[HTTP_HEADER_MAX + 1];
+
+    if (r->lint) {
+        (void)snprintf(counts, sizeof counts, "errors=%zu, warnings=%zu, notes=%zu",
+                       r->lint_of[LINT_ERROR], r->lint_of[LINT_WARNING], r->lint_of[LINT_NOTE]);
+        http_set_header(c->exchange, "Postern-Lint", counts);
+    }
     http_answer_stream(c->exchange, "message/rfc822", &stream);
 }
 

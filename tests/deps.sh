@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what a part of the project needs: Debian's packages, and for the tests some things unpacked into build/.
 # Does nothing, needs no root and no network where all is there.
-#   tests/deps.sh build|test|lint|fuzz|bench|image|pictures...
+#   tests/deps.sh build|test|lint|fuzz|bench|image|pictures|filters...
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,6 +18,7 @@ LINT_PACKAGES="clang clang-format clang-tidy git"
 FUZZ_PACKAGES="clang libclang-rt-dev llvm valgrind"
 BENCH_PACKAGES="python3 postfix postgresql-15 iproute2 build-essential pkg-config libcurl4-openssl-dev"
 IMAGE_PACKAGES="buildah debootstrap"
+FILTERS_PACKAGES="spamassassin rspamd python3 python3-yaml"
 PICTURES_PACKAGES="chromium pngquant fonts-liberation fonts-noto-color-emoji"
 
 MAILPARSER=3.9.1
@@ -174,12 +175,13 @@ for what; do
     fuzz) packages $FUZZ_PACKAGES ;;
     bench) packages $BENCH_PACKAGES $(go_package) $(node_packages) ;;
     image) packages $IMAGE_PACKAGES ;;
+    filters) packages $FILTERS_PACKAGES ;;
     pictures)
         packages $PICTURES_PACKAGES $(node_packages)
         puppeteer
         ;;
     *)
-        echo "usage: $0 build|test|lint|fuzz|bench|image|pictures..." >&2
+        echo "usage: $0 build|test|lint|fuzz|bench|image|pictures|filters..." >&2
         exit 64
         ;;
     esac

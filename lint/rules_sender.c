@@ -1,0 +1,98 @@
+/*
+ * The rules for From, Reply-To, and the headers of bulk mail.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <idn2.h>
+
+#include "lint/lint_own.h"
+
+#define MANY 20 /* recipients of one message that are a list */
+
+void lint_reply_to(lint_context *c)
+{
+    const char *from = c->mail->from->domain;
+    for (size_t i = 0; i < c->mail->reply_to.count; i++) {
+        const mime_mailbox *m = &c->mail->reply_to.list[i];
+        if (!words_same_owner(from, strlen(from), m->domain, strlen(m->domain)))
+            lint_tell(c, "/reply_to", 0, m->address, strlen(m->address));
+    }
+}
+
+static bool is_in_domain(char ch)
+{
+    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
+           ch == '.' || ch == '-' || (unsigned char)ch >= 0x80;
+}
+
+void lint_name_spoof(lint_context *c)
+{
+    const mime_mailbox *from = c->mail->from;
+    const char *at = from->name ? strchr(from->name, '@') : NULL;
+    if (!at || at == from->name)
+        return;
+    size_t len = 0;
+    while (is_in_domain(at[1 + len]))
+        len++;
+    if (memchr(at + 1, '.', len) &&
+        !words_same_owner(at + 1, len, from->domain, strlen(from->domain)))
+        lint_tell(c, "/from", 0, from->name, strlen(from->name));
+}
+
+void lint_sender_script(lint_context *c)
+{
+    const mime_mailbox *from = c->mail->from;
+    size_t name_len = from->name ? strlen(from->name) : 0;
+    char *domain = NULL;
+    if (name_len > 0 && words_homoglyph(from->name, name_len, 0).len > 0)
+        lint_tell(c, "/from", 0, from->name, name_len);
+    if (idn2_to_unicode_8z8z(from->domain, &domain, 0) == IDN2_OK &&
+        words_homoglyph(domain, strlen(domain), 0).len > 0)
+        lint_tell(c, "/from", 0, domain, strlen(domain));
+    idn2_free(domain);
+}
+
+/* ---- bulk ---- */
+
+static bool says_bulk(const mime_bytes *value)
+{
+    static const char *const words[] = {"bulk", "list", "junk"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (value->len == strlen(words[i]) && strncasecmp(value->data, words[i], value->len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What is tagged so goes to many. */
+static bool is_tag_of_bulk(const char *tag)
+{
+    static const char *const words[] = {"newsletter", "marketing", "campaign", "promo", "bulk",
+                                        "digest",     "announce",  "营销",     "推广",  "促销"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strncasecmp(tag, words[i], strlen(words[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_bulk(const lint_mail *mail)
+{
+    mime_bytes precedence = lint_header(mail, "Precedence");
+    if (mail->recipients >= MANY || lint_is(lint_header(mail, "List-Id")) ||
+        (precedence.data && says_bulk(&precedence)))
+        return true;
+    for (const char *const *tag = mail->tags; tag && *tag; tag++) {
+        if (is_tag_of_bulk(*tag))
+            return true;
+    }
+    return false;
+}
+
+void lint_unsubscribe(lint_context *c)
+{
+    if (!c->mail->to_list && is_bulk(c->mail) && !lint_is(lint_header(c->mail, "List-Unsubscribe")))
+        lint_tell(c, "/headers", 0, "", 0);
+}
