@@ -81,8 +81,8 @@ typedef struct config {
     log_format log_format;
     bool log_addresses;
     bool lint_enforced; /* POSTERN_LINT=enforce: a message with an error is refused */
-    char *dns;       /* POSTERN_DNS: servers as dns/resolver.h takes them; NULL: the system's */
-    char *templates; /* POSTERN_TEMPLATES: a folder; NULL: those built in alone */
+    char *dns;          /* POSTERN_DNS: servers as dns/resolver.h takes them; NULL: the system's */
+    char *templates;    /* POSTERN_TEMPLATES: a folder; NULL: those built in alone */
     /* ---- the queue: none of it means anything where queue_url is NULL ---- */
     char *data;      /* POSTERN_DATA: a folder; NULL: none */
     char *queue_url; /* POSTERN_QUEUE, or SQLite under `data`: as queue.h takes it. A secret */

@@ -9,8 +9,9 @@
  *
  * All are read, compiled and tried at start: a fault stops it, one line for each. SIGHUP reads
  * again: if there is a fault, or a template is gone that a hook names, what was there stays, and
- * the log says why; requests under way keep what they began with. Where there is no folder, those built in are unpacked when the first is
- * asked for: a service that uses none has nothing of them in memory.
+ * the log says why; requests under way keep what they began with. Where there is no folder, those
+ * built in are unpacked when the first is asked for: a service that uses none has nothing of them
+ * in memory.
  *
  * Names that begin with a dot are passed over in a folder (a mounted ConfigMap has such); every
  * other name must be one of the above. A file has at most 1 MiB, and there are at most

@@ -15,6 +15,9 @@ if not BINARY.is_absolute():
     BINARY = REPO / BINARY
 # Tools that don't depend on how the program was built are installed once, for all builds.
 TOOLS = REPO / "build"
+# Tests of minutes, which a whole run has in a process of their own beside the others; no status of the contract is seen
+# by them alone.
+LONG = {"test_crash.py", "test_disk.py", "test_failover.py"}
 
 
 def scratch(name):
