@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mime/html.h"
+
 #define PIXEL       10
 #define FAR         (-500 * PIXEL) /* nothing is shown so far out */
 #define NEARLY_NONE PIXEL          /* of a box */
@@ -336,23 +338,6 @@ static const struct {
     {"max-height", read_most},
 };
 
-/* The end of the declaration at `at`: its ";", not one of a string or url(). */
-static size_t declaration_end(const char *s, size_t len, size_t at)
-{
-    char quote = 0;
-    for (; at < len && (quote || s[at] != ';'); at++) {
-        if (s[at] == '\\')
-            at++;
-        else if (quote)
-            quote = s[at] == quote ? 0 : quote;
-        else if (s[at] == '"' || s[at] == '\'')
-            quote = s[at];
-        else if (s[at] == '(')
-            quote = ')';
-    }
-    return at < len ? at : len;
-}
-
 static void read_declaration(style *s, const char *text, size_t len)
 {
     const char *colon = memchr(text, ':', len);
@@ -376,7 +361,7 @@ static void read_declaration(style *s, const char *text, size_t len)
 void style_read(style *s, const char *css, size_t len)
 {
     for (size_t at = 0, end; at < len; at = end + 1) {
-        end = declaration_end(css, len, at);
+        end = mime_html_declaration_end(css, len, at);
         read_declaration(s, css + at, end - at);
     }
 }

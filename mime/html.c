@@ -614,3 +614,19 @@ mime_html_kind mime_html_next(mime_html *h, mime_html_token *token)
     h->plain_end = h->content == ORDINARY && !h->resume ? h->end : h->at;
     return kind;
 }
+
+size_t mime_html_declaration_end(const char *s, size_t len, size_t at)
+{
+    char quote = 0;
+    for (; at < len && (quote || s[at] != ';'); at++) {
+        if (s[at] == '\\')
+            at++;
+        else if (quote)
+            quote = s[at] == quote ? 0 : quote;
+        else if (s[at] == '"' || s[at] == '\'')
+            quote = s[at];
+        else if (s[at] == '(')
+            quote = ')';
+    }
+    return at < len ? at : len;
+}

@@ -176,4 +176,8 @@ bool mime_html_next_attribute(mime_html_token *token, mime_html_attribute *a);
  * False if memory ran out. */
 bool mime_html_decode(mime_html_attribute *a, buf *scratch);
 
+/* The end of the declaration at `at` in the value of a style attribute: its ";", not one of a
+ * string or url(). */
+size_t mime_html_declaration_end(const char *s, size_t len, size_t at);
+
 #endif

@@ -374,23 +374,6 @@ static inline const char *take_flowing(writer *w, const char *at, const char *en
 
 /* ---- attributes ---- */
 
-/* The end of the CSS declaration at `at`: its ";", not one of a string or url(). */
-static size_t declaration_end(const char *s, size_t len, size_t at)
-{
-    char quote = 0;
-    for (; at < len && (quote || s[at] != ';'); at++) {
-        if (s[at] == '\\')
-            at++;
-        else if (quote)
-            quote = s[at] == quote ? 0 : quote;
-        else if (s[at] == '"' || s[at] == '\'')
-            quote = s[at];
-        else if (s[at] == '(')
-            quote = ')';
-    }
-    return at < len ? at : len;
-}
-
 static size_t skip_blanks(const char *s, size_t len, size_t at)
 {
     while (at < len && is_blank(s[at]))
@@ -428,7 +411,7 @@ RARE static bool style_hides(writer *w, mime_html_attribute *style, bool hidden)
     const char *s = style->value;
     size_t len = style->value_len;
     for (size_t at = 0, end; at < len; at = end + 1) {
-        end = declaration_end(s, len, at);
+        end = mime_html_declaration_end(s, len, at);
         at = skip_blanks(s, end, at);
         if (!word_at(s, end, at, "display"))
             continue;
