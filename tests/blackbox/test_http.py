@@ -75,7 +75,7 @@ def test_every_answer_has_an_id_of_its_own(bare):
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "",
                                   "application/jsonx", "application/json; charset=latin-1"])
 def test_what_is_not_json_is_415(bare, kind):
-    for path in ("/v1/compose", "/v1/send", "/v1/messages", "/v1/batches", "/v1/suppressions", RENDER):
+    for path in ("/v1/compose", "/v1/lint", "/v1/send", "/v1/messages", "/v1/batches", "/v1/suppressions", RENDER):
         answer = bare.post(path, mail(), headers={"Content-Type": kind})
         assert answer.status == 415, answer
 
@@ -92,7 +92,7 @@ def test_a_compressed_body_is_415(bare):
 
 
 @pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/messages", "/v1/batches", "/v1/suppressions",
-                                  "/v1/hooks/x"])
+                                  "/v1/lint", "/v1/hooks/x"])
 def test_a_post_without_length_is_411(bare, path):
     with Wire(bare) as wire:
         wire.send(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\r\n".encode())
@@ -131,7 +131,7 @@ def narrow():
 
 
 @pytest.mark.parametrize("path", ["/v1/send", "/v1/compose", "/v1/check", "/v1/messages", "/v1/batches",
-                                  "/v1/suppressions", "/v1/hooks/x", RENDER])
+                                  "/v1/suppressions", "/v1/lint", "/v1/hooks/x", RENDER])
 def test_a_body_that_says_it_is_too_large_is_413_before_it_comes(narrow, path):
     with Wire(narrow) as wire:
         wire.send(post(path, body=b"", length=10_000_000_000))
@@ -414,24 +414,25 @@ def test_a_draining_instance_answers_all_it_has_and_takes_no_more():
     with ScriptedServer(body=gate(release, "250 ok")) as relay:
         with Postern(relay=relay.url(sessions=8)) as postern:
             wires = [Wire(postern) for _ in range(count)]
-            idle = Wire(postern)
+            idle = {path: Wire(postern) for path in ("/v1/compose", "/v1/lint")}
             for i, wire in enumerate(wires):
                 wire.send(post("/v1/send", json.dumps(mail(to=f"r{i}@postern.test")).encode()))
             wait_until(lambda: postern.metrics()["postern_transactions_in_flight"] == count,
                        what="all transactions to be in flight")
             postern.terminate()
             wait_until(lambda: not_ready(postern), what="draining to begin")
-            idle.send(post())
-            refused = idle.answer()
-            assert refused.status == 503 and refused.headers["Retry-After"], refused
-            contract.seen("POST", "/v1/compose", refused)
+            for path, wire in idle.items():
+                wire.send(post(path))
+                refused = wire.answer()
+                assert refused.status == 503 and refused.headers["Retry-After"], refused
+                contract.seen("POST", path, refused)
             assert postern.running()
             release.set()
             answers = [wire.answer() for wire in wires]
             assert [a and a.status for a in answers] == [200] * count
             assert [a.json["accepted"] for a in answers] == (
                 [[f"r{i}@postern.test"] for i in range(count)])
-            for wire in [*wires, idle]:
+            for wire in [*wires, *idle.values()]:
                 wire.close()
             assert postern.wait() == 0
         assert len(relay.complete) == count

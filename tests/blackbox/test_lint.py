@@ -155,3 +155,12 @@ def test_the_command_reads_a_file_and_prints_json():
 def test_the_document_has_the_rules():
     rules = run("lint", "--rules").stdout.decode()
     assert "| `hidden_text` | error | " in rules and rules in (REPO / "docs" / "lint.md").read_text()
+
+
+def test_what_is_no_message_is_refused_as_elsewhere(relay):
+    with Postern(relay=relay.url(), api_keys="a-key-of-the-linter-1", **{"from": "shop@postern.test"}) as postern:
+        key = {"key": "a-key-of-the-linter-1"}
+        assert postern.post("/v1/lint", FINE).status == 401
+        assert postern.post("/v1/lint", body=b"{", **key).status == 400
+        assert postern.post("/v1/lint", {**FINE, "to": "nobody"}, **key).status == 422
+        assert postern.post("/v1/lint", {**FINE, "from": "a@else.test"}, **key).status == 403
