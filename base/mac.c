@@ -6,6 +6,8 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include "base/hex.h"
+
 #define WRONG_PADDING "its base64 is cut short, or padded wrongly"
 
 static EVP_MAC_CTX *new_mac(void)
@@ -57,14 +59,6 @@ void mac_hex(const unsigned char *octets, size_t n, char *out)
         out[2 * i + 1] = digits[octets[i] & 15];
     }
     out[2 * n] = '\0';
-}
-
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
 }
 
 bool mac_hex_read(const char *s, size_t len, unsigned char *out, size_t n)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/plain.h"
 #include "base/utf8.h"
 
@@ -52,14 +53,6 @@ static bool bounded(const char *text, size_t len, buf *detail)
 }
 
 /* ---- what a mail can't hold ---- */
-
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
 
 /* The unit of an escape \uXXXX that stands there; -1: none does. */
 static int unit_at(const char *text, size_t len, size_t at)

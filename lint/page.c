@@ -94,16 +94,10 @@ static void mark_tag(walker *w, page_mark_kind kind)
 
 /* ---- attributes ---- */
 
-static bool begins_with(const char *s, size_t len, const char *word)
-{
-    size_t n = strlen(word);
-    return len >= n && strncasecmp(s, word, n) == 0;
-}
-
 static bool contains(const char *s, size_t len, const char *word)
 {
     for (size_t at = 0; at < len; at++) {
-        if (begins_with(s + at, len - at, word))
+        if (words_begin(s + at, len - at, word))
             return true;
     }
     return false;
@@ -111,7 +105,7 @@ static bool contains(const char *s, size_t len, const char *word)
 
 static bool is_handler(const mime_html_attribute *a)
 {
-    return a->name_len > 4 && begins_with(a->name, a->name_len, "on") && a->value_len > 0 &&
+    return a->name_len > 4 && words_begin(a->name, a->name_len, "on") && a->value_len > 0 &&
            (a->name[2] | 0x20) >= 'a' && (a->name[2] | 0x20) <= 'z';
 }
 
@@ -325,9 +319,9 @@ static void on_image(walker *w, const style *s, bool hidden)
     page *p = w->page;
     const mime_html_attribute *src = address_of(w, SRC);
     uint64_t width = side(w, WIDTH, s->width), height = side(w, HEIGHT, s->height);
-    if (begins_with(src->value, src->value_len, "data:"))
+    if (words_begin(src->value, src->value_len, "data:"))
         mark_tag(w, PAGE_DATA);
-    if (begins_with(src->value, src->value_len, "http:"))
+    if (words_begin(src->value, src->value_len, "http:"))
         mark_tag(w, PAGE_PLAIN_IMAGE);
     if (hidden || (width > 0 && width <= SPACER) || (height > 0 && height <= SPACER))
         return; /* it isn't seen */
@@ -367,7 +361,7 @@ static void on_element(walker *w, const mime_element *e, const style *s, const l
     }
     case EL_META: {
         const mime_html_attribute *equiv = value_of(w, EQUIV);
-        if (begins_with(equiv->value, equiv->value_len, "refresh"))
+        if (words_begin(equiv->value, equiv->value_len, "refresh"))
             mark_tag(w, PAGE_REFRESH);
         break;
     }

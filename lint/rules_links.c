@@ -21,12 +21,6 @@ typedef struct link_view {
     bool plain; /* http */
 } link_view;
 
-static bool begins_with(const char *s, size_t len, const char *word)
-{
-    size_t n = strlen(word);
-    return len >= n && strncasecmp(s, word, n) == 0;
-}
-
 /* The host of what stands behind "http://", as browsers find it: behind the last "@" of it, without
  * a port. */
 static void find_host(const char *s, size_t len, const char **host, size_t *host_len)
@@ -63,7 +57,7 @@ static link_view view(const lint_context *c, size_t i)
     } schemes[] = {{"https:", false}, {"http:", true}};
     for (size_t k = 0; k < sizeof schemes / sizeof *schemes; k++) {
         size_t n = strlen(schemes[k].scheme);
-        if (!begins_with(v.href, v.href_len, schemes[k].scheme))
+        if (!words_begin(v.href, v.href_len, schemes[k].scheme))
             continue;
         while (n < v.href_len && (v.href[n] == '/' || v.href[n] == '\\'))
             n++;
@@ -134,9 +128,9 @@ static bool shown_host(const char *s, size_t len, const char **host, size_t *hos
     size_t end = 0;
     while (end < len && (unsigned char)s[end] > ' ')
         end++;
-    if (begins_with(s, end, "https://"))
+    if (words_begin(s, end, "https://"))
         s += 8, end -= 8;
-    else if (begins_with(s, end, "http://"))
+    else if (words_begin(s, end, "http://"))
         s += 7, end -= 7;
     if (memchr(s, '@', end))
         return false;
@@ -214,9 +208,9 @@ void lint_link_http(lint_context *c)
 static bool is_script(const lint_context *c, const link_view *v)
 {
     (void)c;
-    return begins_with(v->href, v->href_len, "javascript:") ||
-           begins_with(v->href, v->href_len, "vbscript:") ||
-           begins_with(v->href, v->href_len, "data:");
+    return words_begin(v->href, v->href_len, "javascript:") ||
+           words_begin(v->href, v->href_len, "vbscript:") ||
+           words_begin(v->href, v->href_len, "data:");
 }
 
 void lint_link_script(lint_context *c)

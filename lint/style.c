@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex.h"
 #include "mime/html.h"
 
 #define PIXEL       10
@@ -68,14 +69,6 @@ static const struct {
     {"inherit", STYLE_UNSET}, {"initial", STYLE_UNSET}, {"none", STYLE_NO_COLOUR},
 };
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* "abc", "abcd", "aabbcc", "aabbccdd". */
 static int32_t hex_colour(const char *s, size_t len)
 {
@@ -84,7 +77,7 @@ static int32_t hex_colour(const char *s, size_t len)
     if (len != 3 && len != 4 && len != 6 && len != 8)
         return STYLE_UNKNOWN;
     for (size_t i = 0; i < len; i++) {
-        if ((digits[i] = hex(s[i])) < 0)
+        if ((digits[i] = hex_digit(s[i])) < 0)
             return STYLE_UNKNOWN;
     }
     bool brief = len < 6;

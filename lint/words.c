@@ -463,3 +463,9 @@ size_t words_shared(const buf *a, const buf *b, size_t *of)
     *of = n;
     return shared;
 }
+
+bool words_begin(const char *s, size_t len, const char *word)
+{
+    size_t n = strlen(word);
+    return len >= n && strncasecmp(s, word, n) == 0;
+}

@@ -17,6 +17,9 @@ typedef struct words_span {
     size_t at, len;
 } words_span;
 
+/* Whether the text begins with the word, in any case. */
+bool words_begin(const char *s, size_t len, const char *word);
+
 /* The first word of bait from `from` on: Latin ones whole and in any case, Chinese ones anywhere.
  */
 words_span words_bait(const char *s, size_t len, size_t from);

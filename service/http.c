@@ -14,6 +14,7 @@
 #include <microhttpd.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/zeroed.h"
 #include "service/file.h"
 #include "service/http_thread.h"
@@ -334,14 +335,6 @@ static bool path_fits(const char *pattern, const char *path, const char **parame
         return false;
     *len = rest - tail;
     return tail == 0 || !memchr(*parameter, '/', *len);
-}
-
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
 }
 
 /* Percent-decodes in place, once: what is given is in the connection's own memory. A text with an

@@ -7,6 +7,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "base/mac.h"
+
 #define HASH_BYTES 32
 #define KEY_MIN    16
 #define KEY_MAX    512
@@ -45,31 +47,6 @@ size_t keys_count(const keys *k)
     return k ? k->count : 0;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-static bool read_hex(const char *s, size_t len, unsigned char out[HASH_BYTES])
-{
-    if (len != 2 * (size_t)HASH_BYTES)
-        return false;
-    for (size_t i = 0; i < HASH_BYTES; i++) {
-        int high = hex_digit(s[2 * i]);
-        int low = hex_digit(s[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        out[i] = (unsigned char)(high << 4 | low);
-    }
-    return true;
-}
-
 static const char *plain_fault(const char *key, size_t len)
 {
     if (len < KEY_MIN)
@@ -94,7 +71,7 @@ static const char *hash_of_setting(const keys *k, const char *key, size_t len,
     static const char prefix[] = "sha256:";
 
     if (len >= sizeof prefix - 1 && memcmp(key, prefix, sizeof prefix - 1) == 0)
-        return read_hex(key + sizeof prefix - 1, len - (sizeof prefix - 1), out)
+        return mac_hex_read(key + sizeof prefix - 1, len - (sizeof prefix - 1), out, HASH_BYTES)
                    ? NULL
                    : "\"sha256:\" stands before 64 hexadecimal digits";
     const char *fault = plain_fault(key, len);

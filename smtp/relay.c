@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "smtp/relay_config.h"
 
 #define SESSIONS_MAX  256
@@ -51,14 +52,6 @@ static void wipe(char *s)
 /* --- pieces ------------------------------------------------------------------------------------
  */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Percent-decodes; NULL, and a fault unless memory ran out. Never repeats what it reads. */
 static char *decode(reading *p, const char *what, const char *s, size_t len)
 {
@@ -70,8 +63,8 @@ static char *decode(reading *p, const char *what, const char *s, size_t len)
     for (size_t i = 0; i < len; i++) {
         char c = s[i];
         if (c == '%') {
-            int high = i + 2 < len ? hex_value(s[i + 1]) : -1;
-            int low = i + 2 < len ? hex_value(s[i + 2]) : -1;
+            int high = i + 2 < len ? hex_digit(s[i + 1]) : -1;
+            int low = i + 2 < len ? hex_digit(s[i + 2]) : -1;
             if (high < 0 || low < 0) {
                 fault(p, "in the %s, a %% must be followed by two hex digits (%% is written %%25)",
                       what);

