@@ -19,6 +19,7 @@ COPY queue queue
 COPY template template
 COPY hook hook
 COPY lint lint
+COPY dialect dialect
 COPY templates templates
 COPY service service
 RUN make build/postern && strip build/postern

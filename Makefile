@@ -37,7 +37,7 @@ CFLAGS   += -std=c11 -g $(OPTIMISE) $(WARNINGS) $(HARDEN)
 LDFLAGS  += $(HARDLINK)
 COMPILE   = $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 
-LAYERS  := base mime smtp dkim dns queue template hook lint service
+LAYERS  := base mime smtp dkim dns queue template hook lint dialect service
 SOURCES := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c))
 HEADERS := $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.h))
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))

@@ -1,11 +1,8 @@
 /*
- * problem - faults of a request and the problem details that tell them (RFC 9457).
+ * problem - the problem details that a request is answered with (RFC 9457): what kind of problem,
+ * and the faults of the request.
  *
- * A list of faults collects everything that is wrong with one request; each has a JSON Pointer (RFC
- * 6901) to the member, a stable code from the table in problem.c, and a sentence. The list is
- * bounded: after PROBLEM_FAULTS_MAX it only counts, and the answer says so.
- *
- * Memory: the list owns its strings. Threads: none of its own.
+ * Pure: writes into the caller's buf.
  */
 #ifndef POSTERN_SERVICE_PROBLEM_H
 #define POSTERN_SERVICE_PROBLEM_H
@@ -14,42 +11,8 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/faults.h"
 #include "base/jsonw.h"
-
-#define PROBLEM_FAULTS_MAX 100
-
-typedef struct faults_item {
-    char *pointer; /* "/attachments/0/content"; "" is the whole document */
-    const char *code;
-    char *detail;
-    bool has_offset;
-    size_t offset; /* in the string that the pointer names, where a place can be told */
-} faults_item;
-
-typedef struct faults {
-    faults_item *list;
-    size_t count; /* kept in `list` */
-    size_t total; /* met */
-    bool failed;  /* memory ran out: the answer is 503, not a shorter list */
-} faults;
-
-void faults_init(faults *f);
-void faults_free(faults *f);
-void faults_add(faults *f, const char *pointer, const char *code, const char *detail, ...)
-    __attribute__((format(printf, 4, 5)));
-/* The same, with a place in the string. */
-void faults_add_at(faults *f, const char *pointer, const char *code, size_t offset,
-                   const char *detail);
-
-/* JSON Pointers one step below `parent`: to a member of ours, to an item, and to one whose name the
- * user chose, which is escaped (RFC 6901 section 3) and cut where it is long. */
-#define FAULTS_POINTER_MAX 512
-void faults_member(char out[FAULTS_POINTER_MAX], const char *parent, const char *name);
-void faults_item_pointer(char out[FAULTS_POINTER_MAX], const char *parent, size_t i);
-void faults_pointer(char out[FAULTS_POINTER_MAX], const char *parent, const char *name);
-
-/* A member that there is not. */
-void faults_unknown(faults *f, const char *parent, const char *name);
 
 /* The kinds of problem that the HTTP request itself is answered with; status, type and title are a
  * table. */

@@ -10,7 +10,7 @@ all=$(git ls-files '*.[ch]')
 echo "clang-format"
 clang-format --dry-run --Werror $all
 
-echo "layers: base < mime, smtp, dkim, dns, template, hook, lint < queue < service"
+echo "layers: base < mime, smtp, dkim, dns, template, hook, lint, dialect < queue < service"
 # A layer may include itself and those below it; mime and smtp don't know each other, and the queue doesn't
 # know mime: what it keeps was composed before.
 check_layer() {
@@ -26,6 +26,7 @@ check_layer smtp 'base|smtp'
 check_layer template 'base|template'
 check_layer hook 'base|hook'
 check_layer lint 'base|mime|lint'
+check_layer dialect 'base|mime|dialect'
 check_layer dkim 'base|dkim'
 check_layer dns 'base|dns'
 check_layer queue 'base|smtp|queue'

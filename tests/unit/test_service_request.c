@@ -218,7 +218,7 @@ static void thousands_of_faults_are_bounded(void **state)
     buf_adds(&text, "]}");
     made m = make(environment, buf_cstr(&text));
     assert_int_equal(m.result, REQUEST_INVALID);
-    assert_int_equal(m.errors.count, PROBLEM_FAULTS_MAX);
+    assert_int_equal(m.errors.count, FAULTS_MAX);
     assert_int_equal(m.errors.total, 900);
     unmake(&m);
     buf_free(&text);

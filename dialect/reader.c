@@ -1,0 +1,135 @@
+#include "dialect/reader.h"
+
+#include <string.h>
+
+void dialect_set(dialect_reader *r, const char *name, json_t *value)
+{
+    if (!value || json_object_set_new_nocheck(r->message, name, value) != 0)
+        r->nomem = true;
+}
+
+void dialect_share(dialect_reader *r, const char *name, const json_t *value)
+{
+    dialect_set(r, name, json_incref((json_t *)value));
+}
+
+void dialect_wrong_type(dialect_reader *r, const char *pointer, const char *expected,
+                        const json_t *value)
+{
+    static const char *const names[] = {
+        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string",
+        [JSON_INTEGER] = "a number", [JSON_REAL] = "a number",  [JSON_TRUE] = "true",
+        [JSON_FALSE] = "false",      [JSON_NULL] = "null",
+    };
+    faults_add(r->errors, pointer, "wrong_type", "Must be %s, not %s.", expected,
+               names[json_typeof(value)]);
+}
+
+bool dialect_text(dialect_reader *r, const char *pointer, const json_t *value, mime_bytes *out)
+{
+    if (!json_is_string(value)) {
+        dialect_wrong_type(r, pointer, "a string", value);
+        return false;
+    }
+    if (!r->body->text(r->body->ctx, value, out)) {
+        faults_add(r->errors, pointer, "wrong_type", "Must be text, not base64.");
+        return false;
+    }
+    const char *nul = memchr(out->data, '\0', out->len);
+    if (!nul)
+        return true;
+    faults_add_at(r->errors, pointer, "nul", (size_t)(nul - out->data),
+                  "Must not hold a NUL character.");
+    return false;
+}
+
+static void read_member(dialect_reader *r, const dialect_member *m, const char *pointer,
+                        const json_t *value)
+{
+    switch (m->use) {
+    case DIALECT_COPY: dialect_share(r, m->to, value); break;
+    case DIALECT_READ: (void)m->read(r, pointer, value); break;
+    case DIALECT_REFUSE:
+        if (!json_is_false(value) && (!m->read || m->read(r, pointer, value)))
+            faults_add(r->errors, pointer, "unsupported", "%s", m->note);
+        break;
+    case DIALECT_IGNORE:
+    case DIALECT_ELSEWHERE: break;
+    }
+}
+
+void dialect_read_members(dialect_reader *r, const dialect_member *table, const char *pointer,
+                          const json_t *value)
+{
+    char at[FAULTS_POINTER_MAX];
+    const char *name;
+    json_t *member;
+
+    if (!json_is_object(value)) {
+        dialect_wrong_type(r, pointer, "an object", value);
+        return;
+    }
+    json_object_foreach((json_t *)value, name, member)
+    {
+        const dialect_member *m = table;
+        while (m->name && strcmp(m->name, name) != 0)
+            m++;
+        if (!m->name) {
+            faults_unknown(r->errors, pointer, name);
+        } else if (!json_is_null(member)) {
+            faults_member(at, pointer, m->name);
+            read_member(r, m, at, member);
+        }
+    }
+}
+
+/* ---- lists of mailboxes ---- */
+
+/* The end of what begins with that character: a quoted string, a comment, an angle address. */
+static size_t skip(const char *s, size_t len, size_t at)
+{
+    char open = s[at], close = open == '(' ? ')' : open == '<' ? '>' : '"';
+    unsigned depth = 1;
+
+    while (++at < len && depth > 0) {
+        if (s[at] == '\\' && open != '<')
+            at++;
+        else if (s[at] == close)
+            depth--;
+        else if (s[at] == '(' && open == '(')
+            depth++;
+    }
+    return at < len ? at : len;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Without blanks around it; nothing, where there is nothing. */
+static bool add_mailbox(const char *s, size_t from, size_t to, json_t *list)
+{
+    while (from < to && is_blank(s[from]))
+        from++;
+    while (to > from && is_blank(s[to - 1]))
+        to--;
+    return from == to || json_array_append_new(list, json_stringn(s + from, to - from)) == 0;
+}
+
+bool dialect_split_mailboxes(const mime_bytes *text, json_t *list)
+{
+    const char *s = text->data;
+    size_t from = 0, at = 0;
+    bool ok = true;
+
+    while (at < text->len && ok) {
+        if (s[at] == ',') {
+            ok = add_mailbox(s, from, at, list);
+            from = ++at;
+        } else {
+            at = s[at] == '"' || s[at] == '(' || s[at] == '<' ? skip(s, text->len, at) : at + 1;
+        }
+    }
+    return ok && add_mailbox(s, from, text->len, list);
+}

@@ -1,0 +1,62 @@
+/*
+ * reader - what dialects share to read a body: tables of members, texts, addresses.
+ *
+ * A row of a table says what becomes of one member of an object: it stands under another name in
+ * the draft, a function reads it, it has no effect (and why nothing is lost), or Postern can't do
+ * what it asks (and what is said then). What isn't in the table is a fault. The tables are what the
+ * documentation lists (docs/dialects.md), which a test holds to them.
+ */
+#ifndef POSTERN_DIALECT_READER_H
+#define POSTERN_DIALECT_READER_H
+
+#include "dialect/dialect.h"
+
+typedef struct dialect_reader {
+    const dialect_body *body;
+    json_t *message; /* the draft at hand */
+    faults *errors;
+    bool nomem;
+    void *ctx; /* the dialect's own */
+} dialect_reader;
+
+typedef enum dialect_use {
+    DIALECT_COPY,   /* the value as it is, as `to`; null is left out */
+    DIALECT_READ,   /* `read` is called, unless it is null */
+    DIALECT_IGNORE, /* `note` says why that is right */
+    DIALECT_REFUSE, /* a fault "unsupported" with `note`, unless it is null or false, or `read` says
+                       that it asks for nothing */
+    DIALECT_ELSEWHERE /* somebody else reads it */
+} dialect_use;
+
+typedef struct dialect_member {
+    const char *name;
+    dialect_use use;
+    const char *to;
+    bool (*read)(dialect_reader *r, const char *pointer, const json_t *value);
+    const char *note;
+} dialect_member;
+
+/* Goes through an object's members; `table` is ended by a name of NULL. What is no object is a
+ * fault. */
+void dialect_read_members(dialect_reader *r, const dialect_member *table, const char *pointer,
+                          const json_t *value);
+
+/* Sets a member of the draft; takes over the value (NULL: no memory, which is noted). */
+void dialect_set(dialect_reader *r, const char *name, json_t *value);
+/* The same with one more reference to a value of the body. */
+void dialect_share(dialect_reader *r, const char *name, const json_t *value);
+
+/* A string's text, wherever it stands; false, and a fault, for anything else and for one that holds
+ * NUL. */
+bool dialect_text(dialect_reader *r, const char *pointer, const json_t *value, mime_bytes *out);
+
+void dialect_wrong_type(dialect_reader *r, const char *pointer, const char *expected,
+                        const json_t *value);
+
+/* Adds the mailboxes of "A <a@example.com>, \"B, C\" <b@example.com>" (RFC 5322 section 3.4, no
+ * groups), each as a string, to `list`, an array. They are not checked: what is between commas
+ * outside of quotes, comments and brackets. Nothing between two commas is left out. False: no
+ * memory. */
+bool dialect_split_mailboxes(const mime_bytes *text, json_t *list);
+
+#endif

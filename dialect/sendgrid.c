@@ -1,0 +1,10 @@
+#include "dialect/dialect.h"
+
+static const dialect_endpoint endpoints[] = {{.path = NULL}};
+
+const dialect dialect_sendgrid = {
+    .name = "sendgrid",
+    .auth = DIALECT_BEARER,
+    .key_header = NULL,
+    .endpoints = endpoints,
+};
