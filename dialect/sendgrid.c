@@ -1401,6 +1401,7 @@ static const dialect_endpoint endpoints[] = {
      .form = DIALECT_JSON,
      .files = "attachments",
      .content = "content",
+     .level = 1,
      .read = read_send,
      .origin = origin_send,
      .accepted = accepted_send},
