@@ -92,11 +92,6 @@ static bool is_array(dialect_reader *r, const char *pointer, const json_t *value
     return json_is_array(value);
 }
 
-static json_t *text_of(const mime_bytes *text)
-{
-    return json_stringn(text->data, text->len);
-}
-
 /* ---- mailboxes ---- */
 
 /* {"email", "name"} is what a draft takes, too, and what is wrong with them is found there. */
@@ -1360,8 +1355,11 @@ static void write_partial(const dialect_sent *list, size_t count, dialect_answer
     begin_errors(&w, out);
     for (size_t i = 0; i < count; i++) {
         faults_item_pointer(at, "/personalizations", i);
-        if (list[i].refusal)
-            write_error(&w, list[i].refusal->detail, at);
+        const dialect_refusal *r = list[i].refusal;
+        if (r && r->errors && r->errors->count > 0)
+            write_faults(&w, r->errors);
+        else if (r)
+            write_error(&w, r->detail, at);
     }
     end_errors(&w, NULL);
 }
@@ -1403,6 +1401,7 @@ static const dialect_endpoint endpoints[] = {
      .form = DIALECT_JSON,
      .files = "attachments",
      .content = "content",
+     .level = 1,
      .read = read_send,
      .origin = origin_send,
      .accepted = accepted_send},
