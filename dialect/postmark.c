@@ -805,21 +805,21 @@ static void accepted_batch(const dialect_body *body, const dialect_sent *list, s
 
 /* ---- the table ---- */
 
-#define ENDPOINT(at, reads, answers)                                                               \
+#define ENDPOINT(at, deep, reads, answers)                                                         \
     {                                                                                              \
         .path = (at), .method = "POST", .action = DIALECT_SEND, .form = DIALECT_JSON,              \
-        .keyed = true, .files = "Attachments", .content = "Content", .read = (reads),              \
-        .origin = origin, .accepted = (answers)                                                    \
+        .keyed = true, .files = "Attachments", .content = "Content", .level = (deep),              \
+        .read = (reads), .origin = origin, .accepted = (answers)                                   \
     }
 
 /* Clients write some of them with a slash at the end, as Postmark's documentation does. */
 static const dialect_endpoint endpoints[] = {
-    ENDPOINT("/email", read_email, accepted),
-    ENDPOINT("/email/batch", read_batch, accepted_batch),
-    ENDPOINT("/email/withTemplate", read_templated, accepted),
-    ENDPOINT("/email/withTemplate/", read_templated, accepted),
-    ENDPOINT("/email/batchWithTemplates", read_templated_batch, accepted_batch),
-    ENDPOINT("/email/batchWithTemplates/", read_templated_batch, accepted_batch),
+    ENDPOINT("/email", 1, read_email, accepted),
+    ENDPOINT("/email/batch", 2, read_batch, accepted_batch),
+    ENDPOINT("/email/withTemplate", 1, read_templated, accepted),
+    ENDPOINT("/email/withTemplate/", 1, read_templated, accepted),
+    ENDPOINT("/email/batchWithTemplates", 3, read_templated_batch, accepted_batch),
+    ENDPOINT("/email/batchWithTemplates/", 3, read_templated_batch, accepted_batch),
     {.path = NULL},
 };
 
