@@ -53,13 +53,6 @@ static bool read_text(dialect_reader *r, const char *pointer, const json_t *valu
     return share_unless_empty(r, "text", value);
 }
 
-static bool asks_for_something(dialect_reader *r, const char *pointer, const json_t *value)
-{
-    (void)r;
-    (void)pointer;
-    return !is_empty(value);
-}
-
 static bool read_tag(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
@@ -328,55 +321,34 @@ static bool read_template_alias(dialect_reader *r, const char *pointer, const js
 
 /* ---- the members ---- */
 
-#define SHARED_MEMBERS                                                                             \
-    {.name = "From", .use = DIALECT_READ, .to = "from", .read = read_from},                        \
-        {.name = "To", .use = DIALECT_READ, .to = "to", .read = read_to},                          \
-        {.name = "Cc", .use = DIALECT_READ, .to = "cc", .read = read_cc},                          \
-        {.name = "Bcc", .use = DIALECT_READ, .to = "bcc", .read = read_bcc},                       \
-        {.name = "ReplyTo", .use = DIALECT_READ, .to = "reply_to", .read = read_reply_to},         \
-        {.name = "Subject", .use = DIALECT_READ, .to = "subject", .read = read_subject},           \
-        {.name = "Tag", .use = DIALECT_READ, .to = "tags", .read = read_tag},                      \
-        {.name = "Metadata", .use = DIALECT_COPY, .to = "metadata"},                               \
-        {.name = "Headers", .use = DIALECT_READ, .to = "headers", .read = read_headers},           \
-        {.name = "Attachments",                                                                    \
-         .use = DIALECT_READ,                                                                      \
-         .to = "attachments",                                                                      \
-         .read = read_attachments},                                                                \
-        {.name = "TrackOpens",                                                                     \
-         .use = DIALECT_IGNORE,                                                                    \
-         .note = "Nothing is tracked: the mail is sent as it is."},                                \
-        {.name = "TrackLinks",                                                                     \
-         .use = DIALECT_IGNORE,                                                                    \
-         .note = "Nothing is tracked: the mail is sent as it is."},                                \
-    {                                                                                              \
-        .name = "MessageStream", .use = DIALECT_IGNORE,                                            \
-        .note = "A stream is one of Postmark's ways out; the configuration says which relay is "   \
-                "ours."                                                                            \
-    }
+#define UNTRACKED "Nothing is tracked: the mail is sent as it is."
 
-static const dialect_member email_members[] = {
-    SHARED_MEMBERS,
+/* One table for all endpoints: a message that names a template is one of it wherever it comes. */
+static const dialect_member message_members[] = {
+    {.name = "From", .use = DIALECT_READ, .to = "from", .read = read_from},
+    {.name = "To", .use = DIALECT_READ, .to = "to", .read = read_to},
+    {.name = "Cc", .use = DIALECT_READ, .to = "cc", .read = read_cc},
+    {.name = "Bcc", .use = DIALECT_READ, .to = "bcc", .read = read_bcc},
+    {.name = "ReplyTo", .use = DIALECT_READ, .to = "reply_to", .read = read_reply_to},
+    {.name = "Subject", .use = DIALECT_READ, .to = "subject", .read = read_subject},
     {.name = "HtmlBody", .use = DIALECT_READ, .to = "html", .read = read_html},
     {.name = "TextBody", .use = DIALECT_READ, .to = "text", .read = read_text},
-    {.name = NULL},
-};
-
-static const dialect_member templated_members[] = {
-    SHARED_MEMBERS,
+    {.name = "Tag", .use = DIALECT_READ, .to = "tags", .read = read_tag},
+    {.name = "Metadata", .use = DIALECT_COPY, .to = "metadata"},
+    {.name = "Headers", .use = DIALECT_READ, .to = "headers", .read = read_headers},
+    {.name = "Attachments", .use = DIALECT_READ, .to = "attachments", .read = read_attachments},
     {.name = "TemplateId", .use = DIALECT_READ, .to = "template", .read = read_template_id},
     {.name = "TemplateAlias", .use = DIALECT_READ, .to = "template", .read = read_template_alias},
     {.name = "TemplateModel", .use = DIALECT_COPY, .to = "data"},
     {.name = "InlineCss",
      .use = DIALECT_IGNORE,
      .note = "A template is sent as it is; those that are built in have their styles inline."},
-    {.name = "HtmlBody",
-     .use = DIALECT_REFUSE,
-     .read = asks_for_something,
-     .note = "The template makes it."},
-    {.name = "TextBody",
-     .use = DIALECT_REFUSE,
-     .read = asks_for_something,
-     .note = "The template makes it."},
+    {.name = "TrackOpens", .use = DIALECT_IGNORE, .note = UNTRACKED},
+    {.name = "TrackLinks", .use = DIALECT_IGNORE, .note = UNTRACKED},
+    {.name = "MessageStream",
+     .use = DIALECT_IGNORE,
+     .note =
+         "A stream is one of Postmark's ways out; which relay is ours, the configuration says."},
     {.name = NULL},
 };
 
@@ -388,8 +360,8 @@ static bool is_given(const json_t *item, const char *name)
     return value && !json_is_null(value) && !is_empty(value);
 }
 
-static void read_message(const dialect_body *body, const dialect_member *members,
-                         const char *pointer, const json_t *item, dialect_plan *plan, size_t i)
+static void read_message(const dialect_body *body, bool templated, const char *pointer,
+                         const json_t *item, dialect_plan *plan, size_t i)
 {
     dialect_draft *draft = &plan->drafts[i];
     char at[FAULTS_POINTER_MAX];
@@ -399,8 +371,8 @@ static void read_message(const dialect_body *body, const dialect_member *members
                         .ctx = json_object_get(item, "HtmlBody")};
 
     if (r.message)
-        dialect_read_members(&r, members, pointer, item);
-    if (members == templated_members && json_is_object(item) && !is_given(item, "TemplateId") &&
+        dialect_read_members(&r, message_members, pointer, item);
+    if (templated && json_is_object(item) && !is_given(item, "TemplateId") &&
         !is_given(item, "TemplateAlias")) {
         faults_member(at, pointer, "TemplateAlias");
         faults_add(&draft->errors, at, "template", "TemplateId or TemplateAlias is required.");
@@ -419,14 +391,14 @@ static bool is_test(const dialect_body *body)
     return token && strcmp(token, TEST_TOKEN) == 0;
 }
 
-static void read_one(const dialect_body *body, const dialect_member *members, dialect_plan *plan)
+static void read_one(const dialect_body *body, bool templated, dialect_plan *plan)
 {
     plan->dry = is_test(body);
     if (dialect_plan_begin(plan, 1))
-        read_message(body, members, "", body->root, plan, 0);
+        read_message(body, templated, "", body->root, plan, 0);
 }
 
-static void read_many(const dialect_body *body, const dialect_member *members, const char *where,
+static void read_many(const dialect_body *body, bool templated, const char *where,
                       const json_t *list, dialect_plan *plan)
 {
     char at[FAULTS_POINTER_MAX];
@@ -444,7 +416,7 @@ static void read_many(const dialect_body *body, const dialect_member *members, c
     else if (dialect_plan_begin(plan, count)) {
         for (size_t i = 0; i < count && !plan->nomem; i++) {
             faults_item_pointer(at, where, i);
-            read_message(body, members, at, json_array_get(list, i), plan, i);
+            read_message(body, templated, at, json_array_get(list, i), plan, i);
         }
     }
     plan->nomem = plan->nomem || plan->errors.failed;
@@ -454,17 +426,17 @@ static void read_many(const dialect_body *body, const dialect_member *members, c
 
 static void read_email(const dialect_body *body, dialect_plan *plan)
 {
-    read_one(body, email_members, plan);
+    read_one(body, false, plan);
 }
 
 static void read_templated(const dialect_body *body, dialect_plan *plan)
 {
-    read_one(body, templated_members, plan);
+    read_one(body, true, plan);
 }
 
 static void read_batch(const dialect_body *body, dialect_plan *plan)
 {
-    read_many(body, email_members, "", body->root, plan);
+    read_many(body, false, "", body->root, plan);
 }
 
 static const dialect_member batch_members[] = {
@@ -479,8 +451,7 @@ static void read_templated_batch(const dialect_body *body, dialect_plan *plan)
     dialect_read_members(&r, batch_members, "", body->root);
     if (plan->errors.total > 0)
         return;
-    read_many(body, templated_members, "/" MESSAGES_MEMBER,
-              json_object_get(body->root, MESSAGES_MEMBER), plan);
+    read_many(body, true, "/" MESSAGES_MEMBER, json_object_get(body->root, MESSAGES_MEMBER), plan);
 }
 
 /* ---- where it stands ---- */
@@ -805,21 +776,21 @@ static void accepted_batch(const dialect_body *body, const dialect_sent *list, s
 
 /* ---- the table ---- */
 
-#define ENDPOINT(at, reads, answers)                                                               \
+#define ENDPOINT(at, deep, reads, answers)                                                         \
     {                                                                                              \
         .path = (at), .method = "POST", .action = DIALECT_SEND, .form = DIALECT_JSON,              \
-        .keyed = true, .files = "Attachments", .content = "Content", .read = (reads),              \
-        .origin = origin, .accepted = (answers)                                                    \
+        .keyed = true, .files = "Attachments", .content = "Content", .level = (deep),              \
+        .read = (reads), .origin = origin, .accepted = (answers)                                   \
     }
 
 /* Clients write some of them with a slash at the end, as Postmark's documentation does. */
 static const dialect_endpoint endpoints[] = {
-    ENDPOINT("/email", read_email, accepted),
-    ENDPOINT("/email/batch", read_batch, accepted_batch),
-    ENDPOINT("/email/withTemplate", read_templated, accepted),
-    ENDPOINT("/email/withTemplate/", read_templated, accepted),
-    ENDPOINT("/email/batchWithTemplates", read_templated_batch, accepted_batch),
-    ENDPOINT("/email/batchWithTemplates/", read_templated_batch, accepted_batch),
+    ENDPOINT("/email", 1, read_email, accepted),
+    ENDPOINT("/email/batch", 2, read_batch, accepted_batch),
+    ENDPOINT("/email/withTemplate", 1, read_templated, accepted),
+    ENDPOINT("/email/withTemplate/", 1, read_templated, accepted),
+    ENDPOINT("/email/batchWithTemplates", 3, read_templated_batch, accepted_batch),
+    ENDPOINT("/email/batchWithTemplates/", 3, read_templated_batch, accepted_batch),
     {.path = NULL},
 };
 
