@@ -524,6 +524,16 @@ static bool gather_addresses(many *m)
     return m->addresses && m->marks;
 }
 
+/* Mails of one request are of one list, if any is of one. */
+static const char *list_of(const many *m)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->mails[i].request && m->mails[i].request->list[0])
+            return m->mails[i].request->list;
+    }
+    return "";
+}
+
 static void look_up(many *m)
 {
     if (!m->app->outbox || !m->app->config->suppression) {
@@ -534,10 +544,11 @@ static void look_up(many *m)
         refuse(m, PROBLEM_MEMORY, NO_MEMORY, NULL);
         return;
     }
-    m->op = (queue_op){.kind = QUEUE_SUPPRESSED,
-                       .done = looked_up,
-                       .ctx = m,
-                       .in.suppress = {.addresses = (const char *const *)m->addresses, .list = ""}};
+    m->op = (queue_op){
+        .kind = QUEUE_SUPPRESSED,
+        .done = looked_up,
+        .ctx = m,
+        .in.suppress = {.addresses = (const char *const *)m->addresses, .list = list_of(m)}};
     if (!outbox_submit(m->app->outbox, &m->op))
         answer_op(m, false);
 }
