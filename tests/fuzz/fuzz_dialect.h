@@ -171,6 +171,7 @@ static void fuzz_dialect(const dialect *d, const char *header, const uint8_t *da
     require(c != NULL);
     while (d->endpoints[count].path)
         count++;
+    require(count > 0);
     if (size == 0)
         return;
     const dialect_endpoint *e = &d->endpoints[(data[size - 1] & 0x7F) % count];
