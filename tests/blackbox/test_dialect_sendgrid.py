@@ -5,17 +5,18 @@ import base64
 import hashlib
 import itertools
 import json
+import threading
 import time
 
 import pytest
 
 from .honest import KNOWN, STRICT
 from .places import scratch
-from .postern import Postern
+from .postern import PATIENCE, Postern
 from .process import wait_until
 from .queued import FAST, end, look
 from .readers import read_with_python
-from .scripted import ScriptedServer
+from .scripted import ScriptedServer, gate
 from .sdks import Sdk
 
 KEY = "SG.a-key-of-this-test"
@@ -168,6 +169,17 @@ def test_attachments_and_inline_images(postern, postfix, sdk):
     assert found["html"] == '<img src="cid:logo-1">'
 
 
+@by_sdk
+def test_one_attachment_for_each(postern, postfix, sdk):
+    them = [someone() for _ in range(3)]
+    content = bytes(range(251)) * 2000
+    file = {"filename": "a.bin", "type": "application/x-a", "content": base64.b64encode(content).decode()}
+    assert send(sdk, postern, mail(*them, attachments=[file]), separate=True)["status"] == 202
+    for me in them:
+        [part] = arrived(postfix, me)["attachments"]
+        assert part["sha256"] == hashlib.sha256(content).hexdigest()
+
+
 @pytest.mark.parametrize("snake", [False, True], ids=["contentId", "content_id"])
 def test_a_content_id_may_be_spelt_in_two_ways(postern, postfix, snake):
     """The Node SDK converts what is not in an array."""
@@ -232,6 +244,17 @@ def test_substitutions_of_the_node_sdk(postern, postfix):
     assert answer["status"] == 202, answer
     view = arrived(postfix, me)
     assert (view["subject"], view["html"]) == ("Hi Ann", "<p>Ann: {{name}}</p>")
+
+
+def test_substitutions_in_a_large_text(postern, postfix):
+    """It does not stand in the request's tree."""
+    them, html = [someone(), someone()], "<p>-name-</p>\n" + "<p>Grüße</p>\n" * 20_000 + "<p>-name-</p>"
+    document = body(content=[{"type": "text/html", "value": html}])
+    document["personalizations"] = [{"to": [{"email": me}], "substitutions": {"-name-": name}}
+                                    for me, name in zip(them, ["李雷", "Ann"], strict=True)]
+    assert post(postern, document).status == 202
+    for me, name in zip(them, ["李雷", "Ann"], strict=True):
+        assert arrived(postfix, me)["html"] == html.replace("-name-", name)
 
 
 def test_substitutions_and_sections_for_each(postern, postfix):
@@ -398,6 +421,22 @@ def test_a_relay_that_is_gone(sdk):
     with Postern(dialect_mode="sync", **settings(relay)) as postern:
         answer = send(sdk, postern, mail(someone()))
         assert answer["status"] == 503 and answer["errors"][0]["message"], answer
+
+
+@by_sdk
+def test_too_much_in_flight(sdk):
+    free = threading.Event()
+    with ScriptedServer(data=gate(free, "354 go ahead")) as slow, \
+            Postern(max_inflight=1, dialect_mode="sync", **settings(slow.url())) as postern:
+        first = threading.Thread(target=post, args=(postern, body(someone())))
+        first.start()
+        try:
+            wait_until(lambda: slow.verbs().count("DATA") == 1, PATIENCE, "the slow mail to be under way")
+            answer = send(sdk, postern, mail(someone()))
+        finally:
+            free.set()
+            first.join()
+        assert_told(answer, 429, "too many requests", None)
 
 
 @by_sdk
