@@ -84,7 +84,7 @@ void sendgrid_set_headers(dialect_reader *r)
             dialect_share(r, "headers", m->headers);
         return;
     }
-    json_t *merged = m->headers ? json_copy((json_t *)m->headers) : json_object();
+    json_t *merged = m->headers ? dialect_copy(m->headers) : json_object();
     json_object_foreach((json_t *)m->own.headers, name, member)
     {
         const char *same = find_name(merged, name);

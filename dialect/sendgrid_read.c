@@ -607,7 +607,7 @@ static void read_personalizations(dialect_reader *r, const json_t *list, dialect
         dialect_draft *d = &plan->drafts[i];
         faults_init(&d->errors);
         r->errors = &d->errors;
-        r->message = d->message = json_copy(shared);
+        r->message = d->message = dialect_copy(shared);
         faults_item_pointer(at, "/personalizations", i);
         if (d->message)
             read_personalization(r, at, json_array_get(list, i));

@@ -114,7 +114,7 @@ static void replace_member(dialect_reader *r, const tags *t, json_t *object, con
 
 static json_t *replaced_mailbox(dialect_reader *r, const tags *t, const json_t *mailbox)
 {
-    json_t *copy = json_copy((json_t *)mailbox);
+    json_t *copy = dialect_copy(mailbox);
     replace_member(r, t, copy, "email");
     replace_member(r, t, copy, "name");
     return copy;
