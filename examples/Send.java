@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.stream.Collectors;
 
+@SuppressWarnings("unchecked")
 public class Send {
     static final int ATTEMPTS = 5;
     static final Duration TIMEOUT = Duration.ofSeconds(90); // more than Postern gives a relay (POSTERN_TIMEOUT)
@@ -33,13 +34,13 @@ public class Send {
 
     static Map<String, Object> message(Path file, List<String> recipients) throws IOException {
         var content = Base64.getEncoder().encodeToString(Files.readAllBytes(file));
-        return Map.of(
+        return Json.object(
             "from", "Shop <shop@example.com>",
             "to", recipients,
             "subject", "您的订单 №1234",
             "html", "<p>谢谢您的订单。</p>",
             "text", "谢谢您的订单。",
-            "attachments", List.of(Map.of("filename", file.getFileName().toString(), "content", content)));
+            "attachments", List.of(Json.object("filename", file.getFileName().toString(), "content", content)));
     }
 
     /** status: 0 where nothing of Postern's came; retryAfter: seconds. */
@@ -72,7 +73,8 @@ public class Send {
             return new Answer(response.statusCode(), (Map<String, Object>) Json.read(response.body()),
                 response.headers().firstValueAsLong("Retry-After").orElse(0));
         } catch (IOException | RuntimeException e) { // RuntimeException: no JSON, a proxy's
-            return new Answer(0, Map.of("title", "No answer", "detail", e, "retryable", true, "outcome", "unknown"), 0);
+            return new Answer(0,
+                Json.object("title", "No answer", "detail", e, "retryable", true, "outcome", "unknown"), 0);
         }
     }
 
@@ -148,6 +150,15 @@ public class Send {
 
     /** As Java has none of its own. A backend has Jackson, Gson or the like: take that. */
     static class Json {
+        /** Of names and values. They keep their order, because the same mail is to be the same request each time. */
+        static Map<String, Object> object(Object... members) {
+            var map = new LinkedHashMap<String, Object>();
+            for (int i = 0; i < members.length; i += 2) {
+                map.put((String) members[i], members[i + 1]);
+            }
+            return map;
+        }
+
         static String write(Object value) {
             if (value instanceof Map<?, ?> map) {
                 return map.entrySet().stream().map(e -> write(e.getKey()) + ":" + write(e.getValue()))

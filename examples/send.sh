@@ -36,14 +36,15 @@ base64 <"$file" | jq -Rs --arg name "${file##*/}" '{
     attachments: [{filename: $name, content: .}]
 }' --args -- "$@" >"$work/request"
 
-# One request: the answer goes into a file, its status (000: there was none) and the seconds of Retry-After are printed.
+# One request: the answer goes into a file, its status and the seconds of Retry-After are printed. False: nothing came.
 # The API key is told on stdin, since every user of the machine can read command lines.
 attempt() {
+    rm -f "$work/answer"
     { [ -z "${POSTERN_API_KEY-}" ] || printf 'header = "Authorization: Bearer %s"\n' "$POSTERN_API_KEY"; } |
         curl --silent --show-error --max-time $timeout --config - --data-binary "@$work/request" \
             --header 'Content-Type: application/json' --header "Idempotency-Key: \"$key\"" \
             --output "$work/answer" --write-out '%{http_code} %header{retry-after}' \
-            "${POSTERN_URL-http://127.0.0.1:8025}$path"
+            "${POSTERN_URL-http://127.0.0.1:8025}$path" 2>"$work/fault"
 }
 
 # look FILTER: what it makes of the answer, as lines.
@@ -64,11 +65,11 @@ tell() {
 key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 n=1 backoff=1
 while :; do
-    said=$(attempt) || said=000
-    status=${said% *} retry_after=${said#* }
-    if ! jq -e 'type == "object"' "$work/answer" >"$work/null" 2>&1; then # nothing of Postern's came, if anything
-        echo '{"title": "No answer", "detail": "curl says why", "retryable": true, "outcome": "unknown"}' >"$work/answer"
-        status=0
+    if said=$(attempt) && jq . "$work/answer" >"$work/read" 2>"$work/fault"; then
+        status=${said% *} retry_after=${said#* }
+    else # nothing came, or no JSON: a proxy's
+        status=0 retry_after=0
+        jq -Rs '{title: "No answer", detail: ., retryable: true, outcome: "unknown"}' <"$work/fault" >"$work/answer"
     fi
     case $status in 200 | 202 | 207) break ;; esac
     tell
