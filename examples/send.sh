@@ -25,15 +25,15 @@ shift
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# jq writes what is in names and addresses as JSON wants it. The file goes through a pipe, because a command line is
-# not long enough for it.
-base64 <"$file" | jq -Rs --arg name "${file##*/}" '{
+# jq writes names and addresses as JSON wants them. The content is a file, since a command line isn't long enough for it.
+base64 <"$file" >"$work/content" || exit 1
+jq -n --arg name "${file##*/}" --rawfile content "$work/content" '{
     from: "Shop <shop@example.com>",
     to: $ARGS.positional,
     subject: "您的订单 №1234",
     html: "<p>谢谢您的订单。</p>",
     text: "谢谢您的订单。",
-    attachments: [{filename: $name, content: .}]
+    attachments: [{filename: $name, content: $content}]
 }' --args -- "$@" >"$work/request"
 
 # One request: the answer goes into a file, its status and the seconds of Retry-After are printed. False: nothing came.
@@ -65,8 +65,9 @@ tell() {
 key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 n=1 backoff=1
 while :; do
-    if said=$(attempt) && jq . "$work/answer" >"$work/read" 2>"$work/fault"; then
+    if said=$(attempt) && jq -e . "$work/answer" >"$work/read" 2>"$work/fault"; then
         status=${said% *} retry_after=${said#* }
+        retry_after=${retry_after:-0}
     else # nothing came, or no JSON: a proxy's
         status=0 retry_after=0
         jq -Rs '{title: "No answer", detail: ., retryable: true, outcome: "unknown"}' <"$work/fault" >"$work/answer"
@@ -88,5 +89,8 @@ case $status in
 esac
 # Those of 202 are known to be gone.
 left_out=$(look '(.suppressed[]?), (.rejected[]? | "\(.email): \(if .smtp then .smtp | reply else .code end)")')
-[ -z "$left_out" ] || echo "$left_out" | sed 's/^/  not to /' >&2
-[ -z "$left_out" ] && [ "$status" = 200 -o "$status" = 202 ]
+if [ -n "$left_out" ]; then
+    echo "$left_out" | sed 's/^/  not to /' >&2
+    exit 1
+fi
+case $status in 200 | 202) ;; *) exit 1 ;; esac

@@ -246,6 +246,13 @@ def test_tells_who_was_left_out(example, postern, aiosmtpd, small):
 
 # --- what is not ---
 
+def test_a_file_that_is_not_there_sends_nothing(example, postern):
+    before = sends(postern)
+    code, out, err = example.run(url(postern), scratch("files") / "absent.pdf", KNOWN)
+    assert code == 1 and not out and "absent.pdf" in err, (code, out, err)
+    assert sends(postern) == before
+
+
 def test_tells_every_fault_of_the_request(example, postern):
     name = scratch("files") / "a\nb.txt"
     name.write_text("a")
