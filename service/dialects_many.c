@@ -249,6 +249,29 @@ static bool make(many *m, const templates *t, size_t i, request_result *result, 
     return *result != REQUEST_NOMEM && *result != REQUEST_STOPPED && !errors->failed;
 }
 
+/* There is no room for one more. By those that there were, would there be for all of them, were no
+ * other request here? */
+static void refuse_full(many *m, problem_kind kind, const char *detail)
+{
+    size_t octets = 0, made = 0;
+
+    for (size_t i = 0; i < m->count; i++) {
+        const request *r = m->mails[i].request;
+        if (!r || !r->message)
+            continue;
+        uint64_t size = mime_message_size(r->message);
+        octets += mime_message_memory(r->message) + (size > QUEUE_SMALL ? 0 : (size_t)size);
+        made++;
+    }
+    if (made == 0 || octets / made * m->count < m->app->config->max_memory)
+        refuse(m, kind, detail, NULL);
+    else
+        refuse(m, PROBLEM_TOO_LARGE,
+               "The composed messages have more octets than POSTERN_MAX_MEMORY allows: send them "
+               "in several requests.",
+               NULL);
+}
+
 /* False: it is all over, and answered. */
 static bool make_all(many *m)
 {
@@ -273,7 +296,7 @@ static bool make_all(many *m)
     if (ok)
         refuse(m, unfit[worst].kind, unfit[worst].detail, &p->errors);
     else
-        refuse(m, PROBLEM_MEMORY, NO_MEMORY, NULL);
+        refuse_full(m, PROBLEM_MEMORY, NO_MEMORY);
     return false;
 }
 
@@ -568,7 +591,7 @@ static void compose(void *ctx)
         else
             refuse(m, PROBLEM_MEMORY, NO_MEMORY, NULL);
     } else if (!keep_all(m)) {
-        refuse(m, PROBLEM_STORAGE, NO_ROOM, NULL);
+        refuse_full(m, PROBLEM_STORAGE, NO_ROOM);
     } else {
         look_up(m);
     }

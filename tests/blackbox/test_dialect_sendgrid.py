@@ -446,6 +446,16 @@ def test_without_a_relay_nothing_can_be_sent(sdk):
         assert answer["status"] == 503 and "RELAY" in answer["errors"][0]["message"], answer
 
 
+def test_more_mails_than_there_is_memory_for(postfix):
+    """Which no other try would change."""
+    document = body(*[someone() for _ in range(300)], content=[{"type": "text/html", "value": "<p>Hi</p>\n" * 10_000}])
+    with Postern(max_memory="32MiB", **settings(postfix.starttls_url())) as postern:
+        answer = post(postern, document)
+        assert answer.status == 413, answer
+        assert "in several requests" in answer.json["errors"][0]["message"]
+        assert not kept(postern)
+
+
 @by_sdk
 def test_too_large(postfix, sdk):
     with Postern(max_body="100KiB", **settings(postfix.starttls_url())) as postern:
