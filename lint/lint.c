@@ -144,6 +144,8 @@ static const lint_rule rules[] = {
      "Say the same in both, or leave text out: one is made of the HTML."},
     {"lint.text_bait", N, 0, lint_bait_text,
      "The text has many of the words that spam is known by.", "Say it in other words."},
+    {"lint.text_charged", N, 0, lint_text_charged,
+     "SpamAssassin or Rspamd charges for this phrase by itself.", "Say it in other words."},
     {"lint.text_shouting", W, 0, lint_text_shouting, "Most of the text is in capitals.",
      "Write it as sentences."},
     {"lint.text_money", N, 0, lint_text_money, "The text names a large sum of money, as spam does.",

@@ -88,6 +88,7 @@ void lint_unlike_text(lint_context *c);
 void lint_zero_width(lint_context *c);
 void lint_homoglyph(lint_context *c);
 void lint_bait_text(lint_context *c);
+void lint_text_charged(lint_context *c);
 void lint_text_shouting(lint_context *c);
 void lint_text_money(lint_context *c);
 void lint_placeholder(lint_context *c);

@@ -28,6 +28,7 @@ typedef struct level {
 
 /* The attributes that are looked at. */
 typedef enum known {
+    ACTION,
     ALT,
     BACKGROUND,
     BGCOLOR,
@@ -48,13 +49,11 @@ typedef enum known {
 } known;
 
 static const char *const known_names[KNOWN] = {
-    [ALT] = "alt",          [BACKGROUND] = "background",
-    [BGCOLOR] = "bgcolor",  [CLASS] = "class",
-    [COLOR] = "color",      [HEIGHT] = "height",
-    [HIDDEN] = "hidden",    [HREF] = "href",
-    [EQUIV] = "http-equiv", [ID] = "id",
-    [REL] = "rel",          [SRC] = "src",
-    [STYLE] = "style",      [TEXT] = "text",
+    [ACTION] = "action",    [ALT] = "alt",       [BACKGROUND] = "background",
+    [BGCOLOR] = "bgcolor",  [CLASS] = "class",   [COLOR] = "color",
+    [HEIGHT] = "height",    [HIDDEN] = "hidden", [HREF] = "href",
+    [EQUIV] = "http-equiv", [ID] = "id",         [REL] = "rel",
+    [SRC] = "src",          [STYLE] = "style",   [TEXT] = "text",
     [TYPE] = "type",        [WIDTH] = "width",
 };
 
@@ -368,6 +367,14 @@ static uint64_t side(walker *w, known attribute, int32_t styled)
     return n < 0 ? 0 : (uint64_t)n / 10;
 }
 
+static void add_source(walker *w, const mime_html_attribute *a)
+{
+    page *p = w->page;
+    page_link l = {w->at, {p->strings.len, a->value_len}, {p->text.len, 0}};
+    buf_add(&p->strings, a->value, a->value_len);
+    buf_add(&p->sources, &l, sizeof l);
+}
+
 static void on_image(walker *w, const style *s, bool hidden)
 {
     page *p = w->page;
@@ -377,9 +384,8 @@ static void on_image(walker *w, const style *s, bool hidden)
         mark_tag(w, PAGE_DATA);
     if (words_begin(src->value, src->value_len, "http:"))
         mark_tag(w, PAGE_PLAIN_IMAGE);
-    page_link l = {w->at, {p->strings.len, src->value_len}, {p->text.len, 0}};
-    buf_add(&p->strings, src->value, src->value_len);
-    buf_add(&p->sources, &l, sizeof l);
+    p->pictures++;
+    add_source(w, src);
     if (hidden || (width > 0 && width <= SPACER) || (height > 0 && height <= SPACER))
         return; /* it isn't seen */
     if (!w->has[ALT])
@@ -404,7 +410,10 @@ static void on_element(walker *w, const mime_element *e, const style *s, const l
     case EL_IMG:
     case EL_IMAGE: on_image(w, s, (style_hidden(l) & ~(HIDDEN_TINY | HIDDEN_COLOUR)) != 0); break;
     case EL_SCRIPT: on_script(w); break;
-    case EL_FORM: mark_tag(w, PAGE_FORM); break;
+    case EL_FORM:
+        mark_tag(w, PAGE_FORM);
+        add_source(w, address_of(w, ACTION));
+        break;
     case EL_IFRAME:
     case EL_FRAME:
     case EL_OBJECT:

@@ -64,13 +64,14 @@ typedef struct page {
     const char *html;
     size_t len;
     buf marks, links, runs; /* arrays of the structs above, in the HTML's order */
-    buf sources;            /* pictures' addresses: links without a text */
+    buf sources;            /* where pictures are from, and forms go: links without a text */
     size_t marks_of[PAGE_MARKS];
-    buf text;    /* what is seen; a line end between blocks */
-    buf strings; /* attributes' values */
-    size_t seen; /* visible characters, without blanks; a Chinese one counts as three */
-    size_t images;
-    uint64_t area; /* of those pictures whose size is told, in pixels */
+    buf text;        /* what is seen; a line end between blocks */
+    buf strings;     /* attributes' values */
+    size_t seen;     /* visible characters, without blanks; a Chinese one counts as three */
+    size_t pictures; /* all of them … */
+    size_t images;   /* … and those that are seen */
+    uint64_t area;   /* of those pictures whose size is told, in pixels */
 } page;
 
 /* False if memory ran out; page_free() all the same. */

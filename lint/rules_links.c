@@ -116,7 +116,7 @@ static void tell_links(lint_context *c, bool (*is)(const lint_context *c, const 
     }
 }
 
-/* The same of pictures, which are fetched from there, and of addresses in the text part. */
+/* The same of pictures and forms, and of addresses in the text part. */
 static void tell_addresses(lint_context *c, bool (*is)(const lint_context *c, const link_view *v))
 {
     link_view v;
@@ -182,6 +182,8 @@ static bool shown_host(const char *s, size_t len, const char **host, size_t *hos
     if (memchr(s, '@', end))
         return false;
     find_host(s, end, host, host_len);
+    if (*host + *host_len == s + end - 1 && s[end - 1] == ':')
+        return false; /* "News.com: what is new" */
     while (*host_len > 0 && strchr(".,;)", (*host)[*host_len - 1]))
         (*host_len)--;
     return is_host(*host, *host_len);

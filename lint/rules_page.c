@@ -46,7 +46,7 @@ void lint_image_heavy(lint_context *c)
 void lint_image_short(lint_context *c)
 {
     const page *p = &c->page;
-    if (p->sources.len > 0 && p->text.len <= TEXT_SHORT && !is_image_only(p))
+    if (p->pictures > 0 && p->text.len <= TEXT_SHORT && !is_image_only(p))
         lint_tell(c, "/html", 0, "", 0);
 }
 

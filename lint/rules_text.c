@@ -127,6 +127,11 @@ void lint_text_shouting(lint_context *c)
         lint_tell(c, c->page.text.len > 0 ? "/html" : "/text", 0, "", 0);
 }
 
+void lint_text_charged(lint_context *c)
+{
+    tell_all(c, words_charged);
+}
+
 void lint_text_money(lint_context *c)
 {
     tell_all(c, words_money);

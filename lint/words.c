@@ -165,6 +165,79 @@ static const char *const bait[] = {
     "工资补贴",
 };
 
+/* Phrases that a rule of SpamAssassin's (20_phrases.cf, 72_active.cf) or Rspamd's (misc.lua) is
+ * about. */
+static const char *const charged[] = {
+    "100% guaranteed",
+    "guaranteed!",
+    "guarantee!",
+    "risk free",
+    "risk-free",
+    "money back guarantee",
+    "dear friend",
+    "dear sir",
+    "dear sirs",
+    "dear madam",
+    "dear investor",
+    "dear candidate",
+    "dear winner",
+    "dear beneficiary",
+    "my name is",
+    "i am mr",
+    "i am mrs",
+    "i am dr",
+    "this is mr",
+    "this is mrs",
+    "this is dr",
+    "to be removed please",
+    "to be removed, please",
+    "future mailings",
+    "future mailing",
+    "future emails",
+    "future e-mails",
+    "future e-mail",
+    "future offers",
+    "this advertisement",
+    "this promotion",
+    "this promo",
+    "this ad",
+    "one time mailing",
+    "marketing partners",
+    "this is not spam",
+    "this email is not spam",
+    "this e-mail is not spam",
+    "this message is not spam",
+    "we are not spam",
+    "unclaimed funds",
+    "unclaimed money",
+    "unclaimed account",
+    "unclaimed accounts",
+    "unclaimed prize",
+    "unclaimed payment",
+    "unclaimed balance",
+    "low price",
+    "low prices",
+    "lowest price",
+    "bad credit",
+    "poor credit",
+    "no credit check",
+    "credit history",
+    "instant quote",
+    "free instant",
+    "no obligation quote",
+    "as seen on",
+    "no prescription",
+    "viagra",
+    "cialis",
+    "online pharmacy",
+    "lose weight",
+    "weight loss",
+    "increased stamina",
+    "impotence",
+    "financial freedom",
+    "free consultation",
+};
+
 static const char *const providers[] = {
     "gmail.com",      "googlemail.com", "outlook.com", "hotmail.com", "live.com",
     "msn.com",        "yahoo.com",      "ymail.com",   "aol.com",     "icloud.com",
@@ -263,20 +336,31 @@ static bool is_word_at(const char *s, size_t len, size_t at, const char *word, s
     return !latin || ((at == 0 || !is_alnum(s[at - 1])) && (at + n == len || !is_alnum(s[at + n])));
 }
 
-words_span words_bait(const char *s, size_t len, size_t from)
+static words_span find_one_of(const char *s, size_t len, size_t from, const char *const *list,
+                              size_t count)
 {
     for (size_t at = from; at < len; at++) {
         if (at > 0 && is_alnum(s[at]) && is_alnum(s[at - 1]))
             continue; /* words begin where words do */
-        for (size_t i = 0; i < sizeof bait / sizeof *bait; i++) {
-            if ((bait[i][0] | 0x20) != (s[at] | 0x20))
+        for (size_t i = 0; i < count; i++) {
+            if ((list[i][0] | 0x20) != (s[at] | 0x20))
                 continue;
-            size_t n = strlen(bait[i]);
-            if (is_word_at(s, len, at, bait[i], n))
+            size_t n = strlen(list[i]);
+            if (is_word_at(s, len, at, list[i], n))
                 return (words_span){at, n};
         }
     }
     return (words_span){0, 0};
+}
+
+words_span words_bait(const char *s, size_t len, size_t from)
+{
+    return find_one_of(s, len, from, bait, sizeof bait / sizeof *bait);
+}
+
+words_span words_charged(const char *s, size_t len, size_t from)
+{
+    return find_one_of(s, len, from, charged, sizeof charged / sizeof *charged);
 }
 
 /* ---- money ---- */
@@ -375,14 +459,14 @@ words_span words_placeholder(const char *s, size_t len, size_t from)
 {
     static const struct {
         const char *begin, *end;
-    } marks[] = {{"{{{", "}}}"}, {"{{", "}}"},  {"*|", "|*"},   {"%%", "%%"},
-                 {"${", "}"},    {"%rnd_", ""}, {"%random", ""}};
+    } marks[] = {{"{{{", "}}}"}, {"{{", "}}"}, {"*|", "|*"}, {"%%", "%%"},
+                 {"${", "}"},    {"%rnd", ""}, {"%rand", ""}};
     for (size_t at = from; at < len; at++) {
         for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
             if (!words_begin(s + at, len - at, marks[i].begin))
                 continue;
             size_t begin = at + strlen(marks[i].begin), end = read_name(s, len, begin);
-            if (end > begin && words_begin(s + end, len - end, marks[i].end))
+            if ((end > begin || !*marks[i].end) && words_begin(s + end, len - end, marks[i].end))
                 return (words_span){at, end + strlen(marks[i].end) - at};
         }
     }
