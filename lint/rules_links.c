@@ -88,7 +88,8 @@ static bool next_in_text(const mime_bytes *text, size_t at, link_view *v)
     for (; at < text->len; at++) {
         const char *s = text->data + at;
         size_t room = text->len - at, end = 0;
-        if (!words_begin(s, room, "http://") && !words_begin(s, room, "https://"))
+        if ((*s | 0x20) != 'h' ||
+            (!words_begin(s, room, "http://") && !words_begin(s, room, "https://")))
             continue;
         while (end < room && (unsigned char)s[end] > ' ' && !strchr("<>\"", s[end]))
             end++;

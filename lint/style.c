@@ -426,7 +426,7 @@ static int64_t apart(int32_t a, int32_t b, unsigned shift, int64_t weight)
 
 bool style_reads_as_hidden(const look *l)
 {
-    static const int64_t least = 12 * 10000; /* its own measure, weighted by brightness */
+    static const int64_t least = 120000; /* its own measure is 12, weighted by brightness */
     int32_t a = l->read_colour, b = l->read_background;
     return a >= 0 && b >= 0 &&
            apart(a, b, 16, 2126) + apart(a, b, 8, 7152) + apart(a, b, 0, 722) < least * least;

@@ -375,6 +375,8 @@ size_t words_currency(const char *s, size_t len, size_t at)
     static const char *const signs[] = {
         "$",        "\xC2\xA3",     "\xE2\x82\xAC",
         "\xC2\xA5", "\xEF\xBF\xA5", "\xE2\x82\xBD"}; /* $ £ € ¥ ￥ ₽ */
+    if (s[at] != '$' && (unsigned char)s[at] < 0x80)
+        return 0;
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
         size_t n = strlen(signs[i]);
         if (len - at >= n && memcmp(s + at, signs[i], n) == 0)
@@ -423,6 +425,8 @@ words_span words_money(const char *s, size_t len, size_t from)
         "dollars", "usd",    "us dollars", "united states dollars", "u.s. dollars", "euros", "euro",
         "eur",     "pounds", "gbp",        "pounds sterling",       "bucks"};
     for (size_t at = from; at < len; at++) {
+        if (is_letter(s[at]) || s[at] == ' ')
+            continue;
         size_t sign = words_currency(s, len, at), digits;
         size_t begin = skip_blanks(s, len, at + sign);
         if (begin >= len || !is_digit(s[begin]) || (sign == 0 && at > 0 && is_alnum(s[at - 1])))
@@ -446,11 +450,16 @@ words_span words_money(const char *s, size_t len, size_t from)
 
 /* ---- what wasn't filled in ---- */
 
+static bool is_of_name(char c)
+{
+    return is_alnum(c) || c == '_' || c == '.' || c == '-' || c == ':';
+}
+
 /* A name between: letters, digits, and what joins them; blanks at its ends. */
 static size_t read_name(const char *s, size_t len, size_t at)
 {
     size_t begin = skip_blanks(s, len, at), end = begin;
-    while (end < len && (is_alnum(s[end]) || memchr("_.-:", s[end], 4)) && end - begin < 64)
+    while (end < len && is_of_name(s[end]) && end - begin < 64)
         end++;
     return end > begin ? skip_blanks(s, len, end) : at;
 }
@@ -462,6 +471,8 @@ words_span words_placeholder(const char *s, size_t len, size_t from)
     } marks[] = {{"{{{", "}}}"}, {"{{", "}}"}, {"*|", "|*"}, {"%%", "%%"},
                  {"${", "}"},    {"%rnd", ""}, {"%rand", ""}};
     for (size_t at = from; at < len; at++) {
+        if (s[at] != '{' && s[at] != '*' && s[at] != '%' && s[at] != '$')
+            continue;
         for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
             if (!words_begin(s + at, len - at, marks[i].begin))
                 continue;
