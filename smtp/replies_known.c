@@ -6,6 +6,7 @@ enum source {
     OWN, /* by experience: nothing to cite */
     GOOGLE,
     MICROSOFT,
+    EXCHANGE,
     HOTMAIL,
     HOTMAIL_DYNAMIC,
     HOTMAIL_RATE,
@@ -53,6 +54,7 @@ enum source {
     RSPAMD,
     POSTFIX,
     EXIM,
+    EXIM_PANELS,
     SENDMAIL,
     QMAIL,
     RECEIVED, /* bounces as they came */
@@ -70,6 +72,8 @@ const smtp_source_row smtp_sources[] = {
         {"Microsoft 365, Outlook.com",
          "https://learn.microsoft.com/exchange/mail-flow-best-practices/"
          "non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online"},
+    [EXCHANGE] = {"Exchange Online: who may write to whom",
+                  "https://github.com/ActiveCampaign/smtp-field-manual/pull/99"},
     [HOTMAIL] = {"Hotmail, as Outlook.com was (SC, OU codes)",
                  "https://foxpa.ws/"
                  "e-mails-to-hotmail-bounce-550-sc-001-part-of-your-network-is-on-our-block-list"},
@@ -130,6 +134,8 @@ const smtp_source_row smtp_sources[] = {
     [EXIM] =
         {"Exim",
          "https://www.exim.org/exim-html-current/doc/html/spec_html/ch-access_control_lists.html"},
+    [EXIM_PANELS] = {"Exim as hosting panels set it up",
+                     "https://github.com/zone-eu/zone-mta/issues/162"},
     [SENDMAIL] = {"Sendmail", EMAILS},
     [QMAIL] = {"qmail", ZONE},
     [RECEIVED] = {"others, as received", EMAILS},
@@ -359,6 +365,9 @@ static const smtp_pattern first[] = {
     W(C(LOOP), MICROSOFT, "hop count exceeded"),
     WH(C(MALFORMED), MICROSOFT, "invalid message content",
        "The message has characters that the relay does not take, such as bare line feeds."),
+    WH(C(RECIPIENT_REFUSED), EXCHANGE,
+       "resolver.rst.sendernotauthenticated|resolver.rst.restrictedto", MEMBERS_ONLY),
+    WH(C(RECIPIENT_REFUSED), EXCHANGE, "transport.rules.rejectmessage", RECIPIENTS_RULE),
     WH(C(IP_REPUTATION), HOTMAIL_DYNAMIC,
        "hotmail does not relay dynamically-assigned|do not accept email from dynamic ip's",
        DYNAMIC),
@@ -699,6 +708,7 @@ static const smtp_pattern first[] = {
        "The relay asked whether the sender's address exists, and it does not: make it one that "
        "takes mail."),
     W(C(HELO), EXIM, "syntactically invalid helo"),
+    W(C(HELO), EXIM_PANELS, "invalid helo name"),
     W(C(IP_REPUTATION), EXIM, "in a black list at"),
     WH(C(MALFORMED), EXIM, "maximum allowed line length",
        "A line of the message is longer than 998 octets."),
