@@ -167,7 +167,7 @@ def request_of(path):
 
 
 def real(begin):
-    """Each so-manieth, so that a run takes minutes and is the same each time."""
+    """Every n-th, so that a run takes minutes and is the same each time."""
     for folder, clean_ones, step in (("easy-ham-1", True, 50), ("easy-ham-2", True, 50), ("hard-ham-1", True, 3),
                                      ("spam-1", False, 6), ("spam-2", False, 8)):
         for path in sorted((REAL / folder).glob("*.txt"))[begin::step]:
