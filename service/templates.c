@@ -302,7 +302,7 @@ templates_outcome templates_render_one(const templates_one *t, document *d, cons
     const template_options options = {
         .most = PART_MOST,
         .steps = STEPS_MOST,
-        .string = d ? lifted_string : NULL,
+        .string = d && document_lifts(d) ? lifted_string : NULL,
         .ctx = d,
     };
     json_t *empty = data ? NULL : json_object();

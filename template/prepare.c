@@ -9,8 +9,9 @@
 #include "template/make.h"
 #include "template/program.h"
 
-#define STEPS_MAX 32  /* of a pointer */
-#define RULES_MAX 500 /* of a template */
+#define STEPS_MAX   32  /* of a pointer */
+#define RULES_MAX   500 /* of a template */
+#define BESIDE_ROOM 256 /* octets of an added member's name that take no allocation */
 
 typedef enum rule_kind {
     ENTRIES,
@@ -304,20 +305,25 @@ static json_t *make(walk *w, rule_kind kind, const json_t *value, size_t depth, 
 static void add_named(walk *w, json_t *object, slice name, const char *suffix, json_t *made,
                       bool instead)
 {
-    buf beside = BUF_INIT;
-    buf_add(&beside, name.text, name.len);
-    buf_adds(&beside, name.text ? suffix : suffix + 1);
-    if (!buf_ok(&beside))
+    char room[BESIDE_ROOM];
+    const char *end = name.text ? suffix : suffix + 1;
+    size_t len = name.len + strlen(end);
+    char *beside = len <= sizeof room ? room : malloc(len);
+    if (!beside)
         w->m.failed = true;
     else {
-        bool there = json_object_getn(object, beside.data, beside.len) != NULL;
+        if (name.len > 0)
+            memcpy(beside, name.text, name.len);
+        memcpy(beside + name.len, end, len - name.len);
+        bool there = json_object_getn(object, beside, len) != NULL;
         json_t *value = made ? made : there && instead ? json_null() : NULL;
         if (value && (instead || !there) &&
-            json_object_setn_nocheck(object, beside.data, beside.len, value) != 0)
+            json_object_setn_nocheck(object, beside, len, value) != 0)
             w->m.failed = true;
     }
     json_decref(made);
-    buf_free(&beside);
+    if (beside != room)
+        free(beside);
 }
 
 /* Adds what the rule makes of that member, beside it. */
