@@ -78,7 +78,7 @@ static size_t escape_at(const char *text, size_t len, size_t at, bool *bad)
     *bad = unit == 0 || (unit >= 0xD800 && unit < 0xE000);
     if (next >= 0xDC00 && next < 0xE000) {
         *bad = false;
-        return 2 * ESCAPE;
+        return (size_t)2 * ESCAPE;
     }
     return unit >= 0 ? ESCAPE : 2;
 }

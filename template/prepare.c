@@ -312,7 +312,7 @@ static void add_named(walk *w, json_t *object, slice name, const char *suffix, j
     if (!beside)
         w->m.failed = true;
     else {
-        if (name.len > 0)
+        if (name.text)
             memcpy(beside, name.text, name.len);
         memcpy(beside + name.len, end, len - name.len);
         bool there = json_object_getn(object, beside, len) != NULL;
