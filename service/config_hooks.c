@@ -698,7 +698,9 @@ void config_hooks_templates(const config *c, const templates *t, buf *complaints
     for (size_t i = 0; i < c->hook_count; i++) {
         const char *name = json_string_value(json_object_get(c->hooks[i]->message, "template"));
         templates_about about;
-        if (!name || templates_find(t, name, &about))
+        if (name && !templates_ready(t))
+            complaints->failed = true;
+        if (!name || complaints->failed || templates_find(t, name, &about))
             continue;
         buf_addf(complaints, "%s/message/template: ", c->hooks[i]->where);
         templates_suggest(t, name, complaints);

@@ -153,6 +153,11 @@ static const templates_one *find(const templates_content *c, const char *name)
     return c->count ? bsearch(name, c->list, c->count, sizeof *c->list, compare_name) : NULL;
 }
 
+bool templates_ready(const templates *t)
+{
+    return content_of(t) != NULL;
+}
+
 const char *const *templates_names(const templates *t)
 {
     const templates_content *c = content_of(t);
