@@ -528,6 +528,11 @@ static bool read_file(void *ctx, uint64_t at, char *out, size_t len)
     return file_read_at(l->document->fd, out, len, l->file_at + at);
 }
 
+bool document_lifts(const document *d)
+{
+    return d->count > 0;
+}
+
 bool document_lifted(document *d, const json_t *string, document_string *out)
 {
     size_t which;

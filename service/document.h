@@ -105,6 +105,9 @@ typedef struct document_string {
     size_t nul_at; /* the first */
 } document_string;
 
+/* False: nothing was lifted, and all strings stand in the tree itself. */
+bool document_lifts(const document *d);
+
 /* False: the string stands in the tree itself. */
 bool document_lifted(document *d, const json_t *string, document_string *out);
 
