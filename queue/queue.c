@@ -86,6 +86,13 @@ static void line_init(line *l, const pthread_condattr_t *monotonic)
     (void)pthread_cond_init(&l->work, monotonic);
 }
 
+/* Wakes a worker that waits for it, if there is one and something to do. */
+static void line_wake(line *l)
+{
+    if (l->first)
+        (void)pthread_cond_signal(&l->work);
+}
+
 static queue_op *line_pop(queue *q, line *l)
 {
     queue_op *op = l->first;
@@ -107,6 +114,7 @@ static size_t take(worker *w)
         (void)pthread_cond_wait(&w->line->work, &q->lock);
     while (w->line->first && n < w->most)
         w->ops[n++] = line_pop(q, w->line);
+    line_wake(w->line); /* what is left */
     (void)pthread_mutex_unlock(&q->lock);
     return n;
 }
@@ -432,21 +440,44 @@ static bool ends_something(queue_kind kind)
     return kind == QUEUE_SETTLE || kind == QUEUE_EVENT_SETTLE || kind == QUEUE_KEY_END;
 }
 
+/* Under the lock. */
+static bool line_up(queue *q, line *l, queue_op *op, int64_t now)
+{
+    if (q->closing || (q->waiting >= q->waiting_most && !ends_something(op->kind)))
+        return false;
+    op->next_op = NULL;
+    op->submitted_at = now;
+    *l->end = op;
+    l->end = &op->next_op;
+    q->waiting++;
+    return true;
+}
+
+/* Wakes one worker for all of them, which goes for the next if it can't take them all. */
+queue_op *queue_submit_all(queue *q, queue_op *first)
+{
+    int64_t now = clock_us();
+    queue_op *refused = NULL, **end = &refused;
+    (void)pthread_mutex_lock(&q->lock);
+    for (queue_op *op = first, *next; op; op = next) {
+        bool reads = queue_kind_reads(op->kind) && q->backend->readers > 0;
+        next = op->next_op;
+        if (line_up(q, reads ? &q->reads : &q->writes, op, now))
+            continue;
+        *end = op;
+        end = &op->next_op;
+    }
+    line_wake(&q->writes);
+    line_wake(&q->reads);
+    (void)pthread_mutex_unlock(&q->lock);
+    *end = NULL;
+    return refused;
+}
+
 bool queue_submit(queue *q, queue_op *op)
 {
-    line *l = queue_kind_reads(op->kind) && q->backend->readers > 0 ? &q->reads : &q->writes;
     op->next_op = NULL;
-    op->submitted_at = clock_us();
-    (void)pthread_mutex_lock(&q->lock);
-    bool ok = !q->closing && (q->waiting < q->waiting_most || ends_something(op->kind));
-    if (ok) {
-        *l->end = op;
-        l->end = &op->next_op;
-        q->waiting++;
-        (void)pthread_cond_signal(&l->work);
-    }
-    (void)pthread_mutex_unlock(&q->lock);
-    return ok;
+    return !queue_submit_all(q, op);
 }
 
 typedef struct run_wait {

@@ -277,6 +277,10 @@ const char *queue_backend_name(const queue *q);
  * could be sent twice, and there are not more of them than was claimed. */
 bool queue_submit(queue *q, queue_op *op);
 
+/* The same for many, linked by `next_op`, which come into one transaction where that has room: those
+ * that were not taken, linked; NULL: none. */
+queue_op *queue_submit_all(queue *q, queue_op *first);
+
 /* Submits and waits; for commands and tests, never on a thread that serves. */
 queue_outcome queue_run(queue *q, queue_op *op);
 
