@@ -15,13 +15,20 @@
 #define PATIENCE_DEFAULT 10000000
 #define PAUSE_FIRST      20000 /* between attempts to connect again; doubled each time … */
 #define PAUSE_MOST       1000000
+#define STALL_US         10000
 #define LISTEN_MS        200 /* how soon the listener sees that the queue is closed */
 #define LISTEN_US        ((int64_t)LISTEN_MS * 1000)
 
-/* Operations that wait for the same kind of connection, the first first. */
+/* Operations that wait for the same kind of connection, the first first. Where they `gather`, a
+ * worker leaves them to the one that runs a batch, so that the next is larger, unless they fill one
+ * already or the first has waited for STALL_US: that batch is a long one, or its database far. */
 typedef struct line {
     queue_op *first, **end;
     pthread_cond_t work;
+    bool gathers;
+    size_t count;
+    unsigned running; /* workers with a batch … */
+    unsigned looking; /* … and those that look now and then whether it takes long */
 } line;
 
 /* A thread with a connection of its own. */
@@ -86,11 +93,34 @@ static void line_init(line *l, const pthread_condattr_t *monotonic)
     (void)pthread_cond_init(&l->work, monotonic);
 }
 
-/* Wakes a worker that waits for it, if there is one and something to do. */
-static void line_wake(line *l)
+/* Whether a worker is to take from it now; `most` is what a batch has. */
+static bool line_may_take(const line *l, size_t most)
 {
-    if (l->first)
+    return l->first && (!l->gathers || l->running == 0 || l->count >= most ||
+                        clock_us() - l->first->submitted_at >= STALL_US);
+}
+
+/* Wakes a worker that waits for it, if there is one and something to do, or to look after. */
+static void line_wake(line *l, size_t most)
+{
+    if (line_may_take(l, most) || (l->first && l->looking == 0))
         (void)pthread_cond_signal(&l->work);
+}
+
+/* Until there is something to take, or there will be nothing more. */
+static void line_wait(queue *q, line *l, size_t most)
+{
+    while (!line_may_take(l, most) && !(q->closing && !l->first)) {
+        if (!l->gathers || l->running == 0) {
+            (void)pthread_cond_wait(&l->work, &q->lock);
+            continue;
+        }
+        int64_t at = clock_us() + STALL_US;
+        const struct timespec until = {at / 1000000, at % 1000000 * 1000};
+        l->looking++;
+        (void)pthread_cond_timedwait(&l->work, &q->lock, &until);
+        l->looking--;
+    }
 }
 
 static queue_op *line_pop(queue *q, line *l)
@@ -100,6 +130,7 @@ static queue_op *line_pop(queue *q, line *l)
     if (!l->first)
         l->end = &l->first;
     op->next_op = NULL;
+    l->count--;
     q->waiting--;
     return op;
 }
@@ -110,11 +141,11 @@ static size_t take(worker *w)
     queue *q = w->q;
     size_t n = 0;
     (void)pthread_mutex_lock(&q->lock);
-    while (!w->line->first && !q->closing)
-        (void)pthread_cond_wait(&w->line->work, &q->lock);
+    line_wait(q, w->line, w->most);
     while (w->line->first && n < w->most)
         w->ops[n++] = line_pop(q, w->line);
-    line_wake(w->line); /* what is left */
+    w->line->running += n > 0;
+    line_wake(w->line, w->most); /* what is left */
     (void)pthread_mutex_unlock(&q->lock);
     return n;
 }
@@ -255,8 +286,12 @@ static void *work(void *arg)
     worker *w = arg;
     queue *q = w->q;
     size_t n;
-    while ((n = take(w)) > 0)
+    while ((n = take(w)) > 0) {
         run_batch(w, n);
+        (void)pthread_mutex_lock(&q->lock);
+        w->line->running--;
+        (void)pthread_mutex_unlock(&q->lock);
+    }
     (void)pthread_mutex_lock(&q->lock);
     q->running--;
     (void)pthread_cond_broadcast(&q->changed);
@@ -324,6 +359,7 @@ static queue *queue_new(const queue_backend *backend, const queue_options *o)
     (void)pthread_cond_init(&q->changed, &monotonic);
     line_init(&q->writes, &monotonic);
     line_init(&q->reads, &monotonic);
+    q->writes.gathers = true;
     (void)pthread_condattr_destroy(&monotonic);
     return q;
 }
@@ -449,6 +485,7 @@ static bool line_up(queue *q, line *l, queue_op *op, int64_t now)
     op->submitted_at = now;
     *l->end = op;
     l->end = &op->next_op;
+    l->count++;
     q->waiting++;
     return true;
 }
@@ -467,8 +504,8 @@ queue_op *queue_submit_all(queue *q, queue_op *first)
         *end = op;
         end = &op->next_op;
     }
-    line_wake(&q->writes);
-    line_wake(&q->reads);
+    line_wake(&q->writes, q->batch);
+    line_wake(&q->reads, BATCH_READS);
     (void)pthread_mutex_unlock(&q->lock);
     *end = NULL;
     return refused;
