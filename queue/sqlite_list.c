@@ -85,9 +85,11 @@ static void next_done(lister *l)
             l->days = NULL;
             return;
         }
-        l->done = state < 0 ? db_start_day(d, l->day, DB_DONE_LIST, "t", l->before)
-                            : db_start_day(d, l->day, DB_DONE_LIST_STATE, "ti", l->before,
-                                           (int64_t)state);
+        if (state < 0 || state == QUEUE_SENT)
+            l->done = db_start_day(d, l->day, state < 0 ? DB_DONE_LIST : DB_DONE_LIST_SENT, "t",
+                                   l->before);
+        else
+            l->done = db_start_day(d, l->day, DB_DONE_LIST_STATE, "ti", l->before, (int64_t)state);
         l->done_row = db_row(d, l->done);
     }
 }
