@@ -32,6 +32,14 @@ else
   HARDLINK += $(SMALLINK)
 endif
 
+# GNU's compiler sees the program as a whole when it links it. The objects hold plain code as well, for
+# the tests, which would otherwise each compile all of it again.
+ifeq ($(SANITIZE)$(findstring Free Software Foundation,$(shell $(CC) --version 2>/dev/null)),Free Software Foundation)
+  WHOLE    := -flto=auto
+  FAT      := $(WHOLE) -ffat-lto-objects
+  AS_IT_IS := -fno-lto
+endif
+
 CPPFLAGS += -I. -D_GNU_SOURCE -DPOSTERN_VERSION='"$(VERSION)"'
 CFLAGS   += -std=c11 -g $(OPTIMISE) $(WARNINGS) $(HARDEN)
 LDFLAGS  += $(HARDLINK)
@@ -50,7 +58,7 @@ PACKED  := $(BUILD)/service/openapi_packed.o $(BUILD)/service/builtin_packed.o
 all: deps-build $(BUILD)/postern ## build the program (build/postern)
 
 $(BUILD)/postern: $(call objects,service/main.c) $(LIBRARY)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
+	$(CC) $(CFLAGS) $(LDFLAGS) $(WHOLE) -o $@ $^ $(PKG_LIBS) -lpthread
 
 $(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES))) $(PACKED)
 	@rm -f $@
@@ -58,7 +66,7 @@ $(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES))) $(PACKED)
 
 $(BUILD)/%.o: %.c VERSION Makefile
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(COMPILE) $(FAT) -MMD -MP -c -o $@ $<
 
 $(BUILD)/openapi.yaml.gz: openapi.yaml
 	@mkdir -p $(@D)
@@ -106,11 +114,11 @@ unit-programs: $(UNIT) $(ASIDE)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lcmocka -lpthread
+	$(COMPILE) $(LDFLAGS) $(AS_IT_IS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lcmocka -lpthread
 
 $(BUILD)/tests/%: tests/blackbox/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
+	$(COMPILE) $(LDFLAGS) $(AS_IT_IS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
 
 -include $(patsubst %,%.d,$(UNIT) $(ASIDE))
 
@@ -177,7 +185,7 @@ bench-queue: $(BUILD)/tests/bench/queue ## measure the queue on a disk (QUEUE_FO
 
 $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(COMPILE) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
+	$(COMPILE) $(LDFLAGS) $(AS_IT_IS) -MMD -MP -o $@ $< $(LIBRARY) $(PKG_LIBS) -lpthread
 
 -include $(wildcard $(BUILD)/tests/bench/*.d)
 
