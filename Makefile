@@ -23,7 +23,7 @@ SMALL    := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 SMALLINK := -Wl,--gc-sections -Wl,-z,pack-relative-relocs
 OPTIMISE ?= -O2
 # No mail waits for these on its way from the client to the relay: they are made small, not fast.
-COLD     ?= -Os
+COLD     ?= -Oz
 ifdef SANITIZE
   HARDEN   += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
   HARDLINK += -fsanitize=$(SANITIZE)
@@ -86,10 +86,12 @@ $(PACKED): $(BUILD)/service/%_packed.o: service/%.S
 	$(CC) -Wa,-I$(BUILD) -c -o $@ $<
 
 cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
-$(call cold,queue/* dns/* lint/* dkim/verify service/cli* service/config* smtp/relay smtp/preset \
-  $(addprefix service/,file footprint health ids keys lint listen look messages_look metrics openapi \
+$(call cold,queue/* dns/* lint/* dkim/field dkim/key dkim/sign dkim/verify mime/type service/cli* service/config* \
+  $(addprefix smtp/,caps classify preset relay replies replies_known session transcript) \
+  $(addprefix template/,compile make make_words template) hook/profile \
+  $(addprefix service/,check file footprint health ids keys lint listen look messages_look metrics openapi \
   batches builtin domain domain_dkim domain_dmarc domain_mail domain_request domain_spf optout outbox packed \
-  previews problem request_lint routes serve suppress suppressions templates_load unsubscribe watch when wrap)): OPTIMISE = $(COLD)
+  previews problem request_batch request_lint routes serve suppress suppressions templates_load unsubscribe watch when wrap)): OPTIMISE = $(COLD)
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
 
