@@ -74,6 +74,7 @@ typedef struct dialect_refusal {
     const char *reason;   /* the last word of the problem's type: "invalid", "suppressed",
                              "unauthorized", "idempotency-mismatch", "too-large" … */
     const char *detail;   /* a sentence */
+    bool has_key;         /* the caller has shown a key, right or wrong */
     const faults *errors; /* NULL: none; at pointers into the body. Of "suppressed": one for each
                              recipient, whose `detail` has the address and why */
     const char *const *suppressed; /* of "suppressed": the addresses; `suppressed_count` of them */

@@ -438,8 +438,8 @@ static const struct failure {
     {"idempotency-key", 400, "invalid_idempotency_key", NULL},
     {"length-required", 400, "validation_error", NULL},
     {"unauthorized", 401, "missing_api_key",
-     "Missing API key in the authorization header, or it is none of those that are configured. "
-     "Include `Authorization: Bearer YOUR_API_KEY` in the request."},
+     "Missing API key in the authorization header. Include `Authorization: Bearer YOUR_API_KEY` in "
+     "the request."},
     {"wrong-key", 403, "invalid_api_key", "API key is invalid."},
     {"sender-forbidden", 403, "validation_error", NULL},
     {"not-found", 404, "not_found", NULL},
@@ -467,8 +467,11 @@ static const struct {
 
 static const struct failure *failure_of(const dialect_refusal *r)
 {
+    bool wrong_key = r->has_key && strcmp(r->reason, "unauthorized") == 0;
+    const char *reason = wrong_key ? "wrong-key" : r->reason;
     const struct failure *f = failures;
-    while (f->reason && strcmp(f->reason, r->reason) != 0)
+
+    while (f->reason && strcmp(f->reason, reason) != 0)
         f++;
     return f;
 }

@@ -241,9 +241,10 @@ static bool make(many *m, const templates *t, size_t i, request_result *result, 
     if (!ids_new(m->app->ids, id))
         return false;
     faults_init(&found);
-    *result = request_create_draft(m->app->config, t, c->document, c->plan.drafts[i].message, id,
-                                   (time_t)(m->now / 1000000), REQUEST_DRAFT_ONE_OF_MANY,
-                                   &m->mails[i].request, &found);
+    *result = request_create_draft(
+        m->app->config, t, c->document, c->plan.drafts[i].message, id, (time_t)(m->now / 1000000),
+        m->call->sync ? REQUEST_DRAFT_ONE_SENT : REQUEST_DRAFT_ONE_OF_MANY, &m->mails[i].request,
+        &found);
     dialects_map(c, i, &found, errors);
     faults_free(&found);
     return *result != REQUEST_NOMEM && *result != REQUEST_STOPPED && !errors->failed;

@@ -58,6 +58,7 @@ typedef struct request_reader {
     faults *errors;
     time_t now;
     bool queued;    /* for the queue */
+    bool at_once;   /* a draft that is sent while its sender waits */
     bool late;      /* what takes long to sign is left to be signed */
     bool lint;      /* it is asked for */
     bool only_lint; /* … and nothing else */
@@ -70,8 +71,9 @@ typedef struct request_reader {
 typedef enum request_kind {
     REQUEST_SENT = 1, /* at once */
     REQUEST_QUEUED = 2,
-    REQUEST_BATCH = 4, /* queued, too */
-    REQUEST_LINTED = 8 /* only looked at */
+    REQUEST_BATCH = 4,   /* queued, too */
+    REQUEST_LINTED = 8,  /* only looked at */
+    REQUEST_AT_ONCE = 16 /* a draft that is sent */
 } request_kind;
 
 void request_read_members(request_reader *r, const json_t *root, request_kind kind);

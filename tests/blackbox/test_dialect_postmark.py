@@ -344,8 +344,8 @@ def test_a_try_sends_nothing(open_postern, postfix, sdk):
     sdk.value(url(open_postern, sdk), "another", "sendEmail", mail(later))
     arrived(postfix, later)
     assert not postfix.mail.to(to)
-    assert len(open_postern.get(f"/v1/messages?limit=100").json["messages"]) == len(
-        {m["id"] for m in open_postern.get(f"/v1/messages?limit=100").json["messages"]})
+    kept = open_postern.get("/v1/messages?limit=100").json["messages"]
+    assert not any(one["email"] == to for message in kept for one in message["recipients"])
 
 
 # --- where the relay is waited for ---
@@ -359,7 +359,7 @@ def test_the_relay_is_waited_for(postern, postfix):
     answer = sync(postern, "/email", mail(to, Tag="a", Metadata={"b": "c"}))
     assert answer.status == 200, answer
     is_accepted(answer.json)
-    assert postfix.mail.to(to)
+    arrived(postfix, to)
 
 
 def test_the_relays_refusal_is_the_answer(postern, postfix):
@@ -367,10 +367,10 @@ def test_the_relays_refusal_is_the_answer(postern, postfix):
     assert answer.status == 422 and answer.json["ErrorCode"] == 300, answer
     assert "550" in answer.json["Message"] or "unknown" in answer.json["Message"].lower(), answer
     to = address()
-    answer = sync(postern, "/email/batch", [mail(to), mail(f"nobody@{STRICT}"), mail(KNOWN), mail("x")])
+    answer = sync(postern, "/email/batch", [mail(to), mail(f"somebody@{STRICT}"), mail(KNOWN), mail("x")])
     assert answer.status == 200, answer
     assert [a["ErrorCode"] for a in answer.json] == [0, 300, 0, 300], answer
-    assert postfix.mail.to(to)
+    arrived(postfix, to)
 
 
 # --- Django ---
