@@ -465,10 +465,22 @@ static const struct {
     {NULL, "", "validation_error"},
 };
 
+/* Resend tells apart what Postern doesn't: a key that is wrong from none, and what the header
+ * Idempotency-Key can't be from other malformed requests. */
+static const char *reason_of(const dialect_refusal *r)
+{
+    static const char header[] = "The Idempotency-Key";
+
+    if (r->has_key && strcmp(r->reason, "unauthorized") == 0)
+        return "wrong-key";
+    if (strcmp(r->reason, "bad-request") == 0 && strncmp(r->detail, header, sizeof header - 1) == 0)
+        return "idempotency-key";
+    return r->reason;
+}
+
 static const struct failure *failure_of(const dialect_refusal *r)
 {
-    bool wrong_key = r->has_key && strcmp(r->reason, "unauthorized") == 0;
-    const char *reason = wrong_key ? "wrong-key" : r->reason;
+    const char *reason = reason_of(r);
     const struct failure *f = failures;
 
     while (f->reason && strcmp(f->reason, reason) != 0)

@@ -279,7 +279,7 @@ static void test_refused(void **state)
         {"conflict", 409, 422, "validation_error", false},
         {"idempotency-mismatch", 422, 409, "invalid_idempotent_request", false},
         {"idempotency-running", 409, 409, "concurrent_idempotent_requests", false},
-        {"idempotency-key", 400, 400, "invalid_idempotency_key", false},
+        {"bad-request", 400, 400, "validation_error", false},
         {"too-large", 413, 413, "validation_error", false},
         {"busy", 503, 503, "application_error", false},
         {"no-queue", 503, 503, "application_error", false},
