@@ -421,6 +421,7 @@ static void put(many *m)
         end_suppressed(m);
         return;
     }
+    queue_op_clear(&m->op);
     m->op = (queue_op){
         .kind = QUEUE_PUT,
         .done = put_done,
