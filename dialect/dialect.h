@@ -128,6 +128,8 @@ typedef struct dialect_endpoint {
      * comes. NULL: nowhere. */
     const char *files, *content;
     unsigned level;
+    bool octets; /* it may come as an array of numbers, or as an object that has it as "data": long
+                    ones are strings in the body then, which text() doesn't give */
     size_t most; /* octets that a body may have; 0: POSTERN_MAX_BODY, beyond which it is never */
     /* Fills a plan that is all zeros. */
     void (*read)(const dialect_body *body, dialect_plan *plan);
