@@ -2,6 +2,7 @@
 was asked."""
 
 import base64
+import contextlib
 import datetime
 import email.utils
 import itertools
@@ -29,7 +30,7 @@ INACTIVE_TOO = f"inactive.too@{HOME}"
 NODE = [Sdk("postmark", "node", version=4), Sdk("postmark", "node", version=5)]
 PYTHON = Sdk("postmark", "python")
 GO = Sdk("postmark", "go")
-ANYMAIL = Sdk("postmark", "python", "anymail_send.py")
+ANYMAIL = Sdk("postmark", "python", "anymail_send")
 # How each calls one mail, several, one of a template, several.
 CALLS = {NODE[0]: ("sendEmail", "sendEmailBatch", "sendEmailWithTemplate", "sendEmailBatchWithTemplates"),
          NODE[1]: ("sendEmail", "sendEmailBatch", "sendEmailWithTemplate", "sendEmailBatchWithTemplates"),
@@ -42,15 +43,12 @@ by_node = pytest.mark.parametrize("sdk", NODE, ids=lambda sdk: sdk.name)
 
 @pytest.fixture(scope="module", autouse=True)
 def sdks():
-    all_of_them = [*CALLS, ANYMAIL]
-    for sdk in all_of_them:
-        if sdk.unavailable():
-            pytest.skip(sdk.unavailable())
-    for sdk in all_of_them:
-        sdk.start()
-    yield
-    for sdk in all_of_them:
-        sdk.stop()
+    with contextlib.ExitStack() as running:
+        for sdk in [*CALLS, ANYMAIL]:
+            if sdk.unavailable():
+                pytest.skip(sdk.unavailable())
+            running.enter_context(sdk)
+        yield
 
 
 def templates():
@@ -83,7 +81,7 @@ _numbers = itertools.count()
 
 def address(name="li"):
     """One that nobody has had mail at."""
-    return f"{name}{next(_numbers)}@{HOME}"
+    return f"{name}-postmark{next(_numbers)}@{HOME}"
 
 
 def url(postern, sdk):

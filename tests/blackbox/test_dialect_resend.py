@@ -2,6 +2,7 @@
 was asked."""
 
 import base64
+import contextlib
 import datetime
 import itertools
 import json
@@ -28,7 +29,7 @@ NODE = [Sdk("resend", "node", version=4), Sdk("resend", "node", version=6.22), S
 NEW = NODE[2]
 PYTHON = Sdk("resend", "python")
 GO = Sdk("resend", "go")
-ANYMAIL = Sdk("resend", "python", "anymail_send.py")
+ANYMAIL = Sdk("resend", "python", "anymail_send")
 SDKS = [*NODE, PYTHON, GO]
 
 by_sdk = pytest.mark.parametrize("sdk", SDKS, ids=lambda sdk: sdk.name)
@@ -37,15 +38,12 @@ by_node = pytest.mark.parametrize("sdk", NODE, ids=lambda sdk: sdk.name)
 
 @pytest.fixture(scope="module", autouse=True)
 def sdks():
-    all_of_them = [*SDKS, ANYMAIL]
-    for sdk in all_of_them:
-        if sdk.unavailable():
-            pytest.skip(sdk.unavailable())
-    for sdk in all_of_them:
-        sdk.start()
-    yield
-    for sdk in all_of_them:
-        sdk.stop()
+    with contextlib.ExitStack() as running:
+        for sdk in [*SDKS, ANYMAIL]:
+            if sdk.unavailable():
+                pytest.skip(sdk.unavailable())
+            running.enter_context(sdk)
+        yield
 
 
 def templates():
@@ -70,7 +68,7 @@ _numbers = itertools.count()
 
 def address(name="li"):
     """One that nobody has had mail at."""
-    return f"{name}{next(_numbers)}@{HOME}"
+    return f"{name}-resend{next(_numbers)}@{HOME}"
 
 
 def url(postern):
