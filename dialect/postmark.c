@@ -321,9 +321,8 @@ static bool read_template_alias(dialect_reader *r, const char *pointer, const js
 
 /* ---- the members ---- */
 
-#define NO_INLINING                                                                                \
-    "A template is sent as it is; those that are built in have their styles inline."
-#define UNTRACKED "Nothing is tracked: the mail is sent as it is."
+#define NO_INLINING "A template is sent as it is; those that are built in have their styles inline."
+#define UNTRACKED   "Nothing is tracked: the mail is sent as it is."
 
 /* One table for all endpoints: a message that names a template is one of it wherever it comes. */
 static const dialect_member message_members[] = {

@@ -171,7 +171,7 @@ static void fuzz_dialect(const dialect *d, const char *header, const uint8_t *da
     require(c != NULL);
     while (d->endpoints[count].path)
         count++;
-    if (size == 0)
+    if (size == 0 || count == 0)
         return;
     const dialect_endpoint *e = &d->endpoints[(data[size - 1] & 0x7F) % count];
     json_t *root = json_loadb((const char *)data, size - 1,
