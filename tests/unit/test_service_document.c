@@ -125,8 +125,7 @@ static void octets_become_base64(void **state)
         "{\"attachments\":[{\"content\":[1,2,255]}]}",
         "{\"attachments\":[{\"content\":[]},{\"content\":[ 0 , 10\n,\t200\r]}]}",
         "{\"attachments\":[{\"content\":{\"type\":\"Buffer\",\"data\":[7,8,9,10]},\"a\":\"b\"}]}",
-        "{\"attachments\":[{\"content\":{\"data\":[[1],2]}},{\"a\":[300,\"b\"]}],\"content\":[999]"
-        "}",
+        "{\"attachments\":[{\"content\":{\"data\":[[1],2]}},{\"a\":[300]}],\"content\":[999]}",
         "{\"attachments\":{\"content\":[1000,2000]},\"data\":[\"a\"]}",
         "{\"attachments\":[{\"content\":[256]},{\"content\":[1,\"a\"]},{\"content\":[1.5]}]}",
         "{\"attachments\":[{\"content\":[                    ]},{\"content\":[1,2,3,4,5,6,7,8]}]}",
