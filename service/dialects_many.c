@@ -243,11 +243,33 @@ static bool make(many *m, const templates *t, size_t i, request_result *result, 
     faults_init(&found);
     *result = request_create_draft(
         m->app->config, t, c->document, c->plan.drafts[i].message, id, (time_t)(m->now / 1000000),
-        m->call->sync ? REQUEST_DRAFT_ONE_SENT : REQUEST_DRAFT_ONE_OF_MANY, &m->mails[i].request,
-        &found);
+        c->sync ? REQUEST_DRAFT_ONE_SENT : REQUEST_DRAFT_ONE_OF_MANY, &m->mails[i].request, &found);
     dialects_map(c, i, &found, errors);
     faults_free(&found);
     return *result != REQUEST_NOMEM && *result != REQUEST_STOPPED && !errors->failed;
+}
+
+/* There is no room for one more. By those that there were, would there be for all of them, were no
+ * other request here? */
+static void refuse_full(many *m, problem_kind kind, const char *detail)
+{
+    size_t octets = 0, made = 0;
+
+    for (size_t i = 0; i < m->count; i++) {
+        const request *r = m->mails[i].request;
+        if (!r || !r->message)
+            continue;
+        uint64_t size = mime_message_size(r->message);
+        octets += mime_message_memory(r->message) + (size > QUEUE_SMALL ? 0 : (size_t)size);
+        made++;
+    }
+    if (made == 0 || octets / made * m->count < m->app->config->max_memory)
+        refuse(m, kind, detail, NULL);
+    else
+        refuse(m, PROBLEM_TOO_LARGE,
+               "The composed messages have more octets than POSTERN_MAX_MEMORY allows: send them "
+               "in several requests.",
+               NULL);
 }
 
 /* False: it is all over, and answered. */
@@ -274,7 +296,7 @@ static bool make_all(many *m)
     if (ok)
         refuse(m, unfit[worst].kind, unfit[worst].detail, &p->errors);
     else
-        refuse(m, PROBLEM_MEMORY, NO_MEMORY, NULL);
+        refuse_full(m, PROBLEM_MEMORY, NO_MEMORY);
     return false;
 }
 
@@ -526,6 +548,16 @@ static bool gather_addresses(many *m)
     return m->addresses && m->marks;
 }
 
+/* Mails of one request are of one list, if any is of one. */
+static const char *list_of(const many *m)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->mails[i].request && m->mails[i].request->list[0])
+            return m->mails[i].request->list;
+    }
+    return "";
+}
+
 static void look_up(many *m)
 {
     if (!m->app->outbox || !m->app->config->suppression) {
@@ -536,10 +568,11 @@ static void look_up(many *m)
         refuse(m, PROBLEM_MEMORY, NO_MEMORY, NULL);
         return;
     }
-    m->op = (queue_op){.kind = QUEUE_SUPPRESSED,
-                       .done = looked_up,
-                       .ctx = m,
-                       .in.suppress = {.addresses = (const char *const *)m->addresses, .list = ""}};
+    m->op = (queue_op){
+        .kind = QUEUE_SUPPRESSED,
+        .done = looked_up,
+        .ctx = m,
+        .in.suppress = {.addresses = (const char *const *)m->addresses, .list = list_of(m)}};
     if (!outbox_submit(m->app->outbox, &m->op))
         answer_op(m, false);
 }
@@ -558,7 +591,7 @@ static void compose(void *ctx)
         else
             refuse(m, PROBLEM_MEMORY, NO_MEMORY, NULL);
     } else if (!keep_all(m)) {
-        refuse(m, PROBLEM_STORAGE, NO_ROOM, NULL);
+        refuse_full(m, PROBLEM_STORAGE, NO_ROOM);
     } else {
         look_up(m);
     }

@@ -11,11 +11,10 @@
 
 #define PRIORITY_USUAL 5
 
-#define ANY    (REQUEST_SENT | REQUEST_QUEUED | REQUEST_BATCH | REQUEST_LINTED | REQUEST_AT_ONCE)
-#define ONE    (REQUEST_SENT | REQUEST_QUEUED | REQUEST_LINTED | REQUEST_AT_ONCE)
-#define QUEUED (REQUEST_QUEUED | REQUEST_BATCH | REQUEST_LINTED)
-/* What a draft may have though it isn't kept; a time is told that it is not. */
-#define DRAFTS (QUEUED | REQUEST_AT_ONCE)
+#define ANY     (REQUEST_SENT | REQUEST_QUEUED | REQUEST_BATCH | REQUEST_LINTED | REQUEST_DRAFTED)
+#define ONE     (REQUEST_SENT | REQUEST_QUEUED | REQUEST_LINTED | REQUEST_DRAFTED)
+#define QUEUED  (REQUEST_QUEUED | REQUEST_BATCH | REQUEST_LINTED)
+#define DRAFTED (QUEUED | REQUEST_DRAFTED)
 
 static const struct {
     const char *name, *pointer;
@@ -39,11 +38,11 @@ static const struct {
     {"envelope_from", "/envelope_from", request_read_envelope_from, ANY},
     {"transcript", "/transcript", request_read_transcript, REQUEST_SENT | REQUEST_LINTED},
     {"lint", "/lint", request_read_lint, ONE},
-    {"send_at", "/send_at", request_read_send_at, DRAFTS},
+    {"send_at", "/send_at", request_read_send_at, DRAFTED},
     {"expires_in", "/expires_in", request_read_expires_in, QUEUED},
     {"priority", "/priority", request_read_priority, QUEUED},
-    {"tags", "/tags", request_read_tags, DRAFTS},
-    {"metadata", "/metadata", request_read_metadata, DRAFTS},
+    {"tags", "/tags", request_read_tags, DRAFTED},
+    {"metadata", "/metadata", request_read_metadata, DRAFTED},
     {"recipients", "/recipients", request_read_recipients, REQUEST_BATCH},
 };
 
@@ -260,9 +259,12 @@ static request_result build(request_reader *r, const json_t *root)
     if (json_is_object(root)) {
         request_read_members(r, root,
                              r->only_lint ? REQUEST_LINTED
-                             : r->at_once ? REQUEST_AT_ONCE
                              : r->queued  ? REQUEST_QUEUED
+                             : r->drafted ? REQUEST_DRAFTED
                                           : REQUEST_SENT);
+        if (!r->queued && r->request->delivery.send_at)
+            faults_add(r->errors, "/send_at", "time",
+                       "What is for later needs the queue; the relay can't be waited for.");
         check_whole(r, root);
     } else {
         request_wrong_type(r, "", "an object", root);
@@ -337,7 +339,7 @@ void request_begin(request *q, document *d, const config *cfg)
 /* How one is made. */
 typedef struct request_terms {
     const json_t *root; /* NULL: the document's own */
-    bool queued, at_once, late, only_lint;
+    bool queued, drafted, late, only_lint;
     bool borrows; /* the document stays the caller's */
 } request_terms;
 
@@ -364,7 +366,7 @@ static request_result create(const config *cfg, const templates *t, document *d,
                         .errors = errors,
                         .now = now,
                         .queued = terms->queued,
-                        .at_once = terms->at_once,
+                        .drafted = terms->drafted,
                         .late = terms->late,
                         .only_lint = terms->only_lint};
     request_result result = build(&r, q->root);
@@ -410,9 +412,9 @@ request_result request_create_draft(const config *cfg, const templates *t, docum
 {
     bool of_many = manner == REQUEST_DRAFT_ONE_OF_MANY || manner == REQUEST_DRAFT_ONE_SENT;
     const request_terms terms = {.root = draft,
-                                 .queued = manner != REQUEST_DRAFT_SENT,
-                                 .at_once = manner == REQUEST_DRAFT_SENT ||
-                                            manner == REQUEST_DRAFT_ONE_SENT,
+                                 .queued = manner == REQUEST_DRAFT_QUEUED ||
+                                           manner == REQUEST_DRAFT_ONE_OF_MANY,
+                                 .drafted = true,
                                  .late = !of_many,
                                  .borrows = of_many};
     return create(cfg, t, d, id, now, &terms, out, errors);

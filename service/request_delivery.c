@@ -75,13 +75,6 @@ void request_read_send_at(request_reader *r, const char *pointer, const json_t *
     mime_bytes text;
     bool ok = false;
 
-    if (r->at_once) {
-        faults_add(
-            r->errors, pointer, "unsupported",
-            "Where the relay is waited for, a mail is sent at once: for another time send it "
-            "through the queue.");
-        return;
-    }
     if (json_is_number(value))
         ok = get_seconds(value, 253402300799.0, &at);
     else if (!json_is_string(value))

@@ -58,7 +58,7 @@ typedef struct request_reader {
     faults *errors;
     time_t now;
     bool queued;    /* for the queue */
-    bool at_once;   /* a draft that is sent while its sender waits */
+    bool drafted;   /* by a dialect: what only a queue keeps may be there where there is none */
     bool late;      /* what takes long to sign is left to be signed */
     bool lint;      /* it is asked for */
     bool only_lint; /* … and nothing else */
@@ -73,7 +73,7 @@ typedef enum request_kind {
     REQUEST_QUEUED = 2,
     REQUEST_BATCH = 4,   /* queued, too */
     REQUEST_LINTED = 8,  /* only looked at */
-    REQUEST_AT_ONCE = 16 /* a draft that is sent */
+    REQUEST_DRAFTED = 16 /* at once, from a draft whose author knows of no such difference */
 } request_kind;
 
 void request_read_members(request_reader *r, const json_t *root, request_kind kind);
