@@ -262,7 +262,7 @@ static request_result build(request_reader *r, const json_t *root)
                              : r->queued  ? REQUEST_QUEUED
                              : r->drafted ? REQUEST_DRAFTED
                                           : REQUEST_SENT);
-        if (!r->queued && r->request->delivery.send_at)
+        if (r->drafted && r->at_once && r->request->delivery.send_at)
             faults_add(r->errors, "/send_at", "time",
                        "What is for later needs the queue; the relay can't be waited for.");
         check_whole(r, root);
@@ -339,7 +339,7 @@ void request_begin(request *q, document *d, const config *cfg)
 /* How one is made. */
 typedef struct request_terms {
     const json_t *root; /* NULL: the document's own */
-    bool queued, drafted, late, only_lint;
+    bool queued, drafted, at_once, late, only_lint;
     bool borrows; /* the document stays the caller's */
 } request_terms;
 
@@ -367,6 +367,7 @@ static request_result create(const config *cfg, const templates *t, document *d,
                         .now = now,
                         .queued = terms->queued,
                         .drafted = terms->drafted,
+                        .at_once = terms->at_once,
                         .late = terms->late,
                         .only_lint = terms->only_lint};
     request_result result = build(&r, q->root);
@@ -410,11 +411,12 @@ request_result request_create_draft(const config *cfg, const templates *t, docum
                                     const json_t *draft, const char id[27], time_t now,
                                     request_manner manner, request **out, faults *errors)
 {
-    bool of_many = manner == REQUEST_DRAFT_ONE_OF_MANY || manner == REQUEST_DRAFT_ONE_SENT;
+    bool of_many = manner == REQUEST_DRAFT_ONE_OF_MANY || manner == REQUEST_DRAFT_ONE_OF_MANY_SENT;
     const request_terms terms = {.root = draft,
-                                 .queued = manner == REQUEST_DRAFT_QUEUED ||
-                                           manner == REQUEST_DRAFT_ONE_OF_MANY,
+                                 .queued = manner != REQUEST_DRAFT_SENT,
                                  .drafted = true,
+                                 .at_once = manner == REQUEST_DRAFT_SENT ||
+                                            manner == REQUEST_DRAFT_ONE_OF_MANY_SENT,
                                  .late = !of_many,
                                  .borrows = of_many};
     return create(cfg, t, d, id, now, &terms, out, errors);

@@ -59,6 +59,7 @@ typedef struct request_reader {
     time_t now;
     bool queued;    /* for the queue */
     bool drafted;   /* by a dialect: what only a queue keeps may be there where there is none */
+    bool at_once;   /* such a one: the relay is waited for */
     bool late;      /* what takes long to sign is left to be signed */
     bool lint;      /* it is asked for */
     bool only_lint; /* … and nothing else */
