@@ -36,6 +36,7 @@ typedef struct document document;
 typedef struct document_files {
     const char *array, *content;
     unsigned level; /* of the array: 1 is a member of the document itself */
+    bool octets;    /* it may be an array of numbers instead, or an object whose "data" is one */
 } document_files;
 
 typedef struct document_options {
