@@ -107,6 +107,26 @@ const char *mime_header_check_name(const char *name, size_t len)
     return NULL;
 }
 
+#define MESSAGE_ID_LENGTH 250
+
+const char *mime_header_check_message_id(const char *value, size_t len)
+{
+    size_t at = 0;
+
+    if (len < sizeof "<a@b>" - 1 || value[0] != '<' || value[len - 1] != '>')
+        return "it is not of the form <left@right>";
+    if (len > MESSAGE_ID_LENGTH)
+        return "it is longer than 250 characters";
+    for (size_t i = 1; i + 1 < len; i++) {
+        if (value[i] <= ' ' || value[i] >= 0x7F || strchr("<>()\",;:\\", value[i]))
+            return "it holds a character that has no place in it";
+        if (value[i] == '@' && (at || i == 1 || i + 2 == len))
+            return "it is not of the form <left@right>";
+        at = value[i] == '@' ? i : at;
+    }
+    return at ? NULL : "it is not of the form <left@right>";
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';

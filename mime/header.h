@@ -25,6 +25,10 @@
  * only where the field is structured (References, List-Unsubscribe, …); at most 998 octets of a
  * word without a place to fold. */
 const char *mime_header_check_name(const char *name, size_t len);
+/* Whether that can be a Message-ID (RFC 5322 section 3.6.4, without its obsolete forms and quoted
+ * strings): "<left@right>", at most 250 octets, so that it fits a line. NULL: yes; else why not. */
+const char *mime_header_check_message_id(const char *value, size_t len);
+
 const char *mime_header_check_value(const char *name, const char *value, size_t len);
 
 /* An unstructured field (Subject, X-…), or a structured ASCII one of the table, which is only

@@ -404,14 +404,22 @@ static bool copy_infos(layout *l)
 }
 
 /* An empty message with its Message-ID; NULL if memory ran out. */
-static mime_message *create(const char *id, const char *domain)
+static mime_message *create(const mime_draft *d)
 {
-    mime_message *m = malloc(sizeof *m + strlen(id) + strlen(domain) + sizeof "<@>");
+    const mime_bytes *own = &d->message_id;
+    const char *domain = d->id_domain ? d->id_domain : d->from->domain;
+    size_t size = own->data ? own->len + 1 : strlen(d->id) + strlen(domain) + sizeof "<@>";
+    mime_message *m = malloc(sizeof *m + size);
     if (!m)
         return NULL;
     *m = (mime_message){.segments = m->first, .cap = FIRST_SEGMENTS};
+    if (own->data) {
+        memcpy(m->id, own->data, own->len);
+        m->id[own->len] = '\0';
+        return m;
+    }
     m->id[0] = '<';
-    char *to = stpcpy(m->id + 1, id);
+    char *to = stpcpy(m->id + 1, d->id);
     *to++ = '@';
     to = stpcpy(to, domain);
     memcpy(to, ">", sizeof ">");
@@ -420,7 +428,7 @@ static mime_message *create(const char *id, const char *domain)
 
 mime_message *mime_compose(const mime_draft *draft)
 {
-    mime_message *m = create(draft->id, draft->id_domain ? draft->id_domain : draft->from->domain);
+    mime_message *m = create(draft);
     if (!m)
         return NULL;
     layout l = {.message = m, .draft = draft, .id_len = strlen(draft->id)};

@@ -87,6 +87,7 @@ typedef struct mime_draft {
     const char *id;        /* token [A-Za-z0-9] of 16 to 40 characters, unique to this message: in
                               Message-ID and boundaries */
     const char *id_domain; /* Message-ID's right side; NULL: the domain of from */
+    mime_bytes message_id; /* checked (header.h), with its <>; absent: made of these two */
 } mime_draft;
 
 typedef struct mime_message mime_message;

@@ -227,6 +227,7 @@ static bool make_message(request_reader *r)
         .header_count = p->header_count,
         .date = r->now,
         .id = r->request->id,
+        .message_id = p->message_id,
     };
     request *q = r->request;
     q->message = mime_compose(&draft);

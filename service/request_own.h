@@ -41,6 +41,7 @@ struct request_parts {
     size_t attachment_count;
     mime_header *headers; /* with room for those of a list */
     size_t header_count;
+    mime_bytes message_id;     /* a dialect's header; absent: ours is made */
     char *list_headers;        /* owned: their values */
     const char *template;      /* its name; NULL: none, or a faulty one */
     const json_t *data;        /* for it; NULL: none */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "mime/header.h"
 
@@ -102,12 +103,29 @@ void request_read_text(request_reader *r, const char *pointer, const json_t *val
 
 /* ---- headers ---- */
 
+/* Programs that speak to providers name their mails themselves. */
+static void read_message_id(request_reader *r, const char *pointer, const json_t *value)
+{
+    mime_bytes text;
+    if (!request_string(r, pointer, value, &text))
+        return;
+    const char *reason = mime_header_check_message_id(text.data, text.len);
+    if (reason)
+        faults_add(r->errors, pointer, "header_value", "Not a valid Message-ID: %s.", reason);
+    else
+        r->parts->message_id = text;
+}
+
 static void read_header(request_reader *r, const char *name, const json_t *value)
 {
     char pointer[FAULTS_POINTER_MAX];
     mime_header *h = &r->parts->headers[r->parts->header_count];
     h->name = (mime_bytes){name, strlen(name)};
     faults_pointer(pointer, "/headers", name);
+    if (r->drafted && strcasecmp(name, "Message-ID") == 0) {
+        read_message_id(r, pointer, value);
+        return;
+    }
     const char *reason = mime_header_check_name(name, h->name.len);
     if (reason) {
         faults_add(r->errors, pointer, "header_name", "This header can't be set: %s.", reason);

@@ -145,6 +145,24 @@ def test_no_header_can_be_injected(postern, relay, dialect):
     assert not any(b"eve@postern.test" in m.message or "eve@postern.test" in m.recipients for m in relay.complete)
 
 
+HEADERS = {"sendgrid": lambda name, value: {"headers": {name: value}}, "resend": lambda name, value: {"headers": {name: value}},
+           "postmark": lambda name, value: {"Headers": [{"Name": name, "Value": value}]},
+           "mailgun": lambda name, value: {f"h:{name}": value}}
+
+
+@each
+def test_a_message_may_bring_its_own_id(postern, relay, dialect):
+    message_id = f"<{dialect.name}.1@shop.postern.test>"
+    answer = dialect.post(postern, dialect.body(subject=f"own {dialect.name}") | HEADERS[dialect.name]("message-id", message_id))
+    assert answer.status == dialect.accepted, answer
+    [mail] = arrived(relay, f"own {dialect.name}")
+    assert mail.message.lower().count(b"message-id:") == 1
+    assert f"\r\nMessage-ID: {message_id}\r\n".encode() in mail.message
+    for wrong in ("x", "<a@b", "<a b@c>", "<a@b>\r\nBcc: eve@postern.test", "<a@@b>", "<@b>", "<ä@b>", f"<{'a' * 250}@b>"):
+        answer = dialect.post(postern, dialect.body() | HEADERS[dialect.name]("Message-ID", wrong))
+        assert 400 <= answer.status < 500 and dialect.message(answer), (wrong, answer)
+
+
 @each
 def test_a_forbidden_sender_is_refused(relay, dialect):
     with Postern(relay=relay.url(), data=scratch("data"), dialects=ALL, api_keys=KEY, key=KEY,

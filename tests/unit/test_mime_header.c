@@ -151,6 +151,27 @@ static void long_parameters_are_continued(void **state)
     buf_free(&out);
 }
 
+static void a_message_id_has_one_form(void **state)
+{
+    static const char *const good[] = {"<a@b>", "<01KQ.x-1_y+z@mail.example.com>",
+                                       "<a@[192.0.2.1]>"};
+    static const char *const wrong[] = {"",          "<>",          "a@b",          "<a>",
+                                        "<@b>",      "<a@>",        "<a@b@c>",      "<a b@c>",
+                                        "<a@b>\r\n", "<a@b> <c@d>", "<\xC3\xA9@b>", "<a\"@b>"};
+    char longest[300] = "<";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_null(mime_header_check_message_id(good[i], strlen(good[i])));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_non_null(mime_header_check_message_id(wrong[i], strlen(wrong[i])));
+    memset(longest + 1, 'a', 246);
+    memcpy(longest + 247, "@b>", 4);
+    assert_null(mime_header_check_message_id(longest, 250));
+    memcpy(longest + 247, "a@b>", 5);
+    assert_non_null(mime_header_check_message_id(longest, 251));
+}
+
 static void names_and_values_that_could_harm_are_refused(void **state)
 {
     (void)state;
@@ -210,6 +231,7 @@ int main(void)
         cmocka_unit_test(mailboxes_are_quoted_or_encoded_as_they_need),
         cmocka_unit_test(parameters_have_both_forms_where_they_need_them),
         cmocka_unit_test(long_parameters_are_continued),
+        cmocka_unit_test(a_message_id_has_one_form),
         cmocka_unit_test(names_and_values_that_could_harm_are_refused),
         cmocka_unit_test(media_types_are_checked_and_guessed),
     };
