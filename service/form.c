@@ -246,17 +246,9 @@ static bool read_quoted(words *w, buf *out)
     return w->at < w->end && *w->at++ == '"';
 }
 
-/* ";" name "=" value; false at the end, or where there is none (then it isn't the end). */
-static bool read_parameter(words *w, mime_bytes *name, buf *value)
+/* What is behind ";": name "=" value. */
+static bool read_pair(words *w, mime_bytes *name, buf *value)
 {
-    buf_clear(value);
-    skip_blanks(w);
-    if (w->at == w->end || *w->at != ';')
-        return false;
-    w->at++;
-    skip_blanks(w);
-    if (w->at == w->end) /* one that ends in ";" */
-        return false;
     *name = (mime_bytes){w->at, token_length(w)};
     w->at += name->len;
     skip_blanks(w);
@@ -270,6 +262,22 @@ static bool read_parameter(words *w, mime_bytes *name, buf *value)
     buf_add(value, w->at, len);
     w->at += len;
     return len > 0;
+}
+
+/* The next parameter; false: there is none, and the cursor is at the end only if that is so. */
+static bool read_parameter(words *w, mime_bytes *name, buf *value)
+{
+    buf_clear(value);
+    skip_blanks(w);
+    words at = *w;
+    if (at.at == at.end || *at.at++ != ';')
+        return false;
+    skip_blanks(&at);
+    bool ends = at.at == at.end; /* in ";" */
+    bool ok = !ends && read_pair(&at, name, value);
+    if (ok || ends)
+        *w = at;
+    return ok;
 }
 
 static bool is_named(const mime_bytes *name, const char *wanted)
