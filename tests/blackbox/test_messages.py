@@ -265,8 +265,37 @@ def test_what_is_sent_or_being_sent_can_t_be_cancelled():
             assert answer.status == 409 and answer.json["message_status"] == "sent", answer
 
 
+def test_a_message_that_waits_can_be_given_another_time(kept):
+    with ScriptedServer() as relay, Postern(relay=relay.url(), **kept) as postern:
+        message_id = hand_over(postern, mail(send_at=time.time() + 3600, expires_in="2h"))
+        before = look(postern, message_id)
+        answer = postern.patch(f"/v1/messages/{message_id}", {"send_at": "2026-12-31T23:00:00Z"})
+        assert answer.status == 200 and answer.json["status"] == "scheduled", answer
+        assert answer.json["send_at"].startswith("2026-12-31T23:00:00"), answer
+        assert answer.json["expires_at"].startswith("2027-01-01T01:00:00"), answer
+        same = ("message_id", "recipients", "tags", "metadata", "accepted_at", "envelope_from", "relays")
+        assert {k: answer.json.get(k) for k in same} == {k: before.get(k) for k in same}
+        assert not relay.mails
+        answer = postern.patch(f"/v1/messages/{message_id}", {"send_at": time.time() - 5})
+        assert answer.status == 200, answer
+        assert end(postern, message_id)["status"] == "sent"
+        assert len(relay.mails) == 1
+        answer = postern.patch(f"/v1/messages/{message_id}", {"send_at": time.time() + 60})
+        assert answer.status == 409 and answer.json["message_status"] == "sent", answer
+
+
+@pytest.mark.parametrize("change, pointer", [({}, "/send_at"), ({"send_at": "tomorrow"}, "/send_at"), ({"send_at": None}, "/send_at"),
+                                             ([], ""), ({"send_at": 1, "to": "a@b.test"}, "/to")])
+def test_a_change_that_is_none_is_422(queued, change, pointer):
+    message_id = hand_over(queued, mail(send_at=time.time() + 3600))
+    answer = queued.patch(f"/v1/messages/{message_id}", change)
+    assert answer.status == 422 and answer.json["errors"][0]["pointer"] == pointer, answer
+    assert look(queued, message_id)["status"] == "scheduled"
+
+
 def test_what_is_not_there_is_404(queued):
     for message_id in (NO_ID, "x", "01kqxw3v9m4t5y8zc2b7d6f1gh", NO_ID + "/x", "%00"):
+        assert queued.patch(f"/v1/messages/{message_id}", {"send_at": 1}).status == 404, message_id
         for method in ("GET", "DELETE"):
             answer = queued.request(method, f"/v1/messages/{message_id}")
             assert answer.status == 404, (message_id, answer)
