@@ -18,6 +18,7 @@
 
 #include "mime/address.h"
 #include "mime/message.h"
+#include "mime/raw.h"
 #include "service/config.h"
 #include "service/document.h"
 #include "service/problem.h"
@@ -47,6 +48,9 @@ struct request_parts {
     bool subject_given;        /* which wins over the template's */
     templates_result rendered; /* what it became, which subject, html and text point into */
     const json_t *entries;     /* of a batch: an array; NULL: none, or a faulty one */
+    bool whole;                /* the message came whole: */
+    mime_stored whole_base64;  /* … as base64, which its source reads */
+    mime_raw raw;
 };
 
 /* What the readers of members share. */
@@ -58,6 +62,7 @@ typedef struct request_reader {
     faults *errors;
     time_t now;
     bool queued;    /* for the queue */
+    bool draft;     /* it has what only ours may have */
     bool late;      /* what takes long to sign is left to be signed */
     bool lint;      /* it is asked for */
     bool only_lint; /* … and nothing else */
@@ -70,11 +75,13 @@ typedef struct request_reader {
 typedef enum request_kind {
     REQUEST_SENT = 1, /* at once */
     REQUEST_QUEUED = 2,
-    REQUEST_BATCH = 4, /* queued, too */
-    REQUEST_LINTED = 8 /* only looked at */
+    REQUEST_BATCH = 4,  /* queued, too */
+    REQUEST_LINTED = 8, /* only looked at */
+    REQUEST_DRAFT = 16  /* made by us, of what came otherwise: with one of the two first */
 } request_kind;
 
-void request_read_members(request_reader *r, const json_t *root, request_kind kind);
+/* `kinds`: of request_kind. */
+void request_read_members(request_reader *r, const json_t *root, int kinds);
 /* What every kind must have. True: there is a template to be rendered. */
 bool request_check_shared(request_reader *r, const json_t *root);
 /* POSTERN_FROM. */
@@ -140,6 +147,7 @@ void request_read_priority(request_reader *r, const char *pointer, const json_t 
 void request_read_tags(request_reader *r, const char *pointer, const json_t *value);
 void request_read_metadata(request_reader *r, const char *pointer, const json_t *value);
 void request_read_template(request_reader *r, const char *pointer, const json_t *value);
+void request_read_mime(request_reader *r, const char *pointer, const json_t *value);
 void request_read_recipients(request_reader *r, const char *pointer, const json_t *value);
 void request_read_data(request_reader *r, const char *pointer, const json_t *value);
 
