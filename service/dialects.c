@@ -174,7 +174,11 @@ static bool read_plan(dialects_call *c)
     document_enter(c->document);
     c->place->endpoint->read(&c->body, &c->plan);
     document_leave(c->document);
-    return plan_fits(c);
+    if (!c->plan.made || document_hold(c->document, c->plan.made))
+        return plan_fits(c);
+    http_problem(c->exchange, PROBLEM_MEMORY,
+                 "Requests hold as much memory as POSTERN_MAX_MEMORY allows.", NULL);
+    return false;
 }
 
 static void send_one(dialects_call *c)
