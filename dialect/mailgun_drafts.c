@@ -111,8 +111,7 @@ static bool add_named(const copy *c, const char *pointer, const mime_bytes *name
         if (value)
             add_value(value, out);
         else
-            faults_add(c->errors, pointer, "variable", "recipient-variables have no \"%s\" for %s.",
-                       key, c->who.address);
+            tell_missing(c, pointer, key);
     }
     return true;
 }
