@@ -121,7 +121,9 @@ bool mail_date_parse(const char *s, size_t len, int64_t *seconds)
         return false;
     if (mark(&t, '(')) {
         const char *close = memchr(t.at, ')', (size_t)(t.end - t.at));
-        t.at = close ? close + 1 : t.at;
+        if (!close)
+            return false;
+        t.at = close + 1;
     }
     blanks(&t);
     *seconds = since * 86400 + of_day - (int64_t)east * 60;

@@ -337,7 +337,7 @@ static bool says_nothing(const json_t *type)
     return !type || strcasecmp(json_string_value(type), "application/octet-stream") == 0;
 }
 
-static bool take_file(dialect_reader *r, const char *pointer, const json_t *file, bool is_inline)
+static void take_file(dialect_reader *r, const char *pointer, const json_t *file, bool is_inline)
 {
     json_t *name = json_object_get(file, "filename"), *type = json_object_get(file, "content_type");
     json_t *out = json_object();
@@ -346,7 +346,7 @@ static bool take_file(dialect_reader *r, const char *pointer, const json_t *file
         faults_add(r->errors, pointer, OURS, "'%s' parameter is not a file",
                    is_inline ? "inline" : "attachment");
         json_decref(out);
-        return false;
+        return;
     }
     if (!out || json_object_set(out, "filename", name) != 0 ||
         json_object_set(out, "content", json_object_get(file, "content")) != 0 ||
@@ -356,19 +356,9 @@ static bool take_file(dialect_reader *r, const char *pointer, const json_t *file
         r->nomem = true;
     if (json_array_append_new(own(r)->files, out) != 0)
         r->nomem = true;
-    return true;
 }
 
-/* A browser's form has an empty one where no file was chosen. */
-static bool is_no_file(const dialect_reader *r, const json_t *file)
-{
-    mime_bytes content;
-    const json_t *text = json_object_get(file, "content");
-    return json_is_object(file) && json_string_length(json_object_get(file, "filename")) == 0 &&
-           r->body->text(r->body->ctx, text, &content) && content.len == 0;
-}
-
-static bool take_files(dialect_reader *r, const char *name, bool is_inline)
+static void take_files(dialect_reader *r, const char *name, bool is_inline)
 {
     char pointer[FAULTS_POINTER_MAX], at[FAULTS_POINTER_MAX];
     const json_t *list = json_object_get(own(r)->root, name), *one;
@@ -378,18 +368,14 @@ static bool take_files(dialect_reader *r, const char *name, bool is_inline)
     json_array_foreach((json_t *)list, i, one)
     {
         faults_item_pointer(at, pointer, i);
-        if (!is_no_file(r, one))
-            (void)take_file(r, at, one, is_inline);
+        take_file(r, at, one, is_inline);
     }
-    return true;
 }
 
 /* ---- the tables ---- */
 
-#define NOT_TRACKED                                                                                \
-    "Nobody's opening and clicking is watched here: links stay as they are, and the mail is the "  \
-    "same."
-#define SIGNED "Whether and with what a mail is signed is said by POSTERN_DKIM."
+#define NOT_TRACKED "Nobody's opening and clicking is watched here; the mail is the same."
+#define SIGNED      "Whether and with what a mail is signed is said by POSTERN_DKIM."
 
 const dialect_member mailgun_fields[] = {
     {"from", DIALECT_READ, "from", read_from, NULL},
@@ -525,28 +511,34 @@ static json_t *read_named(dialect_reader *r, bool ready)
     return others;
 }
 
-static void missing(dialect_reader *r, const char *name)
+/* Whether nothing was said of it; one that is there and faulty isn't missing. */
+static bool lacks(const dialect_reader *r, const char *name, const char *field, bool faulty)
+{
+    return !json_object_get(r->message, name) &&
+           (!faulty || !json_object_get(r->body->root, field));
+}
+
+static void check_there(dialect_reader *r, const char *name, const char *field, bool faulty)
 {
     char pointer[FAULTS_POINTER_MAX];
-    faults_member(pointer, "", name);
-    if (!json_object_get(r->message, name))
-        faults_add(r->errors, pointer, OURS, "%s parameter is missing", name);
+    faults_member(pointer, "", field);
+    if (lacks(r, name, field, faulty))
+        faults_add(r->errors, pointer, OURS, "%s parameter is missing", field);
 }
 
 static void check_whole(dialect_reader *r, bool ready)
 {
-    const json_t *to = json_object_get(r->message, "to");
+    bool faulty = r->errors->total > 0;
 
-    missing(r, "to");
-    if (json_array_size(to) > DIALECT_DRAFTS)
+    if (!ready)
+        check_there(r, "from", "from", faulty);
+    check_there(r, "to", "to", faulty);
+    if (json_array_size(json_object_get(r->message, "to")) > DIALECT_DRAFTS)
         faults_add(r->errors, "/to", OURS, "Too many recipients; max is %d", DIALECT_DRAFTS);
-    if (ready && !json_object_get(r->message, "mime"))
-        faults_add(r->errors, "/message", OURS, "message parameter is missing");
     if (ready)
-        return;
-    missing(r, "from");
-    if (!json_object_get(r->message, "text") && !json_object_get(r->message, "html") &&
-        !json_object_get(r->message, "template"))
+        check_there(r, "mime", "message", faulty);
+    else if (lacks(r, "text", "text", faulty) && lacks(r, "html", "html", faulty) &&
+             lacks(r, "template", "template", faulty))
         faults_add(r->errors, "", OURS,
                    "Need at least one of 'text' or 'html' parameters specified");
 }
@@ -617,8 +609,8 @@ static void read_body(const dialect_body *body, dialect_plan *plan, const dialec
         dialect_read_members(r, table, "", others);
         json_decref(others);
         if (!ready) {
-            (void)take_files(r, "attachment", false);
-            (void)take_files(r, "inline", true);
+            take_files(r, "attachment", false);
+            take_files(r, "inline", true);
         }
         check_whole(r, ready);
         add_gathered(r);

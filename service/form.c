@@ -33,7 +33,7 @@ typedef enum form_state {
 typedef struct part {
     char name[FORM_NAME + 1];
     size_t name_len;
-    bool is_file, lifted;
+    bool is_file, lifted, empty;
     char *filename, *content_type; /* owned; of a file */
     buf text;                      /* of a field, as long as it is short */
     utf8_check utf8;
@@ -145,6 +145,7 @@ static bool begin_value(form *f)
     if (!name_fits(f))
         return false;
     p->lifted = p->is_file;
+    p->empty = true;
     return !p->lifted || document_lift_begin(f->document, true) || stop(f);
 }
 
@@ -172,6 +173,7 @@ static bool add_value(form *f, const char *data, size_t len)
 {
     if (len == 0)
         return true;
+    f->part.empty = false;
     if (f->part.is_file)
         return document_lift_add(f->document, data, len) || stop(f);
     return add_text(f, data, len);
@@ -207,7 +209,11 @@ static bool end_value(form *f)
         value = json_stringn_nocheck(p->text.data ? p->text.data : "", p->text.len);
     else
         return false;
-    bool ok = append(f, p->name, value);
+    bool ok = true;
+    if (value && p->is_file && p->empty && !*p->filename) /* a browser's, where none was chosen */
+        json_decref(value);
+    else
+        ok = append(f, p->name, value);
     clear_part(f);
     return ok;
 }

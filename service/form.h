@@ -7,10 +7,11 @@
  * content is the base64 that the mail will have, made on its way: in memory, and beyond the
  * document's share of it in the store's file. Fields are texts: UTF-8 without NUL.
  *
- * A file is a part with a file name, which may be UTF-8 as it is, quoted with backslashes, with the
- * browsers' %22, or extended (filename*, RFC 5987). A body that ends before its last boundary is a
- * fault, as is all that RFC 2046 and RFC 7578 don't know; what is before the first boundary and
- * behind the last is dropped.
+ * A file is a part with a file name (without one and without content it is a browser's, where no
+ * file was chosen, and is dropped). The name may be UTF-8 as it is, quoted with backslashes, with
+ * the browsers' %22, or extended (filename*, RFC 5987). A body that ends before its last boundary
+ * is a fault, as is all that RFC 2046 and RFC 7578 don't know; what is before the first boundary
+ * and behind the last is dropped.
  *
  * Not libmicrohttpd's post processor: it can't be had without a connection, ends a file name at an
  * escaped quote, and tells no fault from another.

@@ -188,7 +188,10 @@ static void files_have_the_names_that_clients_write(void **state)
     NAMED("filename=\"old.txt\"; filename*=UTF-8''%e2%82%ac%20rates", "\xE2\x82\xAC rates");
     NAMED("filename*=utf-8'en'%e2%82%ac; filename=old.txt", "\xE2\x82\xAC");
     NAMED("FileName=plain.txt;", "plain.txt");
-    NAMED("filename=\"\"", "");
+    BECOMES(MULTIPART, PART("name=f; filename=\"\"", "x") END,
+            "{\"f\":[{\"filename\":\"\",\"content\":\"eA==\\r\\n\"}]}");
+    BECOMES(MULTIPART, PART("name=f; filename=\"\"", "") PART("name=t", "x") END,
+            "{\"t\":[\"x\"]}");
 }
 
 static void a_name_may_be_quoted(void **state)
