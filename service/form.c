@@ -678,7 +678,8 @@ static bool read_boundary(form *f, const char *content_type, const char **reason
     if (found && boundary_fits(&value))
         f->delimiter_len = (size_t)snprintf(f->delimiter, sizeof f->delimiter, "\r\n--%.*s",
                                             (int)value.len, value.data);
-    *reason = buf_ok(&value) ? "The Content-Type of the body names no valid boundary." : NULL;
+    else if (buf_ok(&value))
+        *reason = "The Content-Type of the body names no valid boundary.";
     buf_free(&value);
     return f->delimiter_len > 0;
 }

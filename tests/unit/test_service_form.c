@@ -70,6 +70,7 @@ static char *read_form(const document_options *options, const char *type, const 
 
     if (!f)
         return strdup(reason ? reason : "no memory");
+    assert_null(reason);
     for (size_t at = 0; at < len; at += piece) {
         /* Of its own, so that a sanitizer sees what is read beyond it. */
         size_t n = len - at < piece ? len - at : piece;
