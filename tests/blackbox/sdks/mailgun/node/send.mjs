@@ -37,7 +37,7 @@ function message({ mail, separate, stream }) {
     if (separate) made['recipient-variables'] = JSON.stringify(mail.variables ?? {});
     if (mail.mime) {
         const octets = Buffer.from(mail.mime, 'base64');
-        made.message = { text: () => octets.toString(), file: () => octets, stream: () => Readable.from([octets]) }[mail.as]();
+        made.message = { text: () => octets.toString(), file: () => octets }[mail.as]();
     }
     return { ...made, ...mail.more };
 }
