@@ -134,7 +134,7 @@ static bool read_head(const mime_stored *source, buf *text, size_t *head, uint64
 
     for (;; want *= 4) {
         size_t n = source->len < want ? (size_t)source->len : want;
-        if (!buf_reserve(text, n - text->len) ||
+        if (!buf_reserve(text, n - text->len + 1) || /* never without memory */
             !read_source(source, text->len, text->data + text->len, n - text->len))
             return false;
         text->len = n;

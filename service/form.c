@@ -154,10 +154,13 @@ static bool add_text(form *f, const char *data, size_t len)
 {
     part *p = &f->part;
 
-    if (memchr(data, '\0', len))
-        return fail(f, "a field holds NUL");
-    if (utf8_check_feed(&p->utf8, data, len) != len)
+    const char *nul = memchr(data, '\0', len);
+    size_t before = nul ? (size_t)(nul - data) : len;
+
+    if (utf8_check_feed(&p->utf8, data, before) != before)
         return fail(f, "a field is not UTF-8");
+    if (nul)
+        return fail(f, "a field holds NUL");
     if (!p->lifted && len <= f->lift_at && p->text.len + len <= f->lift_at) {
         buf_add(&p->text, data, len);
         return buf_ok(&p->text) || stop(f);
