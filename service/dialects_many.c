@@ -55,6 +55,7 @@ struct many {
     faults suppressed; /* why nothing is sent to anybody */
     size_t kept;
     buf answer;
+    bool placed;        /* has a place of job_enter(); with the relays each mail has its own */
     atomic_size_t left; /* with the relays */
 };
 
@@ -82,26 +83,43 @@ static void many_free(many *m)
 }
 
 /* Everything is given back before the answer goes out, but for what the answer is made of. */
-static void end(many *m, unsigned status)
+static http_exchange *give_back(many *m)
 {
     http_exchange *x = m->exchange;
+
+    if (m->placed)
+        job_leave(m->app);
+    document_let_go(m->call->document, 0);
+    many_free(m);
+    return x;
+}
+
+static void end(many *m, unsigned status)
+{
     buf content = m->answer;
 
     buf_init(&m->answer);
-    job_leave(m->app);
-    document_let_go(m->call->document, 0);
-    many_free(m);
-    http_answer(x, status, "application/json", 0, &content);
+    http_answer(give_back(m), status, "application/json", 0, &content);
 }
 
+/* The detail and the faults are not m's. */
 static void refuse(many *m, problem_kind kind, const char *detail, const faults *errors)
 {
-    http_exchange *x = m->exchange;
+    http_problem(give_back(m), kind, detail, errors);
+}
 
-    job_leave(m->app);
-    document_let_go(m->call->document, 0);
-    many_free(m);
-    http_problem(x, kind, detail, errors);
+/* By what the operation gave, or, if it was not taken, by that. */
+static void answer_op(many *m, bool taken)
+{
+    queue_op said = m->op;
+
+    m->op = (queue_op){0};
+    http_exchange *x = give_back(m);
+    if (taken)
+        messages_answer_key(x, &said, "/v1/messages/");
+    else
+        outbox_problem(x, NULL);
+    queue_op_clear(&said);
 }
 
 /* ---- the answer ---- */
@@ -304,23 +322,38 @@ static void one_sent(void *ctx, smtp_result *result)
     }
     buf_free(&said);
     smtp_result_free(result);
+    job_leave(m->app);
     if (atomic_fetch_sub(&m->left, 1) == 1)
         all_sent(m);
 }
 
+/* False: it is told that nothing was sent. */
+static bool submit(many *m, mail *one)
+{
+    if (!job_enter(m->app)) {
+        tell_refused(m, one, PROBLEM_BUSY, JOB_FULL, NULL);
+        return false;
+    }
+    smtp_transaction t = job_transaction(m->app, one->request, one->reader, one_sent, one);
+    if (smtp_sender_submit(m->app->sender, &t))
+        return true;
+    job_leave(m->app);
+    tell_refused(m, one, PROBLEM_DRAINING, "The sender takes no transaction now.", NULL);
+    return false;
+}
+
 static void send_all(many *m)
 {
+    job_leave(m->app);
+    m->placed = false;
     atomic_store(&m->left, 1); /* nobody ends it before all are submitted */
     for (size_t i = 0; i < m->count; i++) {
         mail *one = &m->mails[i];
         if (one->told.len)
             continue;
-        smtp_transaction t = job_transaction(m->app, one->request, one->reader, one_sent, one);
         atomic_fetch_add(&m->left, 1);
-        if (smtp_sender_submit(m->app->sender, &t))
-            continue;
-        atomic_fetch_sub(&m->left, 1);
-        tell_refused(m, one, PROBLEM_DRAINING, "The sender takes no transaction now.", NULL);
+        if (!submit(m, one))
+            atomic_fetch_sub(&m->left, 1);
     }
     if (atomic_fetch_sub(&m->left, 1) == 1)
         all_sent(m);
@@ -343,7 +376,6 @@ static void end_suppressed(many *m)
 static void put_done(queue_op *op)
 {
     many *m = op->ctx;
-    http_exchange *x = m->exchange;
 
     outbox_ended(m->app->outbox, op);
     if (op->outcome == QUEUE_OK && m->kept == 0) {
@@ -355,13 +387,7 @@ static void put_done(queue_op *op)
         end(m, 202);
         return;
     }
-    queue_op said = *op; /* what it gave is kept until that is told */
-    *op = (queue_op){0};
-    job_leave(m->app);
-    document_let_go(m->call->document, 0);
-    many_free(m);
-    messages_answer_key(x, &said, "/v1/messages/");
-    queue_op_clear(&said);
+    answer_op(m, true);
 }
 
 static bool prepare_put(many *m)
@@ -394,6 +420,7 @@ static void put(many *m)
         end_suppressed(m);
         return;
     }
+    queue_op_clear(&m->op);
     m->op = (queue_op){
         .kind = QUEUE_PUT,
         .done = put_done,
@@ -406,7 +433,7 @@ static void put(many *m)
                                        .status = 202,
                                        .answer = buf_cstr(&m->answer)};
     if (!outbox_submit(m->app->outbox, &m->op))
-        refuse(m, PROBLEM_QUEUE, OUTBOX_FULL, NULL);
+        answer_op(m, false);
 }
 
 /* ---- who is left out ---- */
@@ -468,7 +495,7 @@ static void looked_up(queue_op *op)
 
     outbox_ended(m->app->outbox, op);
     if (op->outcome != QUEUE_OK) {
-        refuse(m, PROBLEM_QUEUE, op->error ? op->error : OUTBOX_FULL, NULL);
+        answer_op(m, true);
         return;
     }
     if (suppress_mark(op, m->addresses, m->address_count, m->marks) > 0)
@@ -513,7 +540,7 @@ static void look_up(many *m)
                        .ctx = m,
                        .in.suppress = {.addresses = (const char *const *)m->addresses, .list = ""}};
     if (!outbox_submit(m->app->outbox, &m->op))
-        refuse(m, PROBLEM_QUEUE, OUTBOX_FULL, NULL);
+        answer_op(m, false);
 }
 
 static void compose(void *ctx)
@@ -550,6 +577,7 @@ static many *many_create(dialects_call *c)
     m->now = clock_wall_us();
     m->count = c->plan.count;
     m->mails = calloc(m->count, sizeof *m->mails);
+    m->placed = true;
     m->task = (worker_task){.run = compose, .ctx = m};
     for (size_t i = 0; m->mails && i < m->count; i++) {
         m->mails[i].all = m;

@@ -14,7 +14,7 @@ TEST_PACKAGES="libcmocka-dev postgresql-15 pg-auto-failover-cli postgresql-15-au
     python3 python3-pytest python3-pytest-timeout python3-aiosmtpd python3-yaml
     python3-html5lib python3-jsonschema python3-dkim python3-nacl opendkim nsd
     python3-gi gir1.2-gmime-3.0 postfix sasl2-bin libsasl2-modules libevent-2.1-7 libdb5.3
-    prometheus-alertmanager openssl curl util-linux"
+    prometheus-alertmanager openssl curl util-linux jq"
 LINT_PACKAGES="clang clang-format clang-tidy git"
 FUZZ_PACKAGES="clang libclang-rt-dev llvm valgrind"
 BENCH_PACKAGES="python3 postfix postgresql-15 iproute2 build-essential pkg-config libcurl4-openssl-dev"
@@ -97,6 +97,14 @@ pip_package() {
 # So may Go.
 go_package() {
     command -v go >/dev/null || echo golang-go
+}
+
+# And PHP and Java, in which there are examples.
+php_packages() {
+    [ "$(php -r 'echo extension_loaded("curl");' 2>/dev/null)" = 1 ] || echo php-cli php-curl
+}
+java_package() {
+    command -v javac >/dev/null || echo openjdk-17-jdk-headless
 }
 
 has_module() {
@@ -215,7 +223,7 @@ for what; do
     case $what in
     build) packages $BUILD_PACKAGES ;;
     test)
-        packages $TEST_PACKAGES $(node_packages) $(pip_package) $(go_package)
+        packages $TEST_PACKAGES $(node_packages) $(pip_package) $(go_package) $(php_packages) $(java_package)
         node_modules
         senders
         sdks
