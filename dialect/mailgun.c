@@ -375,7 +375,7 @@ static void take_files(dialect_reader *r, const char *name, bool is_inline)
 /* ---- the tables ---- */
 
 #define NOT_TRACKED "Nobody's opening and clicking is watched here; the mail is the same."
-#define SIGNED "With which keys a mail is signed is the configuration's business (dkim)."
+#define SIGNED      "With which keys a mail is signed is the configuration's business (dkim)."
 
 const dialect_member mailgun_fields[] = {
     {"from", DIALECT_READ, "from", read_from, NULL},

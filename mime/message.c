@@ -460,11 +460,12 @@ void mime_message_free(mime_message *m)
 
 mime_message *mime_message_of(const char *id, const mime_bytes *head, const mime_lines *body)
 {
-    mime_message *m = malloc(sizeof *m + strlen(id) + 1);
+    size_t id_size = strlen(id) + 1;
+    mime_message *m = malloc(sizeof *m + id_size);
     if (!m)
         return NULL;
     *m = (mime_message){.segments = m->first, .cap = FIRST_SEGMENTS};
-    strcpy(m->id, id);
+    memcpy(m->id, id, id_size);
     m->utf8 = !utf8_is_ascii(head->data, head->len);
     m->eight_bit = body->eight_bit;
     buf_add(&m->bytes, head->data, head->len);

@@ -11,9 +11,9 @@
 
 #define CHUNK ((size_t)16 * 1024)
 /* Lines of base64 that are read at once, what they are long, and what they stand for. */
-#define WRAPPED_LINES  96
-#define WRAPPED_LINE   (MIME_LINE_COLUMNS + 2)
-#define WRAPPED_OCTETS (MIME_LINE_COLUMNS / 4 * 3)
+#define WRAPPED_LINES  ((size_t)96)
+#define WRAPPED_LINE   ((size_t)MIME_LINE_COLUMNS + 2)
+#define WRAPPED_OCTETS ((size_t)MIME_LINE_COLUMNS / 4 * 3)
 
 /* ---- the source ---- */
 

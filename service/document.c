@@ -21,8 +21,8 @@
 /* A lifted string gets room for what came of it, up to this. */
 #define FIRST_ROOM ((size_t)8192)
 /* Octets that become a line of base64. */
-#define LINE_OCTETS (MIME_LINE_COLUMNS / 4 * 3)
-#define LINE_ROOM   (MIME_LINE_COLUMNS + 2)
+#define LINE_OCTETS ((size_t)MIME_LINE_COLUMNS / 4 * 3)
+#define LINE_ROOM   ((size_t)MIME_LINE_COLUMNS + 2)
 /* The rest gets room for what came, up to this: more than a string is before it is lifted. */
 #define FIRST_REST (SCAN_LIFT_AT + SCAN_LIFT_AT / 2)
 /* NUL, and a document that is no object, are let through to be told with a pointer later. */
@@ -213,7 +213,8 @@ static void write_line(lifted *l, const char *octets, size_t len)
 {
     char *to = l->bytes.data + l->bytes.len;
     size_t n = mime_base64_encode(octets, len, to);
-    memcpy(to + n, "\r\n", 2);
+    to[n] = '\r';
+    to[n + 1] = '\n';
     l->bytes.len += n + 2;
     l->size += n + 2;
 }

@@ -517,25 +517,26 @@ static size_t take_content(form *f, const char *data, size_t len)
     return i;
 }
 
-/* Behind a boundary. */
+/* What follows a boundary; FAULTY: nothing that may. */
+static form_state behind_boundary(form_state state, char c)
+{
+    if (state == PADDING_LF)
+        return c == '\n' ? HEAD : FAULTY;
+    if (state == ENDING)
+        return c == '-' ? EPILOGUE : FAULTY;
+    if (c == '\r')
+        return PADDING_LF;
+    if (c == ' ' || c == '\t')
+        return PADDING;
+    return state == DELIMITED && c == '-' ? ENDING : FAULTY;
+}
+
 static void take_delimited(form *f, char c)
 {
-    const char *const why = "a boundary is followed by something else than the end of its line";
-
-    if (f->state == DELIMITED && c == '-')
-        f->state = ENDING;
-    else if (f->state == ENDING && c == '-')
-        f->state = EPILOGUE;
-    else if (f->state == PADDING_LF && c == '\n')
-        f->state = HEAD;
-    else if (f->state == ENDING || f->state == PADDING_LF)
-        (void)fail(f, why);
-    else if (c == '\r')
-        f->state = PADDING_LF;
-    else if (c == ' ' || c == '\t')
-        f->state = PADDING;
-    else
-        (void)fail(f, why);
+    form_state next = behind_boundary(f->state, c);
+    if (next == FAULTY)
+        (void)fail(f, "a boundary is followed by something else than the end of its line");
+    f->state = next;
 }
 
 /* To the empty line, a line at most. */

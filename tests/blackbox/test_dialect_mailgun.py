@@ -504,3 +504,9 @@ def test_a_message_of_8_bits_needs_a_relay_that_takes_them(offered):
         else:
             refused(answer, 400, "The message is 8-bit, and the relay does not offer 8BITMIME.")
             assert not relay.complete
+
+
+def test_our_own_api_takes_no_ready_messages(postern):
+    answer = postern.post("/v1/messages", {"to": "li@postern.test", "mime": "From: shop@postern.test\n\nx"})
+    assert answer.status == 422, answer
+    assert ("/mime", "unknown_member") in [(e["pointer"], e["code"]) for e in answer.json["errors"]]

@@ -401,7 +401,7 @@ static void faults_are_told_in_mailguns_words(void **state)
     REFUSED(MAIL "attachment=text", "'attachment' parameter is not a file");
     FILES_REFUSED(FIELD("from", "a@x.test") FIELD("to", "b@x.test")
                       FILE("text", "t.txt", "text/plain", "t") END,
-                  "text parameter: Must be a string, not an object. (and 1 more)");
+                  "text parameter: Must be a string, not an object.");
     REFUSED(MAIL "h:X-A=1&h:X-A=2", "h:X-A parameter: It may be given once.");
 }
 

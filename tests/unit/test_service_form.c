@@ -376,6 +376,10 @@ static void faults_of_urlencoded_fields_are_told(void **state)
 
 /* ---- what is no form ---- */
 
+#define LONG_BOUNDARY                                                                              \
+    "multipart/form-data; "                                                                        \
+    "boundary=12345678901234567890123456789012345678901234567890123456789012345678901"
+
 static void other_types_are_told(void **state)
 {
     (void)state;
@@ -387,8 +391,8 @@ static void other_types_are_told(void **state)
         "multipart/form-data; boundary=\"\"",
         "multipart/form-data; boundary=\"a\r\nb\"",
         "multipart/form-data; boundary=\"a",
-        "multipart/form-data; "
-        "boundary=12345678901234567890123456789012345678901234567890123456789012345678901"};
+        LONG_BOUNDARY,
+    };
     const char *reason;
 
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
