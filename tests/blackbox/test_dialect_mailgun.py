@@ -460,10 +460,10 @@ def test_a_compressed_body_is_refused(postern):
 
 
 def test_a_body_that_is_too_large(postfix):
-    with Postern(max_body="1MiB", **settings(postfix.starttls_url())) as postern:
-        answer = post(postern, fields(someone(), text="x" * (1 << 20)))
+    with Postern(max_body="16KiB", **settings(postfix.starttls_url())) as postern:
+        answer = post(postern, fields(someone(), text="x" * (1 << 14)))
         assert answer.status == 413, answer
-        assert "at most 1048576" in answer.json["message"]
+        assert "at most 16384" in answer.json["message"]
 
 
 def test_a_large_file_costs_no_memory(postfix):
