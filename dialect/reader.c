@@ -13,6 +13,15 @@ void dialect_share(dialect_reader *r, const char *name, const json_t *value)
     dialect_set(r, name, json_incref((json_t *)value));
 }
 
+json_t *dialect_copy(const json_t *object)
+{
+    json_t *copy = json_copy((json_t *)object);
+    if (copy && json_object_size(copy) == json_object_size(object))
+        return copy;
+    json_decref(copy);
+    return NULL;
+}
+
 void dialect_wrong_type(dialect_reader *r, const char *pointer, const char *expected,
                         const json_t *value)
 {

@@ -46,6 +46,10 @@ void dialect_set(dialect_reader *r, const char *name, json_t *value);
 /* The same with one more reference to a value of the body. */
 void dialect_share(dialect_reader *r, const char *name, const json_t *value);
 
+/* A copy of an object, with the same values; NULL: no memory (where json_copy() may give one that
+ * lacks some). */
+json_t *dialect_copy(const json_t *object);
+
 /* A string's text, wherever it stands; false, and a fault, for anything else and for one that holds
  * NUL. */
 bool dialect_text(dialect_reader *r, const char *pointer, const json_t *value, mime_bytes *out);

@@ -14,6 +14,10 @@
 #include "service/routes.h"
 #include "service/templates.h"
 
+/* Octets of a body that is read at once: a larger one may have thousands of texts to be replaced in
+ * others, and no thread of HTTP waits for that. */
+#define AT_ONCE ((size_t)32 * 1024)
+
 /* ---- who asks ---- */
 
 static const dialects_place *place_of(const http_exchange *x)
@@ -165,11 +169,15 @@ static bool plan_fits(dialects_call *c)
 }
 
 /* False: answered. */
-static bool read_plan(dialects_call *c)
+static bool read_document(dialects_call *c)
 {
     c->document = http_exchange_document(c->exchange);
-    if (!c->document)
-        return false;
+    return c->document != NULL;
+}
+
+/* False: answered. */
+static bool read_plan(dialects_call *c)
+{
     c->body.root = document_root(c->document);
     document_enter(c->document);
     c->place->endpoint->read(&c->body, &c->plan);
@@ -216,18 +224,41 @@ static bool choose_mode(dialects_call *c)
     return false;
 }
 
+/* On the exchange's thread, or a worker's. */
+static void send_plan(void *ctx)
+{
+    dialects_call *c = ctx;
+
+    if (!read_plan(c))
+        job_leave(c->app);
+    else if (c->plan.count == 1 && !c->plan.each && !c->plan.dry)
+        send_one(c);
+    else
+        dialects_many(c);
+}
+
+static void give_up(dialects_call *c)
+{
+    job_leave(c->app);
+    http_problem(c->exchange, PROBLEM_DRAINING, "This instance is shutting down.", NULL);
+}
+
 static void send_handle_dialect(app *a, http_exchange *x)
 {
     dialects_call *c = call_create(a, x);
 
     if (!c || !choose_mode(c) || !(c->sync ? send_enter(a, x) : messages_enter(a, x)))
         return;
-    if (!read_plan(c))
+    if (!read_document(c)) {
         job_leave(a);
-    else if (c->plan.count == 1 && !c->plan.each && !c->plan.dry)
-        send_one(c);
-    else
-        dialects_many(c);
+    } else if (http_received(x) <= AT_ONCE) {
+        send_plan(c);
+    } else {
+        http_suspend(x);
+        c->task = (worker_task){.run = send_plan, .ctx = c};
+        if (!worker_do(a->worker, &c->task))
+            give_up(c);
+    }
 }
 
 /* ---- what is not a mail ---- */
@@ -245,7 +276,7 @@ static void show_handle(app *a, http_exchange *x)
     switch (c->place->endpoint->action) {
     case DIALECT_CANCEL: messages_cancel(a, x); break;
     case DIALECT_RESCHEDULE:
-        if (read_plan(c))
+        if (read_document(c) && read_plan(c))
             messages_reschedule(a, x, document_share(c->document), c->plan.drafts[0].message);
         break;
     default: messages_get(a, x); break;

@@ -47,6 +47,7 @@ typedef struct dialects_call {
     document *document; /* shared with the request; NULL: no body */
     dialect_body body;
     dialect_plan plan;
+    worker_task task;
     bool sync;   /* the relay is waited for */
     bool mapped; /* the answer's faults stand at pointers into the body already */
     char id[27]; /* of the message that the path names */

@@ -21,6 +21,7 @@
 #include "service/templates.h"
 #include "service/worker.h"
 
+#define OF_A_MAIL 512 /* octets that one takes beside its own */
 #define NO_MEMORY "The messages could not be kept."
 #define NO_ROOM   "There is no room for the composed messages now."
 
@@ -28,7 +29,8 @@ typedef struct many many;
 
 typedef struct mail {
     many *all;
-    request *request;      /* NULL: it is refused */
+    request *request; /* NULL: it is refused */
+    char *message_id;
     queue_message message; /* for the queue */
     mime_reader *reader;   /* for the relay */
     buf told;              /* of its own: what became of it, JSON; empty: it is kept */
@@ -53,7 +55,8 @@ struct many {
     queue_message *messages; /* those that are kept, borrowed */
     const char *const **tags;
     faults suppressed; /* why nothing is sent to anybody */
-    size_t kept;
+    size_t kept, made;
+    size_t octets; /* that those take that were made */
     buf answer;
     bool placed;        /* has a place of job_enter(); with the relays each mail has its own */
     atomic_size_t left; /* with the relays */
@@ -68,6 +71,7 @@ static void many_free(many *m)
         queue_message_clear(&m->mails[i].message);
         request_free(m->mails[i].request);
         buf_free(&m->mails[i].told);
+        free(m->mails[i].message_id);
     }
     free(m->mails);
     free(m->recipients);
@@ -136,7 +140,7 @@ static void write_kept(const many *m, const mail *one, jsonw *w)
     jsonw_key(w, "id");
     jsonw_str(w, r->id);
     jsonw_key(w, "message_id");
-    jsonw_str(w, mime_message_id(r->message));
+    jsonw_str(w, one->message_id);
     jsonw_key(w, "suppressed");
     jsonw_array(w);
     for (size_t i = 0; i < r->recipient_count; i++) {
@@ -210,8 +214,8 @@ static const struct {
          "This gateway sends for the addresses and domains of POSTERN_FROM only."},
 };
 
-/* False: no memory, or no room. */
-static bool keep_one(many *m, mail *one)
+/* What the queue is given of it. */
+static bool fill_message(const many *m, mail *one)
 {
     const request *r = one->request;
     queue_message *q = &one->message;
@@ -227,11 +231,42 @@ static bool keep_one(many *m, mail *one)
     return q->head && q->log && messages_store(m->app, r, &q->body);
 }
 
-/* One draft becomes a mail, or is refused: then `result` says why, and `errors`. False: no memory.
- */
+/* Once its octets are stored nothing of the composed message is needed: `held` is what the document
+ * held before it was composed. */
+static bool store_one(many *m, mail *one, size_t held)
+{
+    document *d = m->call->document;
+    bool ok = fill_message(m, one);
+    size_t kept = OF_A_MAIL + (one->message.body.data ? (size_t)one->message.body.size : 0);
+
+    mime_message_free(one->request->message);
+    one->request->message = NULL;
+    document_let_go(d, held);
+    m->octets += kept;
+    m->made++;
+    return ok && document_hold(d, kept);
+}
+
+static bool keep_one(many *m, mail *one, size_t held)
+{
+    one->message_id = strdup(mime_message_id(one->request->message));
+    if (!one->message_id)
+        return false;
+    if (m->call->plan.dry)
+        return true;
+    if (!m->call->sync)
+        return store_one(m, one, held);
+    one->reader = mime_reader_create(one->request->message);
+    return one->reader != NULL;
+}
+
+/* One draft becomes a mail, or is refused: then `result` says why, and `errors`. False: no memory,
+ * or no room. */
 static bool make(many *m, const templates *t, size_t i, request_result *result, faults *errors)
 {
     const dialects_call *c = m->call;
+    request_manner manner = c->sync ? REQUEST_DRAFT_ONE_OF_MANY_SENT : REQUEST_DRAFT_ONE_OF_MANY;
+    size_t held = document_held(c->document);
     char id[IDS_LENGTH + 1];
     faults found;
 
@@ -241,12 +276,27 @@ static bool make(many *m, const templates *t, size_t i, request_result *result, 
     if (!ids_new(m->app->ids, id))
         return false;
     faults_init(&found);
-    *result = request_create_draft(m->app->config, t, c->document, c->plan.drafts[i].message, id,
-                                   (time_t)(m->now / 1000000), REQUEST_DRAFT_ONE_OF_MANY,
-                                   &m->mails[i].request, &found);
+    *result =
+        request_create_draft(m->app->config, t, c->document, c->plan.drafts[i].message, id,
+                             (time_t)(m->now / 1000000), manner, &m->mails[i].request, &found);
     dialects_map(c, i, &found, errors);
     faults_free(&found);
+    if (*result == REQUEST_OK)
+        return keep_one(m, &m->mails[i], held);
     return *result != REQUEST_NOMEM && *result != REQUEST_STOPPED && !errors->failed;
+}
+
+/* There is no room for one more. By those that there were, would there be for all of them, were no
+ * other request here? */
+static void refuse_full(many *m)
+{
+    if (m->made == 0 || m->octets / m->made * m->count < m->app->config->max_memory)
+        refuse(m, PROBLEM_STORAGE, NO_ROOM, NULL);
+    else
+        refuse(m, PROBLEM_TOO_LARGE,
+               "The composed messages have more octets than POSTERN_MAX_MEMORY allows: send them "
+               "in several requests.",
+               NULL);
 }
 
 /* False: it is all over, and answered. */
@@ -273,22 +323,8 @@ static bool make_all(many *m)
     if (ok)
         refuse(m, unfit[worst].kind, unfit[worst].detail, &p->errors);
     else
-        refuse(m, PROBLEM_MEMORY, NO_MEMORY, NULL);
+        refuse_full(m);
     return false;
-}
-
-static bool keep_all(many *m)
-{
-    for (size_t i = 0; i < m->count; i++) {
-        mail *one = &m->mails[i];
-        if (!one->request)
-            continue;
-        if (m->call->sync)
-            one->reader = mime_reader_create(one->request->message);
-        if (!(m->call->sync ? one->reader != NULL : keep_one(m, one)))
-            return false;
-    }
-    return true;
 }
 
 /* ---- to the relays ---- */
@@ -525,6 +561,16 @@ static bool gather_addresses(many *m)
     return m->addresses && m->marks;
 }
 
+/* Mails of one request are of one list, if any is of one. */
+static const char *list_of(const many *m)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->mails[i].request && m->mails[i].request->list[0])
+            return m->mails[i].request->list;
+    }
+    return "";
+}
+
 static void look_up(many *m)
 {
     if (!m->app->outbox || !m->app->config->suppression) {
@@ -535,10 +581,11 @@ static void look_up(many *m)
         refuse(m, PROBLEM_MEMORY, NO_MEMORY, NULL);
         return;
     }
-    m->op = (queue_op){.kind = QUEUE_SUPPRESSED,
-                       .done = looked_up,
-                       .ctx = m,
-                       .in.suppress = {.addresses = (const char *const *)m->addresses, .list = ""}};
+    m->op = (queue_op){
+        .kind = QUEUE_SUPPRESSED,
+        .done = looked_up,
+        .ctx = m,
+        .in.suppress = {.addresses = (const char *const *)m->addresses, .list = list_of(m)}};
     if (!outbox_submit(m->app->outbox, &m->op))
         answer_op(m, false);
 }
@@ -556,8 +603,6 @@ static void compose(void *ctx)
             end(m, 200);
         else
             refuse(m, PROBLEM_MEMORY, NO_MEMORY, NULL);
-    } else if (!keep_all(m)) {
-        refuse(m, PROBLEM_STORAGE, NO_ROOM, NULL);
     } else {
         look_up(m);
     }

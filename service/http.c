@@ -208,6 +208,8 @@ void http_problem(http_exchange *x, problem_kind kind, const char *detail, const
 
 void http_suspend(http_exchange *x)
 {
+    if (x->suspended)
+        return;
     x->suspended = true;
     http_thread_suspend(x->connection);
 }

@@ -138,9 +138,9 @@ typedef struct http_fixed_header {
 
 void http_set_fixed_headers(http_exchange *x, const http_fixed_header *list);
 
-/* Before leaving the request to another thread: after this, exactly one http_answer() must follow,
- * from any thread. A handler that returns without having called either has a defect, and 500 is
- * answered. */
+/* Before leaving the request to another thread (once more is nothing): after this, exactly one
+ * http_answer() must follow, from any thread. A handler that returns without having called either
+ * has a defect, and 500 is answered. */
 void http_suspend(http_exchange *x);
 
 /* Answers. Takes over the bytes of `content` (left empty). content_type NULL: there is none;

@@ -11,9 +11,10 @@
 
 #define PRIORITY_USUAL 5
 
-#define ANY    (REQUEST_SENT | REQUEST_QUEUED | REQUEST_BATCH | REQUEST_LINTED)
-#define ONE    (REQUEST_SENT | REQUEST_QUEUED | REQUEST_LINTED)
-#define QUEUED (REQUEST_QUEUED | REQUEST_BATCH | REQUEST_LINTED)
+#define ANY     (REQUEST_SENT | REQUEST_QUEUED | REQUEST_BATCH | REQUEST_LINTED | REQUEST_DRAFTED)
+#define ONE     (REQUEST_SENT | REQUEST_QUEUED | REQUEST_LINTED | REQUEST_DRAFTED)
+#define QUEUED  (REQUEST_QUEUED | REQUEST_BATCH | REQUEST_LINTED)
+#define DRAFTED (QUEUED | REQUEST_DRAFTED)
 
 static const struct {
     const char *name, *pointer;
@@ -37,13 +38,13 @@ static const struct {
     {"envelope_from", "/envelope_from", request_read_envelope_from, ANY},
     {"transcript", "/transcript", request_read_transcript, REQUEST_SENT | REQUEST_LINTED},
     {"lint", "/lint", request_read_lint, ONE},
-    {"send_at", "/send_at", request_read_send_at, QUEUED},
+    {"send_at", "/send_at", request_read_send_at, DRAFTED},
     {"expires_in", "/expires_in", request_read_expires_in, QUEUED},
     {"priority", "/priority", request_read_priority, QUEUED},
-    {"tags", "/tags", request_read_tags, QUEUED},
-    {"metadata", "/metadata", request_read_metadata, QUEUED},
+    {"tags", "/tags", request_read_tags, DRAFTED},
+    {"metadata", "/metadata", request_read_metadata, DRAFTED},
     {"recipients", "/recipients", request_read_recipients, REQUEST_BATCH},
-    {"mime", "/mime", request_read_mime, REQUEST_DRAFT},
+    {"mime", "/mime", request_read_mime, REQUEST_DRAFTED},
 };
 
 void request_read_members(request_reader *r, const json_t *root, int kinds)
@@ -266,10 +267,14 @@ static request_result build(request_reader *r, const json_t *root)
 {
     if (json_is_object(root)) {
         request_read_members(r, root,
-                             (r->only_lint ? REQUEST_LINTED
-                              : r->queued  ? REQUEST_QUEUED
-                                           : REQUEST_SENT) |
-                                 (r->draft ? REQUEST_DRAFT : 0));
+                             r->only_lint              ? REQUEST_LINTED
+                             : r->queued && r->drafted ? REQUEST_QUEUED | REQUEST_DRAFTED
+                             : r->queued               ? REQUEST_QUEUED
+                             : r->drafted              ? REQUEST_DRAFTED
+                                                       : REQUEST_SENT);
+        if (r->drafted && r->at_once && r->request->delivery.send_at)
+            faults_add(r->errors, "/send_at", "time",
+                       "What is for later needs the queue; the relay can't be waited for.");
         check_whole(r, root);
     } else {
         request_wrong_type(r, "", "an object", root);
@@ -344,7 +349,7 @@ void request_begin(request *q, document *d, const config *cfg)
 /* How one is made. */
 typedef struct request_terms {
     const json_t *root; /* NULL: the document's own */
-    bool queued, late, only_lint;
+    bool queued, drafted, at_once, late, only_lint;
     bool borrows; /* the document stays the caller's */
 } request_terms;
 
@@ -371,7 +376,8 @@ static request_result create(const config *cfg, const templates *t, document *d,
                         .errors = errors,
                         .now = now,
                         .queued = terms->queued,
-                        .draft = terms->root != NULL,
+                        .drafted = terms->drafted,
+                        .at_once = terms->at_once,
                         .late = terms->late,
                         .only_lint = terms->only_lint};
     request_result result = build(&r, q->root);
@@ -415,10 +421,14 @@ request_result request_create_draft(const config *cfg, const templates *t, docum
                                     const json_t *draft, const char id[27], time_t now,
                                     request_manner manner, request **out, faults *errors)
 {
+    bool of_many = manner == REQUEST_DRAFT_ONE_OF_MANY || manner == REQUEST_DRAFT_ONE_OF_MANY_SENT;
     const request_terms terms = {.root = draft,
                                  .queued = manner != REQUEST_DRAFT_SENT,
-                                 .late = manner != REQUEST_DRAFT_ONE_OF_MANY,
-                                 .borrows = manner == REQUEST_DRAFT_ONE_OF_MANY};
+                                 .drafted = true,
+                                 .at_once = manner == REQUEST_DRAFT_SENT ||
+                                            manner == REQUEST_DRAFT_ONE_OF_MANY_SENT,
+                                 .late = !of_many,
+                                 .borrows = of_many};
     return create(cfg, t, d, id, now, &terms, out, errors);
 }
 

@@ -97,10 +97,11 @@ request_result request_create_lint(const config *cfg, const templates *t, docume
 
 /* The same for a message that was made beside the document (dialect.h), of values of it. */
 typedef enum request_manner {
-    REQUEST_DRAFT_SENT,       /* at once; signed late */
-    REQUEST_DRAFT_QUEUED,     /* for the queue; signed late */
-    REQUEST_DRAFT_ONE_OF_MANY /* for the queue, too; the document stays the caller's, and must
-                                 outlive the request */
+    REQUEST_DRAFT_SENT,            /* at once; signed late */
+    REQUEST_DRAFT_QUEUED,          /* for the queue; signed late */
+    REQUEST_DRAFT_ONE_OF_MANY,     /* for the queue, too; the document stays the caller's, and must
+                                      outlive the request */
+    REQUEST_DRAFT_ONE_OF_MANY_SENT /* the same, at once */
 } request_manner;
 
 request_result request_create_draft(const config *cfg, const templates *t, document *d,

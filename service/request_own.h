@@ -62,7 +62,8 @@ typedef struct request_reader {
     faults *errors;
     time_t now;
     bool queued;    /* for the queue */
-    bool draft;     /* it has what only ours may have */
+    bool drafted;   /* by a dialect: what only a queue keeps may be there where there is none */
+    bool at_once;   /* such a one: the relay is waited for */
     bool late;      /* what takes long to sign is left to be signed */
     bool lint;      /* it is asked for */
     bool only_lint; /* … and nothing else */
@@ -75,9 +76,10 @@ typedef struct request_reader {
 typedef enum request_kind {
     REQUEST_SENT = 1, /* at once */
     REQUEST_QUEUED = 2,
-    REQUEST_BATCH = 4,  /* queued, too */
-    REQUEST_LINTED = 8, /* only looked at */
-    REQUEST_DRAFT = 16  /* made by us, of what came otherwise: with one of the two first */
+    REQUEST_BATCH = 4,   /* queued, too */
+    REQUEST_LINTED = 8,  /* only looked at */
+    REQUEST_DRAFTED = 16 /* a dialect's: queued, with the other, or at once, and its author knows of
+                            no difference */
 } request_kind;
 
 /* `kinds`: of request_kind. */

@@ -233,11 +233,11 @@ static void a_table_says_what_becomes_of_each_member(void **state)
 
 #define VALUE(tag, value)                                                                          \
     {                                                                                              \
-        {tag, sizeof tag - 1}, {value, sizeof value - 1}, REPLACE_VALUE                            \
+        {(tag), sizeof(tag) - 1}, {(value), sizeof(value) - 1}, REPLACE_VALUE                      \
     }
 #define SECTION(tag, value)                                                                        \
     {                                                                                              \
-        {tag, sizeof tag - 1}, {value, sizeof value - 1}, REPLACE_SECTION                          \
+        {(tag), sizeof(tag) - 1}, {(value), sizeof(value) - 1}, REPLACE_SECTION                    \
     }
 
 static void assert_replaced(replace_tag *tags, size_t count, const char *text, const char *expected)

@@ -464,6 +464,48 @@ static void what_substitutions_make_is_bounded(void **state)
     free(members);
 }
 
+/* ---- without memory ---- */
+
+static size_t allowed; /* allocations of jansson's until one fails */
+static bool ran_out;
+
+static void *scarce_malloc(size_t size)
+{
+    if (allowed == 0) {
+        ran_out = true;
+        allowed = SIZE_MAX;
+        return NULL;
+    }
+    allowed--;
+    return malloc(size);
+}
+
+/* A draft that lost a member on the way would be a mail that is not the one that was asked for. */
+static void without_memory_there_is_no_plan(void **state)
+{
+    size_t n = 0;
+    (void)state;
+    do {
+        json_t *root =
+            mail("{\"headers\": {\"X-A\": \"1\", \"X-B\": \"2\"}, \"custom_args\": {\"a\": 1, "
+                 "\"b\": \"c\"}, \"batch_id\": \"b\", \"categories\": [\"a\"], \"reply_to_list\": "
+                 "[{\"email\": \"t@x.test\", \"name\": \"n\"}], \"asm\": {\"group_id\": 1}, "
+                 "\"attachments\": [{\"content\": \"QQ==\", \"filename\": \"f\", \"content_id\": "
+                 "\"c\"}], \"mail_settings\": {\"footer\": {\"enable\": true, \"text\": \"t\"}}}",
+                 "{\"headers\": {\"x-a\": \"3\"}, \"custom_args\": {\"d\": 2.5}, "
+                 "\"substitutions\": {\"t\": \"T\"}}");
+        allowed = n++;
+        ran_out = false;
+        json_set_alloc_funcs(scarce_malloc, free);
+        twin t = twin_read(&dialect_sendgrid, SEND, root);
+        json_set_alloc_funcs(malloc, free);
+        assert_int_equal(t.plan.nomem, ran_out);
+        assert_true(ran_out || json_object_size(t.plan.drafts[0].message) == 10);
+        twin_end(&t);
+    } while (ran_out);
+    assert_true(n > 50);
+}
+
 /* ---- where faults of a draft are in the body ---- */
 
 static void a_drafts_place_is_found_in_the_body(void **state)
@@ -642,6 +684,7 @@ int main(void)
         cmocka_unit_test(there_are_limits),
         cmocka_unit_test(texts_have_limits),
         cmocka_unit_test(what_substitutions_make_is_bounded),
+        cmocka_unit_test(without_memory_there_is_no_plan),
         cmocka_unit_test(a_drafts_place_is_found_in_the_body),
         cmocka_unit_test(a_refusal_is_told_as_sendgrid_does),
         cmocka_unit_test(faults_are_told_with_their_fields),

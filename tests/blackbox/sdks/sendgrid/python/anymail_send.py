@@ -6,7 +6,7 @@ import sys
 import warnings
 from datetime import datetime, timezone
 from email.mime.base import MIMEBase
-from email.utils import formataddr
+from email.utils import quote
 
 import django
 from anymail.exceptions import AnymailRequestsAPIError, AnymailWarning
@@ -19,7 +19,7 @@ django.setup()
 
 
 def addresses(listed):
-    return [formataddr((name, email)) if name else email for name, email in listed]
+    return [f'"{quote(name)}" <{email}>' if name else email for name, email in listed]
 
 
 def part(file):
@@ -70,4 +70,8 @@ def send(job):
 
 
 for line in sys.stdin:
-    print(json.dumps(send(json.loads(line))), flush=True)
+    try:
+        said = send(json.loads(line))
+    except Exception as wrong:  # its own, before anything is sent
+        said = {"error": repr(wrong)}
+    print(json.dumps(said), flush=True)

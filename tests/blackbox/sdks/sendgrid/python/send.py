@@ -61,4 +61,8 @@ def send(job):
 
 
 for line in sys.stdin:
-    print(json.dumps(send(json.loads(line))), flush=True)
+    try:
+        said = send(json.loads(line))
+    except Exception as wrong:  # its own, before anything is sent
+        said = {"error": repr(wrong)}
+    print(json.dumps(said), flush=True)
