@@ -73,7 +73,7 @@ static void call_drop(void *context)
         document_enter(c->document);
     dialect_plan_clear(&c->plan);
     if (c->document)
-        document_leave(c->document);
+        (void)document_leave(c->document);
     document_free(c->document);
     free(c);
 }
@@ -181,7 +181,8 @@ static bool read_plan(dialects_call *c)
     c->body.root = document_root(c->document);
     document_enter(c->document);
     c->place->endpoint->read(&c->body, &c->plan);
-    document_leave(c->document);
+    if (!document_leave(c->document))
+        c->plan.nomem = true;
     if (!c->plan.made || document_hold(c->document, c->plan.made))
         return plan_fits(c);
     http_problem(c->exchange, PROBLEM_MEMORY,

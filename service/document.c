@@ -382,10 +382,10 @@ void document_enter(document *d)
     arena_use(&d->arena);
 }
 
-void document_leave(document *d)
+bool document_leave(document *d)
 {
-    (void)d;
     arena_use(NULL);
+    return !d->arena.failed;
 }
 
 document *document_share(document *d)

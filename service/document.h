@@ -97,9 +97,9 @@ void document_set_root(document *d, json_t *root);
 json_t *document_root(const document *d);
 
 /* Between these the calling thread makes and frees what goes with the tree, and may share values of
- * it. */
+ * it. False: there was no memory for some of it, and none of it is to be trusted (base/arena.h). */
 void document_enter(document *d);
-void document_leave(document *d);
+bool document_leave(document *d);
 
 /* One more owner: document_free() by the first gives back what of the budget is taken, and by the
  * last all else. By one owner at a time. */

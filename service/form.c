@@ -369,7 +369,9 @@ static bool read_disposition(form *f, words w)
         return fail(f, "a part's Content-Disposition is not form-data");
     w.at += type.len;
     while (ok && read_parameter(&w, &name, &value)) {
-        if (is_named(&name, "name")) {
+        if (!buf_ok(&value)) {
+            ok = stop(f);
+        } else if (is_named(&name, "name")) {
             ok = !has_name ? take_name(f, &value) : fail(f, malformed);
             has_name = true;
         } else if (is_named(&name, "filename*")) {
@@ -405,8 +407,10 @@ static bool read_type(form *f, words w)
     w.at += strcspn(f->part.content_type, ";");
     while (ok && !f->part.is_file && read_parameter(&w, &name, &value)) {
         mime_bytes charset = {value.data, value.len};
-        if (is_named(&name, "charset") && !is_named(&charset, "utf-8") &&
-            !is_named(&charset, "us-ascii"))
+        if (!buf_ok(&value))
+            ok = stop(f);
+        else if (is_named(&name, "charset") && !is_named(&charset, "utf-8") &&
+                 !is_named(&charset, "us-ascii"))
             ok = fail(f, "the charset of a field is not UTF-8");
     }
     buf_free(&value);
@@ -464,8 +468,6 @@ static bool read_head(form *f)
 {
     words found[FIELDS] = {{0}};
 
-    if (!buf_ok(&f->head))
-        return stop(f);
     if (!find_fields(&f->head, found))
         return fail(f, "the header of a part is malformed");
     if (!found[0].at)
@@ -550,6 +552,10 @@ static size_t take_head(form *f, const char *data, size_t len)
         return len;
     }
     buf_add(&f->head, data, n);
+    if (!buf_ok(&f->head)) {
+        (void)stop(f);
+        return len;
+    }
     const buf *h = &f->head;
     bool empty =
         lf && (h->len == 2 || (h->len >= 4 && memcmp(h->data + h->len - 4, "\r\n", 2) == 0));
@@ -679,7 +685,7 @@ static bool read_boundary(form *f, const char *content_type, const char **reason
     w.at += strcspn(content_type, ";");
     while (!found && read_parameter(&w, &name, &value))
         found = is_named(&name, "boundary");
-    if (found && boundary_fits(&value))
+    if (found && buf_ok(&value) && boundary_fits(&value))
         f->delimiter_len = (size_t)snprintf(f->delimiter, sizeof f->delimiter, "\r\n--%.*s",
                                             (int)value.len, value.data);
     else if (buf_ok(&value))
