@@ -8,9 +8,9 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 
-#define NAME_MAX_     128 /* with its NUL */
-#define REAL_MAX      64  /* … */
-#define DIGITS_MAX    18  /* of a number: no more than fit */
+#define NAME_LONGEST  127
+#define REAL_MAX      64 /* with its NUL */
+#define DIGITS_MAX    18 /* of a number: no more than fit */
 #define REFERENCE     "\\u0000"
 #define REFERENCE_MAX 16 /* its digits, and the NUL before them */
 
@@ -20,12 +20,15 @@ typedef struct cursor {
     buf *room; /* for what is written with escapes; NULL: nothing but what is plainest is read */
 } cursor;
 
-/* Behind white space; NUL at the end, which is plain nowhere. */
-static char peek(cursor *c)
+/* Behind white space, which is mostly none or one blank; NUL at the end, which is plain nowhere. */
+static inline char peek(cursor *c)
 {
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\r' || *c->at == '\t'))
-        c->at++;
-    return c->at < c->end ? *c->at : '\0';
+    for (; c->at < c->end; c->at++) {
+        char here = *c->at;
+        if (here > ' ' || (here != ' ' && here != '\n' && here != '\r' && here != '\t'))
+            return here;
+    }
+    return '\0';
 }
 
 static bool take(cursor *c, char wanted)
@@ -36,11 +39,18 @@ static bool take(cursor *c, char wanted)
     return true;
 }
 
+/* What stands for itself in a string: ASCII from the blank on, without quote and backslash. */
+#define SIXTEEN 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+static const bool stands[256] = {
+    [' '] = 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, SIXTEEN, SIXTEEN,
+    ['P'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, SIXTEEN, SIXTEEN,
+};
+
 /* Characters of a string that stand for themselves: how many. */
 static size_t plain_run(const cursor *c)
 {
     const char *p = c->at;
-    while (p < c->end && *p >= ' ' && !((unsigned char)*p & 0x80) && *p != '"' && *p != '\\')
+    while (p < c->end && stands[(unsigned char)*p])
         p++;
     return (size_t)(p - c->at);
 }
@@ -157,17 +167,17 @@ static json_t *string(cursor *c)
     return c->at < c->end && *c->at++ == '"' ? json_stringn_nocheck(from, n) : NULL;
 }
 
-static bool name(cursor *c, char out[NAME_MAX_])
+/* Where it stands in the text; NULL: it is not plain. */
+static const char *name(cursor *c, size_t *len)
 {
     if (!take(c, '"'))
-        return false;
-    size_t n = plain_run(c);
-    if (n >= NAME_MAX_ || n == (size_t)(c->end - c->at) || c->at[n] != '"')
-        return false;
-    memcpy(out, c->at, n);
-    out[n] = '\0';
-    c->at += n + 1;
-    return take(c, ':');
+        return NULL;
+    const char *from = c->at;
+    *len = plain_run(c);
+    if (*len > NAME_LONGEST || *len == (size_t)(c->end - from) || from[*len] != '"')
+        return NULL;
+    c->at += *len + 1;
+    return take(c, ':') ? from : NULL;
 }
 
 static json_t *value(cursor *c);
@@ -175,12 +185,13 @@ static json_t *value(cursor *c);
 /* The members up to behind the bracket. A name that is there already is the parser's to tell. */
 static bool members(cursor *c, json_t *object)
 {
-    char key[NAME_MAX_];
+    size_t len;
     if (take(c, '}'))
         return true;
     do {
         size_t before = json_object_size(object);
-        if (!name(c, key) || json_object_set_new_nocheck(object, key, value(c)) != 0 ||
+        const char *key = name(c, &len);
+        if (!key || json_object_setn_new_nocheck(object, key, len, value(c)) != 0 ||
             json_object_size(object) == before)
             return false;
     } while (take(c, ','));

@@ -75,6 +75,7 @@ typedef struct dialect_refusal {
     const char *reason;   /* the last word of the problem's type: "invalid", "suppressed",
                              "unauthorized", "idempotency-mismatch", "too-large" … */
     const char *detail;   /* a sentence */
+    bool has_key;         /* the caller has shown a key, right or wrong */
     const faults *errors; /* NULL: none; at pointers into the body. Of "suppressed": one for each
                              recipient, whose `detail` has the address and why */
     const char *const *suppressed; /* of "suppressed": the addresses; `suppressed_count` of them */
@@ -128,6 +129,8 @@ typedef struct dialect_endpoint {
      * comes. NULL: nowhere. */
     const char *files, *content;
     unsigned level;
+    bool octets; /* it may come as an array of numbers, or as an object that has it as "data": long
+                    ones are strings in the body then, which text() doesn't give */
     size_t most; /* octets that a body may have; 0: POSTERN_MAX_BODY, beyond which it is never */
     /* Fills a plan that is all zeros. */
     void (*read)(const dialect_body *body, dialect_plan *plan);

@@ -321,7 +321,8 @@ static bool read_template_alias(dialect_reader *r, const char *pointer, const js
 
 /* ---- the members ---- */
 
-#define UNTRACKED "Nothing is tracked: the mail is sent as it is."
+#define NO_INLINING "A template is sent as it is; those that are built in have their styles inline."
+#define UNTRACKED   "Nothing is tracked: the mail is sent as it is."
 
 /* One table for all endpoints: a message that names a template is one of it wherever it comes. */
 static const dialect_member message_members[] = {
@@ -340,9 +341,8 @@ static const dialect_member message_members[] = {
     {.name = "TemplateId", .use = DIALECT_READ, .to = "template", .read = read_template_id},
     {.name = "TemplateAlias", .use = DIALECT_READ, .to = "template", .read = read_template_alias},
     {.name = "TemplateModel", .use = DIALECT_COPY, .to = "data"},
-    {.name = "InlineCss",
-     .use = DIALECT_IGNORE,
-     .note = "A template is sent as it is; those that are built in have their styles inline."},
+    {.name = "InlineCss", .use = DIALECT_IGNORE, .note = NO_INLINING},
+    {.name = "InlineCSS", .use = DIALECT_IGNORE, .note = NO_INLINING}, /* a Go client's */
     {.name = "TrackOpens", .use = DIALECT_IGNORE, .note = UNTRACKED},
     {.name = "TrackLinks", .use = DIALECT_IGNORE, .note = UNTRACKED},
     {.name = "MessageStream",

@@ -438,8 +438,8 @@ static const struct failure {
     {"idempotency-key", 400, "invalid_idempotency_key", NULL},
     {"length-required", 400, "validation_error", NULL},
     {"unauthorized", 401, "missing_api_key",
-     "Missing API key in the authorization header, or it is none of those that are configured. "
-     "Include `Authorization: Bearer YOUR_API_KEY` in the request."},
+     "Missing API key in the authorization header. Include `Authorization: Bearer YOUR_API_KEY` in "
+     "the request."},
     {"wrong-key", 403, "invalid_api_key", "API key is invalid."},
     {"sender-forbidden", 403, "validation_error", NULL},
     {"not-found", 404, "not_found", NULL},
@@ -465,10 +465,25 @@ static const struct {
     {NULL, "", "validation_error"},
 };
 
+/* Resend tells apart what Postern doesn't: a key that is wrong from none, and what the header
+ * Idempotency-Key can't be from other malformed requests. */
+static const char *reason_of(const dialect_refusal *r)
+{
+    static const char header[] = "The Idempotency-Key";
+
+    if (r->has_key && strcmp(r->reason, "unauthorized") == 0)
+        return "wrong-key";
+    if (strcmp(r->reason, "bad-request") == 0 && strncmp(r->detail, header, sizeof header - 1) == 0)
+        return "idempotency-key";
+    return r->reason;
+}
+
 static const struct failure *failure_of(const dialect_refusal *r)
 {
+    const char *reason = reason_of(r);
     const struct failure *f = failures;
-    while (f->reason && strcmp(f->reason, r->reason) != 0)
+
+    while (f->reason && strcmp(f->reason, reason) != 0)
         f++;
     return f;
 }
@@ -763,6 +778,7 @@ static const dialect_endpoint endpoints[] = {
      .files = "attachments",
      .content = "content",
      .level = 1,
+     .octets = true,
      .read = read_one,
      .origin = origin,
      .accepted = accepted},
@@ -774,6 +790,7 @@ static const dialect_endpoint endpoints[] = {
      .files = "attachments",
      .content = "content",
      .level = 2,
+     .octets = true,
      .read = read_batch,
      .origin = origin,
      .accepted = accepted_batch},

@@ -11,6 +11,10 @@
 #define COLUMNS 78
 #define PIECE   16384
 
+/* What RFC 6376, 5.4.1, takes for the core of a message, and what says how to read the body. That
+ * section neither names nor warns of Content-Transfer-Encoding: it is signed as its siblings are,
+ * since who changes it must change the body, too, or make it unreadable. Not signed are fields that
+ * change on the way (Received, Return-Path), and the user's own. */
 static const struct {
     const char *name;
     bool once_more;
@@ -24,6 +28,7 @@ static const struct {
     {"Message-ID", false},
     {"MIME-Version", false},
     {"Content-Type", false},
+    {"Content-Transfer-Encoding", false},
     {"In-Reply-To", false},
     {"References", false},
     {"List-Unsubscribe", false},

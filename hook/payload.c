@@ -78,7 +78,7 @@ static size_t escape_at(const char *text, size_t len, size_t at, bool *bad)
     *bad = unit == 0 || (unit >= 0xD800 && unit < 0xE000);
     if (next >= 0xDC00 && next < 0xE000) {
         *bad = false;
-        return 2 * ESCAPE;
+        return (size_t)2 * ESCAPE;
     }
     return unit >= 0 ? ESCAPE : 2;
 }
@@ -105,6 +105,8 @@ static void mend(const char *text, size_t len, buf *out)
 
 /* ---- JSON ---- */
 
+_Static_assert(PLAIN_DEPTH_TEXT == HOOK_DEPTH, "what plain_load_text() takes is not too deep");
+
 hook_payload_result hook_payload_json(const char *text, size_t len, json_t **out, buf *detail)
 {
     json_error_t error;
@@ -113,7 +115,9 @@ hook_payload_result hook_payload_json(const char *text, size_t len, json_t **out
         buf_adds(detail, "It is empty; JSON is expected.");
         return HOOK_PAYLOAD_BAD;
     }
-    if (!bounded(text, len, detail))
+    /* What is short has not so many values, and plain_load_text() looks at the depth, too. */
+    bool is_short = len < HOOK_VALUES;
+    if (!is_short && !bounded(text, len, detail))
         return HOOK_PAYLOAD_TOO_LARGE;
     buf mended = BUF_INIT;
     mend(text, len, &mended);
@@ -123,6 +127,10 @@ hook_payload_result hook_payload_json(const char *text, size_t len, json_t **out
         len = mended.len;
     }
     *out = ok ? plain_load_text(text, len) : NULL;
+    if (ok && !*out && is_short && !bounded(text, len, detail)) {
+        buf_free(&mended);
+        return HOOK_PAYLOAD_TOO_LARGE;
+    }
     if (ok && !*out)
         *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     buf_free(&mended);

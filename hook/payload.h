@@ -2,8 +2,9 @@
  * payload - what a webhook brings, read when it is known who sent it: JSON, or a form whose member
  * "payload" is JSON; and looking into it by JSON pointers (RFC 6901).
  *
- * Before anything is allocated the text is gone over once: brackets deeper than HOOK_DEPTH, or more
- * than HOOK_VALUES members and items, are refused, so that a small text can't become a large tree.
+ * Brackets deeper than HOOK_DEPTH are refused, and more than HOOK_VALUES members and items: a text
+ * that is long enough to have them is gone over before anything is allocated, so that it can't
+ * become a much larger tree.
  * Escapes of NUL, and of half a pair of surrogates (an emoji that its service cut in two), become
  * U+FFFD: whoever can bring one into an alert must not be able to hide it. jansson is the judge of
  * all else; duplicate names are faults.

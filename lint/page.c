@@ -28,6 +28,7 @@ typedef struct level {
 
 /* The attributes that are looked at. */
 typedef enum known {
+    ACTION,
     ALT,
     BACKGROUND,
     BGCOLOR,
@@ -41,20 +42,19 @@ typedef enum known {
     REL,
     SRC,
     STYLE,
+    TEXT,
     TYPE,
     WIDTH,
     KNOWN
 } known;
 
 static const char *const known_names[KNOWN] = {
-    [ALT] = "alt",          [BACKGROUND] = "background",
-    [BGCOLOR] = "bgcolor",  [CLASS] = "class",
-    [COLOR] = "color",      [HEIGHT] = "height",
-    [HIDDEN] = "hidden",    [HREF] = "href",
-    [EQUIV] = "http-equiv", [ID] = "id",
-    [REL] = "rel",          [SRC] = "src",
-    [STYLE] = "style",      [TYPE] = "type",
-    [WIDTH] = "width",
+    [ACTION] = "action",    [ALT] = "alt",       [BACKGROUND] = "background",
+    [BGCOLOR] = "bgcolor",  [CLASS] = "class",   [COLOR] = "color",
+    [HEIGHT] = "height",    [HIDDEN] = "hidden", [HREF] = "href",
+    [EQUIV] = "http-equiv", [ID] = "id",         [REL] = "rel",
+    [SRC] = "src",          [STYLE] = "style",   [TEXT] = "text",
+    [TYPE] = "type",        [WIDTH] = "width",
 };
 
 typedef struct walker {
@@ -72,8 +72,11 @@ typedef struct walker {
     page_mark lead;     /* hidden text before any other: where it begins, and how it is hidden */
     size_t lead_ink;    /* its visible characters */
     buf lead_text;
-    bool begun;      /* visible text was met */
-    size_t sheet_at; /* where the content of <style> begins */
+    bool begun;       /* visible text was met */
+    size_t sheet_at;  /* where the content of <style> begins */
+    unsigned open[3]; /* <body>, <head>, <center>: how many are open, as tags have it */
+    size_t last_tag;
+    bool ended, odd; /* </html> was met; odd markup was told of */
     bool linked;     /* the last link is open */
     bool broken;     /* the next text isn't of the word before */
     level stack[1 + DEPTH_MAX];
@@ -90,6 +93,14 @@ static void mark(walker *w, page_mark_kind kind, size_t at, size_t len)
 static void mark_tag(walker *w, page_mark_kind kind)
 {
     mark(w, kind, w->at, w->end - w->at);
+}
+
+/* Once is enough. */
+static void mark_odd(walker *w, size_t at, size_t len)
+{
+    if (!w->odd)
+        mark(w, PAGE_ODD, at, len);
+    w->odd = true;
 }
 
 /* ---- attributes ---- */
@@ -109,6 +120,14 @@ static bool is_handler(const mime_html_attribute *a)
            (a->name[2] | 0x20) >= 'a' && (a->name[2] | 0x20) <= 'z';
 }
 
+/* "<a Href=" and the like. */
+static bool is_of_mixed_case(const walker *w, const mime_html_attribute *a)
+{
+    return w->token.element.id == EL_A && a->name_len == 4 &&
+           strncasecmp(a->name, "href", 4) == 0 &&
+           memcmp(a->name, w->token.data[0] == 'a' ? "href" : "HREF", 4) != 0;
+}
+
 static void read_attributes(walker *w)
 {
     mime_html_attribute a;
@@ -119,6 +138,8 @@ static void read_attributes(walker *w)
             mark_tag(w, PAGE_HANDLER);
             handled = true;
         }
+        if (is_of_mixed_case(w, &a))
+            mark_odd(w, w->at, w->end - w->at);
         size_t i = 0;
         while (i < KNOWN && (a.name_len != strlen(known_names[i]) ||
                              strncasecmp(a.name, known_names[i], a.name_len) != 0))
@@ -238,6 +259,25 @@ static bool is_void(const walker *w, const mime_element *e)
            (w->token.self_closing && (top((walker *)w)->foreign || e->act == ACT_FOREIGN));
 }
 
+/* What of an element's own colours SpamAssassin reads. */
+static void read_colours(walker *w, const mime_element *e, const style *own, look *l)
+{
+    static const uint16_t styled[] = {EL_TABLE, EL_TR, EL_TD, EL_TH, EL_SPAN, EL_P, EL_DIV, EL_A};
+    known attribute = e->id == EL_BODY ? TEXT : COLOR;
+    if ((e->id == EL_BODY || e->id == EL_FONT) && w->has[attribute]) {
+        const mime_html_attribute *a = value_of(w, attribute);
+        l->read_colour = style_colour(a->value, a->value_len);
+    }
+    for (size_t i = 0; i < sizeof styled / sizeof *styled; i++) {
+        if (styled[i] != e->id)
+            continue;
+        if (own->colour != STYLE_UNSET)
+            l->read_colour = own->colour;
+        if (own->background >= 0)
+            l->read_background = own->background;
+    }
+}
+
 static look look_of(walker *w, const mime_element *e, style *s)
 {
     static const struct {
@@ -253,6 +293,10 @@ static look look_of(walker *w, const mime_element *e, style *s)
             *(colours[i].background ? &s->background : &s->colour) =
                 style_colour(a->value, a->value_len);
     }
+    if (e->id == EL_BODY && w->has[TEXT]) {
+        const mime_html_attribute *a = value_of(w, TEXT);
+        s->colour = style_colour(a->value, a->value_len);
+    }
     if (w->has[BACKGROUND])
         s->background = STYLE_UNKNOWN;
     if (w->sheet.count > 0) {
@@ -262,11 +306,20 @@ static look look_of(walker *w, const mime_element *e, style *s)
     }
     if (w->has[HIDDEN])
         s->hides = true;
+    int32_t colour = s->colour, background = s->background;
+    s->colour = s->background = STYLE_UNSET;
     if (w->has[STYLE]) {
         const mime_html_attribute *a = value_of(w, STYLE);
         style_read(s, a->value, a->value_len);
     }
-    return style_apply(&top(w)->look, s);
+    style own = *s;
+    if (s->colour == STYLE_UNSET)
+        s->colour = colour;
+    if (s->background == STYLE_UNSET)
+        s->background = background;
+    look l = style_apply(&top(w)->look, s);
+    read_colours(w, e, &own, &l);
+    return l;
 }
 
 static void push(walker *w, const mime_element *e, const look *l)
@@ -314,6 +367,14 @@ static uint64_t side(walker *w, known attribute, int32_t styled)
     return n < 0 ? 0 : (uint64_t)n / 10;
 }
 
+static void add_source(walker *w, const mime_html_attribute *a)
+{
+    page *p = w->page;
+    page_link l = {w->at, {p->strings.len, a->value_len}, {p->text.len, 0}};
+    buf_add(&p->strings, a->value, a->value_len);
+    buf_add(&p->sources, &l, sizeof l);
+}
+
 static void on_image(walker *w, const style *s, bool hidden)
 {
     page *p = w->page;
@@ -323,6 +384,8 @@ static void on_image(walker *w, const style *s, bool hidden)
         mark_tag(w, PAGE_DATA);
     if (words_begin(src->value, src->value_len, "http:"))
         mark_tag(w, PAGE_PLAIN_IMAGE);
+    p->pictures++;
+    add_source(w, src);
     if (hidden || (width > 0 && width <= SPACER) || (height > 0 && height <= SPACER))
         return; /* it isn't seen */
     if (!w->has[ALT])
@@ -347,7 +410,10 @@ static void on_element(walker *w, const mime_element *e, const style *s, const l
     case EL_IMG:
     case EL_IMAGE: on_image(w, s, (style_hidden(l) & ~(HIDDEN_TINY | HIDDEN_COLOUR)) != 0); break;
     case EL_SCRIPT: on_script(w); break;
-    case EL_FORM: mark_tag(w, PAGE_FORM); break;
+    case EL_FORM:
+        mark_tag(w, PAGE_FORM);
+        add_source(w, address_of(w, ACTION));
+        break;
     case EL_IFRAME:
     case EL_FRAME:
     case EL_OBJECT:
@@ -372,11 +438,26 @@ static void on_element(walker *w, const mime_element *e, const style *s, const l
     }
 }
 
+/* Counts those that must be closed; what is closed too often is as nothing. */
+static void count_open(walker *w, bool start)
+{
+    static const uint16_t counted[] = {EL_BODY, EL_HEAD, EL_CENTER};
+    w->last_tag = w->at;
+    for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) {
+        if (w->token.element.id == counted[i] && start)
+            w->open[i]++;
+        else if (w->token.element.id == counted[i] && w->open[i] > 0)
+            w->open[i]--;
+    }
+    w->ended = w->ended || (!start && w->token.element.id == EL_HTML);
+}
+
 static void on_start(walker *w)
 {
     const mime_element *e = &w->token.element;
     style s;
     w->elements++;
+    count_open(w, true);
     read_attributes(w);
     if (w->stack[w->depth].foreign && e->flags & (EF_ENDS_P | EF_IN_TABLE)) {
         unsigned depth = w->depth;
@@ -405,6 +486,7 @@ static void on_sheet_end(walker *w)
 static void on_end(walker *w)
 {
     const mime_element *e = &w->token.element;
+    count_open(w, false);
     if (e->flags & EF_IGNORED)
         return;
     if (e->id == EL_STYLE && top(w)->id == EL_STYLE && !top(w)->foreign)
@@ -514,6 +596,10 @@ static void on_text(walker *w)
         return;
     }
     w->begun = w->begun || ink > 0;
+    if (ink > 0 && w->ended)
+        mark_odd(w, w->at, w->end - w->at);
+    if (ink > 0 && style_reads_as_hidden(&l->look))
+        mark(w, PAGE_UNREAD, w->at, w->end - w->at);
     p->seen += weight;
     if (w->broken && p->text.len > 0 && p->text.data[p->text.len - 1] != '\n')
         buf_addc(&p->text, '\n');
@@ -548,6 +634,8 @@ bool page_read(page *p, const char *html, size_t len)
     }
     pop_to(w, 0);
     judge_lead(w);
+    if (w->open[0] || w->open[1] || w->open[2])
+        mark_odd(w, w->last_tag, 0);
     bool ok = buf_ok(&w->lead_text);
     buf_free(&w->lead_text);
     for (size_t i = 0; i < KNOWN; i++) {
@@ -556,7 +644,7 @@ bool page_read(page *p, const char *html, size_t len)
     }
     free(w);
     return ok && buf_ok(&p->marks) && buf_ok(&p->links) && buf_ok(&p->runs) && buf_ok(&p->text) &&
-           buf_ok(&p->strings);
+           buf_ok(&p->strings) && buf_ok(&p->sources);
 }
 
 void page_free(page *p)
@@ -566,6 +654,7 @@ void page_free(page *p)
     buf_free(&p->runs);
     buf_free(&p->text);
     buf_free(&p->strings);
+    buf_free(&p->sources);
 }
 
 size_t page_place(const page *p, size_t text)

@@ -32,6 +32,8 @@ typedef enum page_mark_kind {
     PAGE_DATA, /* a picture in the address */
     PAGE_REFRESH,
     PAGE_PLAIN_IMAGE, /* over http */
+    PAGE_UNREAD,      /* text that is seen, and isn't for who reads styles of cells alone */
+    PAGE_ODD,         /* markup as no program of mail writes it */
     PAGE_MARKS
 } page_mark_kind;
 
@@ -62,12 +64,14 @@ typedef struct page {
     const char *html;
     size_t len;
     buf marks, links, runs; /* arrays of the structs above, in the HTML's order */
+    buf sources;            /* where pictures are from, and forms go: links without a text */
     size_t marks_of[PAGE_MARKS];
-    buf text;    /* what is seen; a line end between blocks */
-    buf strings; /* attributes' values */
-    size_t seen; /* visible characters, without blanks; a Chinese one counts as three */
-    size_t images;
-    uint64_t area; /* of those pictures whose size is told, in pixels */
+    buf text;        /* what is seen; a line end between blocks */
+    buf strings;     /* attributes' values */
+    size_t seen;     /* visible characters, without blanks; a Chinese one counts as three */
+    size_t pictures; /* all of them … */
+    size_t images;   /* … and those that are seen */
+    uint64_t area;   /* of those pictures whose size is told, in pixels */
 } page;
 
 /* False if memory ran out; page_free() all the same. */

@@ -45,31 +45,61 @@ static void find_host(const char *s, size_t len, const char **host, size_t *host
     *host_len = to - from;
 }
 
-static link_view view(const lint_context *c, size_t i)
+static void read_host(link_view *v)
 {
-    const page_link *l = (const page_link *)(const void *)c->page.links.data + i;
-    link_view v = {.link = l,
-                   .href = c->page.strings.data ? c->page.strings.data + l->href.at : "",
-                   .href_len = l->href.len};
     static const struct {
         const char *scheme;
         bool plain;
     } schemes[] = {{"https:", false}, {"http:", true}};
     for (size_t k = 0; k < sizeof schemes / sizeof *schemes; k++) {
         size_t n = strlen(schemes[k].scheme);
-        if (!words_begin(v.href, v.href_len, schemes[k].scheme))
+        if (!words_begin(v->href, v->href_len, schemes[k].scheme))
             continue;
-        while (n < v.href_len && (v.href[n] == '/' || v.href[n] == '\\'))
+        while (n < v->href_len && (v->href[n] == '/' || v->href[n] == '\\'))
             n++;
-        find_host(v.href + n, v.href_len - n, &v.host, &v.host_len);
-        v.plain = schemes[k].plain;
+        find_host(v->href + n, v->href_len - n, &v->host, &v->host_len);
+        v->plain = schemes[k].plain;
     }
+}
+
+static link_view view_of(const lint_context *c, const buf *list, size_t i)
+{
+    const page_link *l = (const page_link *)(const void *)list->data + i;
+    link_view v = {.link = l,
+                   .href = c->page.strings.data ? c->page.strings.data + l->href.at : "",
+                   .href_len = l->href.len};
+    read_host(&v);
     return v;
+}
+
+static link_view view(const lint_context *c, size_t i)
+{
+    return view_of(c, &c->page.links, i);
 }
 
 static size_t count(const lint_context *c)
 {
     return c->page.links.len / sizeof(page_link);
+}
+
+/* The next address that stands in the text from `at` on; false: there is none. */
+static bool next_in_text(const mime_bytes *text, size_t at, link_view *v)
+{
+    for (; at < text->len; at++) {
+        const char *s = text->data + at;
+        size_t room = text->len - at, end = 0;
+        if ((*s | 0x20) != 'h' ||
+            (!words_begin(s, room, "http://") && !words_begin(s, room, "https://")))
+            continue;
+        while (end < room && (unsigned char)s[end] > ' ' && !strchr("<>\"", s[end]))
+            end++;
+        while (strchr(".,;:!?)]'", s[end - 1]))
+            end--;
+        *v = (link_view){.href = s, .href_len = end};
+        read_host(v);
+        return true;
+    }
+    return false;
 }
 
 static void tell_link(lint_context *c, const link_view *v)
@@ -84,6 +114,24 @@ static void tell_links(lint_context *c, bool (*is)(const lint_context *c, const 
         link_view v = view(c, i);
         if (is(c, &v))
             tell_link(c, &v);
+    }
+}
+
+/* The same of pictures and forms, and of addresses in the text part. */
+static void tell_addresses(lint_context *c, bool (*is)(const lint_context *c, const link_view *v))
+{
+    link_view v;
+    tell_links(c, is);
+    for (size_t i = 0; i < c->page.sources.len / sizeof(page_link) && c->told < LINT_EACH; i++) {
+        v = view_of(c, &c->page.sources, i);
+        if (is(c, &v))
+            tell_link(c, &v);
+    }
+    for (size_t at = 0; c->told < LINT_EACH && next_in_text(&c->text, at, &v);) {
+        size_t begin = (size_t)(v.href - c->text.data);
+        if (is(c, &v))
+            lint_tell_text(c, (words_span){begin, v.href_len});
+        at = begin + v.href_len;
     }
 }
 
@@ -135,6 +183,8 @@ static bool shown_host(const char *s, size_t len, const char **host, size_t *hos
     if (memchr(s, '@', end))
         return false;
     find_host(s, end, host, host_len);
+    if (*host + *host_len == s + end - 1 && s[end - 1] == ':')
+        return false; /* "News.com: what is new" */
     while (*host_len > 0 && strchr(".,;)", (*host)[*host_len - 1]))
         (*host_len)--;
     return is_host(*host, *host_len);
@@ -191,7 +241,7 @@ static bool is_address(const lint_context *c, const link_view *v)
 
 void lint_link_address(lint_context *c)
 {
-    tell_links(c, is_address);
+    tell_addresses(c, is_address);
 }
 
 static bool is_plain(const lint_context *c, const link_view *v)
@@ -226,7 +276,7 @@ static bool is_shortener(const lint_context *c, const link_view *v)
 
 void lint_link_shortener(lint_context *c)
 {
-    tell_links(c, is_shortener);
+    tell_addresses(c, is_shortener);
 }
 
 static bool is_mixed(const lint_context *c, const link_view *v)
@@ -246,7 +296,43 @@ static bool is_mixed(const lint_context *c, const link_view *v)
 
 void lint_link_host(lint_context *c)
 {
-    tell_links(c, is_mixed);
+    tell_addresses(c, is_mixed);
+}
+
+/* What stands behind the host is ":" and a number. */
+static bool has_odd_port(const lint_context *c, const link_view *v)
+{
+    static const char *const usual[] = {"80", "443", "8080"};
+    (void)c;
+    if (!v->host)
+        return false;
+    const char *s = v->host + v->host_len, *end = v->href + v->href_len;
+    size_t n = 0;
+    if (s >= end || *s++ != ':')
+        return false;
+    while (s + n < end && s[n] >= '0' && s[n] <= '9')
+        n++;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
+        if (n == strlen(usual[i]) && memcmp(s, usual[i], n) == 0)
+            return false;
+    }
+    return n > 0;
+}
+
+void lint_link_port(lint_context *c)
+{
+    tell_addresses(c, has_odd_port);
+}
+
+static bool is_escaped(const lint_context *c, const link_view *v)
+{
+    (void)c;
+    return v->host && memchr(v->host, '%', v->host_len);
+}
+
+void lint_link_escaped(lint_context *c)
+{
+    tell_addresses(c, is_escaped);
 }
 
 void lint_link_many(lint_context *c)

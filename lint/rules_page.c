@@ -9,6 +9,7 @@
 #define TEXT_PER_IMAGE 60    /* that go with each picture */
 #define AREA_LEAST     40000 /* pixels: smaller ones are ornaments */
 #define AREA_PER_TEXT  500   /* pixels for each visible character */
+#define TEXT_SHORT     3200  /* bytes of text up to which SpamAssassin minds a picture */
 #define MARKUP_LEAST   8192  /* bytes of HTML that are worth a look */
 #define MARKUP_TIMES   40    /* bytes of HTML for each visible character */
 #define GMAIL_CLIPS    ((size_t)102 * 1024)
@@ -39,6 +40,13 @@ void lint_image_heavy(lint_context *c)
     bool many = p->images > 1 && p->seen < p->images * TEXT_PER_IMAGE;
     bool large = p->area >= AREA_LEAST && p->area / AREA_PER_TEXT > p->seen;
     if ((many || large) && !is_image_only(p))
+        lint_tell(c, "/html", 0, "", 0);
+}
+
+void lint_image_short(lint_context *c)
+{
+    const page *p = &c->page;
+    if (p->pictures > 0 && p->text.len <= TEXT_SHORT && !is_image_only(p))
         lint_tell(c, "/html", 0, "", 0);
 }
 

@@ -11,12 +11,20 @@
 
 #define MANY 20 /* recipients of one message that are a list */
 
+/* Of one owner; at a provider of mailboxes for everybody each mailbox has its own. */
+static bool is_same_sender(const mime_mailbox *a, const mime_mailbox *b)
+{
+    size_t len = strlen(a->domain);
+    if (!words_same_owner(a->domain, len, b->domain, strlen(b->domain)))
+        return false;
+    return !words_is_public(a->domain, len) || strcasecmp(a->address, b->address) == 0;
+}
+
 void lint_reply_to(lint_context *c)
 {
-    const char *from = c->mail->from->domain;
     for (size_t i = 0; i < c->mail->reply_to.count; i++) {
         const mime_mailbox *m = &c->mail->reply_to.list[i];
-        if (!words_same_owner(from, strlen(from), m->domain, strlen(m->domain)))
+        if (!is_same_sender(c->mail->from, m))
             lint_tell(c, "/reply_to", 0, m->address, strlen(m->address));
     }
 }
@@ -38,6 +46,13 @@ void lint_name_spoof(lint_context *c)
         len++;
     if (memchr(at + 1, '.', len) &&
         !words_same_owner(at + 1, len, from->domain, strlen(from->domain)))
+        lint_tell(c, "/from", 0, from->name, strlen(from->name));
+}
+
+void lint_name_repeats(lint_context *c)
+{
+    const mime_mailbox *from = c->mail->from;
+    if (from->name && strcasecmp(from->name, from->address) == 0)
         lint_tell(c, "/from", 0, from->name, strlen(from->name));
 }
 

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "lint/lint_own.h"
 
+#define SPACED        4 /* letters in a row, each by itself */
 #define LETTERS_LEAST 8 /* fewer are an abbreviation, not a cry */
 
 static void tell_subject(lint_context *c)
@@ -78,6 +79,61 @@ void lint_false_reply(lint_context *c)
     for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
         size_t n = strlen(begins[i]);
         if (s->len >= n && strncasecmp(s->data, begins[i], n) == 0) {
+            tell_subject(c);
+            return;
+        }
+    }
+}
+
+static bool is_letter(char ch)
+{
+    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z');
+}
+
+/* A letter alone, and one to three times the same sign behind it: how many bytes; 0: it isn't so.
+ */
+static size_t spaced_letter(const char *s, size_t len, size_t at)
+{
+    static const char signs[] = "-_. =~/:,*!@#$%^&+;\"'<>\\";
+    size_t end = at + 1;
+    if (!is_letter(s[at]) || end >= len || !memchr(signs, s[end], sizeof signs - 1))
+        return 0;
+    while (end < len && end < at + 4 && s[end] == s[at + 1])
+        end++;
+    return end - at;
+}
+
+void lint_spaced(lint_context *c)
+{
+    const mime_bytes *s = &c->mail->subject;
+    for (size_t at = 0, n, letters = 0; at < s->len; at += n ? n : 1) {
+        bool begins = at == 0 || letters > 0 || !is_letter(s->data[at - 1]);
+        n = begins ? spaced_letter(s->data, s->len, at) : 0;
+        letters = n ? letters + 1 : 0;
+        if (letters == SPACED) {
+            tell_subject(c);
+            return;
+        }
+    }
+}
+
+void lint_question(lint_context *c)
+{
+    static const char wide[] = "\xEF\xBC\x9F"; /* U+FF1F */
+    const mime_bytes *s = &c->mail->subject;
+    size_t len = s->len;
+    while (len > 0 && s->data[len - 1] == ' ')
+        len--;
+    if (len > 0 &&
+        (s->data[len - 1] == '?' || (len >= 3 && memcmp(s->data + len - 3, wide, 3) == 0)))
+        tell_subject(c);
+}
+
+void lint_subject_money(lint_context *c)
+{
+    const mime_bytes *s = &c->mail->subject;
+    for (size_t at = 0; at < s->len; at++) {
+        if (words_currency(s->data, s->len, at) > 0) {
             tell_subject(c);
             return;
         }

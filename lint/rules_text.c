@@ -11,6 +11,7 @@
 #define TOLD        30 /* percent of the HTML's that the text has */
 #define BAIT_MANY   4  /* different places of bait */
 #define BAIT_WITHIN ((size_t)256 * 1024)
+#define SHOUT_LEAST 200 /* letters; of fewer a few names make the half */
 
 void lint_no_text(lint_context *c)
 {
@@ -104,4 +105,39 @@ void lint_bait_text(lint_context *c)
         lint_tell_seen(c, first);
     else
         lint_tell_text(c, first);
+}
+
+/* What is read: the HTML's text if there is one. */
+static mime_bytes read_text(const lint_context *c)
+{
+    if (c->page.text.len > 0)
+        return (mime_bytes){c->page.text.data, c->page.text.len};
+    return c->text;
+}
+
+void lint_text_shouting(lint_context *c)
+{
+    mime_bytes s = read_text(c);
+    size_t large = 0, small = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        large += s.data[i] >= 'A' && s.data[i] <= 'Z';
+        small += s.data[i] >= 'a' && s.data[i] <= 'z';
+    }
+    if (large + small >= SHOUT_LEAST && large >= small)
+        lint_tell(c, c->page.text.len > 0 ? "/html" : "/text", 0, "", 0);
+}
+
+void lint_text_charged(lint_context *c)
+{
+    tell_all(c, words_charged);
+}
+
+void lint_text_money(lint_context *c)
+{
+    tell_all(c, words_money);
+}
+
+void lint_placeholder(lint_context *c)
+{
+    tell_all(c, words_placeholder);
 }

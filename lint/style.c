@@ -363,7 +363,11 @@ void style_read(style *s, const char *css, size_t len)
 
 look style_first_look(void)
 {
-    return (look){.size = 16 * PIXEL, .colour = 0x000000, .background = 0xFFFFFF};
+    return (look){.size = 16 * PIXEL,
+                  .colour = 0x000000,
+                  .background = 0xFFFFFF,
+                  .read_colour = 0x000000,
+                  .read_background = 0xFFFFFF};
 }
 
 look style_apply(const look *parent, const style *s)
@@ -411,6 +415,21 @@ unsigned style_hidden(const look *l)
     if (l->colour >= 0 && l->background >= 0 && look_the_same(l->colour, l->background))
         hidden |= HIDDEN_COLOUR;
     return hidden;
+}
+
+/* The square of what lies between two values of a colour, in as many parts of 10,000 of it. */
+static int64_t apart(int32_t a, int32_t b, unsigned shift, int64_t weight)
+{
+    int64_t d = ((a >> shift & 0xFF) - (b >> shift & 0xFF)) * weight;
+    return d * d;
+}
+
+bool style_reads_as_hidden(const look *l)
+{
+    static const int64_t least = 120000; /* its own measure is 12, weighted by brightness */
+    int32_t a = l->read_colour, b = l->read_background;
+    return a >= 0 && b >= 0 &&
+           apart(a, b, 16, 2126) + apart(a, b, 8, 7152) + apart(a, b, 0, 722) < least * least;
 }
 
 /* ---- rules of <style> ---- */

@@ -49,6 +49,9 @@ typedef struct look {
     bool invisible;
     int32_t size;
     int32_t colour, background; /* STYLE_UNKNOWN: a picture, or what isn't understood */
+    /* The same as SpamAssassin has it (HTML.pm of 4.0.1): it knows styles of a few elements, the
+     * colours of <font> and of <body text>, and no background that an attribute tells. */
+    int32_t read_colour, read_background;
 } look;
 
 void style_init(style *s);
@@ -67,6 +70,9 @@ look style_apply(const look *parent, const style *s);
 
 /* The ways in which text with that look is hidden; 0: it is seen. */
 unsigned style_hidden(const look *l);
+
+/* Whether SpamAssassin takes it for hidden by its colour. */
+bool style_reads_as_hidden(const look *l);
 
 /* ---- rules of <style> ---- */
 

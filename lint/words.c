@@ -50,6 +50,17 @@ static const char *const bait[] = {
     "refinance",
     "guaranteed approval",
     "bitcoin doubler",
+    "financial freedom",
+    "extra cash",
+    "bad credit",
+    "free quote",
+    "next of kin",
+    "strictly confidential",
+    "unclaimed",
+    "dear friend",
+    "dear sir",
+    "dear beneficiary",
+    "guaranteed!",
     /* hurry */
     "act now",
     "act immediately",
@@ -82,6 +93,10 @@ static const char *const bait[] = {
     "lose weight",
     "miracle cure",
     "online pharmacy",
+    "no prescription",
+    "erection",
+    "sexual performance",
+    "adult site",
     "replica watches",
     "rolex",
     "online casino",
@@ -148,6 +163,92 @@ static const char *const bait[] = {
     "邮箱升级",
     "补贴申领",
     "工资补贴",
+};
+
+/* Phrases that a rule of SpamAssassin's (20_phrases.cf, 72_active.cf) or Rspamd's (misc.lua) is
+ * about. */
+static const char *const charged[] = {
+    "100% guaranteed",
+    "guaranteed!",
+    "guarantee!",
+    "risk free",
+    "risk-free",
+    "money back guarantee",
+    "dear friend",
+    "dear sir",
+    "dear sirs",
+    "dear madam",
+    "dear investor",
+    "dear candidate",
+    "dear winner",
+    "dear beneficiary",
+    "my name is",
+    "i am mr",
+    "i am mrs",
+    "i am dr",
+    "this is mr",
+    "this is mrs",
+    "this is dr",
+    "to be removed please",
+    "to be removed, please",
+    "future mailings",
+    "future mailing",
+    "future emails",
+    "future e-mails",
+    "future e-mail",
+    "future offers",
+    "this advertisement",
+    "this promotion",
+    "this promo",
+    "this ad",
+    "one time mailing",
+    "marketing partners",
+    "this is not spam",
+    "this email is not spam",
+    "this e-mail is not spam",
+    "this message is not spam",
+    "we are not spam",
+    "unclaimed funds",
+    "unclaimed money",
+    "unclaimed account",
+    "unclaimed accounts",
+    "unclaimed prize",
+    "unclaimed payment",
+    "unclaimed balance",
+    "low price",
+    "low prices",
+    "lowest price",
+    "bad credit",
+    "poor credit",
+    "no credit check",
+    "credit history",
+    "instant quote",
+    "free instant",
+    "no obligation quote",
+    "as seen on",
+    "no prescription",
+    "viagra",
+    "cialis",
+    "online pharmacy",
+    "lose weight",
+    "weight loss",
+    "increased stamina",
+    "impotence",
+    "financial freedom",
+    "free consultation",
+};
+
+static const char *const providers[] = {
+    "gmail.com",      "googlemail.com", "outlook.com", "hotmail.com", "live.com",
+    "msn.com",        "yahoo.com",      "ymail.com",   "aol.com",     "icloud.com",
+    "me.com",         "mac.com",        "mail.ru",     "bk.ru",       "yandex.ru",
+    "yandex.com",     "gmx.de",         "gmx.net",     "gmx.com",     "web.de",
+    "t-online.de",    "orange.fr",      "free.fr",     "libero.it",   "mail.com",
+    "zoho.com",       "proton.me",      "excite.com",  "lycos.com",   "netscape.net",
+    "protonmail.com", "qq.com",         "foxmail.com", "163.com",     "126.com",
+    "yeah.net",       "sina.com",       "sina.cn",     "sohu.com",    "139.com",
+    "189.cn",         "aliyun.com",     "naver.com",   "daum.net",    "hanmail.net",
+    "rediffmail.com",
 };
 
 static const char *const shorteners[] = {
@@ -235,23 +336,162 @@ static bool is_word_at(const char *s, size_t len, size_t at, const char *word, s
     return !latin || ((at == 0 || !is_alnum(s[at - 1])) && (at + n == len || !is_alnum(s[at + n])));
 }
 
-words_span words_bait(const char *s, size_t len, size_t from)
+static words_span find_one_of(const char *s, size_t len, size_t from, const char *const *list,
+                              size_t count)
 {
     for (size_t at = from; at < len; at++) {
         if (at > 0 && is_alnum(s[at]) && is_alnum(s[at - 1]))
             continue; /* words begin where words do */
-        for (size_t i = 0; i < sizeof bait / sizeof *bait; i++) {
-            if ((bait[i][0] | 0x20) != (s[at] | 0x20))
+        for (size_t i = 0; i < count; i++) {
+            if ((list[i][0] | 0x20) != (s[at] | 0x20))
                 continue;
-            size_t n = strlen(bait[i]);
-            if (is_word_at(s, len, at, bait[i], n))
+            size_t n = strlen(list[i]);
+            if (is_word_at(s, len, at, list[i], n))
                 return (words_span){at, n};
         }
     }
     return (words_span){0, 0};
 }
 
+words_span words_bait(const char *s, size_t len, size_t from)
+{
+    return find_one_of(s, len, from, bait, sizeof bait / sizeof *bait);
+}
+
+words_span words_charged(const char *s, size_t len, size_t from)
+{
+    return find_one_of(s, len, from, charged, sizeof charged / sizeof *charged);
+}
+
+/* ---- money ---- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+size_t words_currency(const char *s, size_t len, size_t at)
+{
+    static const char *const signs[] = {
+        "$",        "\xC2\xA3",     "\xE2\x82\xAC",
+        "\xC2\xA5", "\xEF\xBF\xA5", "\xE2\x82\xBD"}; /* $ £ € ¥ ￥ ₽ */
+    if (s[at] != '$' && (unsigned char)s[at] < 0x80)
+        return 0;
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        size_t n = strlen(signs[i]);
+        if (len - at >= n && memcmp(s + at, signs[i], n) == 0)
+            return n;
+    }
+    return 0;
+}
+
+/* Reads a number with its groups ("12,500.00"): behind it, and how many digits of it are whole. */
+static size_t read_number(const char *s, size_t len, size_t at, size_t *digits)
+{
+    size_t fraction = 0;
+    *digits = 0;
+    for (; at < len; at++) {
+        bool groups = (s[at] == ',' || s[at] == '.') && at + 1 < len && is_digit(s[at + 1]);
+        if (!groups && !is_digit(s[at]))
+            break;
+        *digits += !groups;
+        fraction = groups ? 0 : fraction + 1;
+    }
+    if (*digits > fraction && fraction < 3)
+        *digits -= fraction; /* behind the last sign are two: hundredths */
+    return at;
+}
+
+static size_t skip_blanks(const char *s, size_t len, size_t at)
+{
+    while (at < len && (s[at] == ' ' || s[at] == '\n' || s[at] == '\r'))
+        at++;
+    return at;
+}
+
+static size_t word_of(const char *s, size_t len, size_t at, const char *const *list, size_t count)
+{
+    for (size_t i = 0; at < len && i < count; i++) {
+        if (is_word_at(s, len, at, list[i], strlen(list[i])))
+            return strlen(list[i]);
+    }
+    return 0;
+}
+
+words_span words_money(const char *s, size_t len, size_t from)
+{
+    static const char *const many[] = {"million", "millions", "billion", "mln", "mio"};
+    static const char *const names[] = {
+        "dollars", "usd",    "us dollars", "united states dollars", "u.s. dollars", "euros", "euro",
+        "eur",     "pounds", "gbp",        "pounds sterling",       "bucks"};
+    for (size_t at = from; at < len; at++) {
+        if (is_letter(s[at]) || s[at] == ' ')
+            continue;
+        size_t sign = words_currency(s, len, at), digits;
+        size_t begin = skip_blanks(s, len, at + sign);
+        if (begin >= len || !is_digit(s[begin]) || (sign == 0 && at > 0 && is_alnum(s[at - 1])))
+            continue;
+        size_t end = read_number(s, len, begin, &digits), more = skip_blanks(s, len, end);
+        size_t n = word_of(s, len, more, many, sizeof many / sizeof *many);
+        bool large = digits >= 5 || n > 0;
+        if (n > 0)
+            end = more + n;
+        if (sign == 0) {
+            more = skip_blanks(s, len, end);
+            n = word_of(s, len, more, names, sizeof names / sizeof *names);
+            end = n > 0 ? more + n : end;
+        }
+        if (large && (sign > 0 || n > 0))
+            return (words_span){at, end - at};
+        at = end - 1;
+    }
+    return (words_span){0, 0};
+}
+
+/* ---- what wasn't filled in ---- */
+
+static bool is_of_name(char c)
+{
+    return is_alnum(c) || c == '_' || c == '.' || c == '-' || c == ':';
+}
+
+/* A name between: letters, digits, and what joins them; blanks at its ends. */
+static size_t read_name(const char *s, size_t len, size_t at)
+{
+    size_t begin = skip_blanks(s, len, at), end = begin;
+    while (end < len && is_of_name(s[end]) && end - begin < 64)
+        end++;
+    return end > begin ? skip_blanks(s, len, end) : at;
+}
+
+words_span words_placeholder(const char *s, size_t len, size_t from)
+{
+    static const struct {
+        const char *begin, *end;
+    } marks[] = {{"{{{", "}}}"}, {"{{", "}}"}, {"*|", "|*"}, {"%%", "%%"},
+                 {"${", "}"},    {"%rnd", ""}, {"%rand", ""}};
+    for (size_t at = from; at < len; at++) {
+        if (s[at] != '{' && s[at] != '*' && s[at] != '%' && s[at] != '$')
+            continue;
+        for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+            if (!words_begin(s + at, len - at, marks[i].begin))
+                continue;
+            size_t begin = at + strlen(marks[i].begin), end = read_name(s, len, begin);
+            if ((end > begin || !*marks[i].end) && words_begin(s + end, len - end, marks[i].end))
+                return (words_span){at, end + strlen(marks[i].end) - at};
+        }
+    }
+    return (words_span){0, 0};
+}
+
 /* ---- hosts ---- */
+
+/* "yahoo.fr" and "hotmail.co.uk" are it, too. */
+bool words_is_public(const char *domain, size_t len)
+{
+    return IS_ONE_OF(domain, len, providers) || words_begin(domain, len, "yahoo.") ||
+           words_begin(domain, len, "hotmail.");
+}
 
 words_span words_registered(const char *host, size_t len)
 {

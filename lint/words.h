@@ -24,6 +24,22 @@ bool words_begin(const char *s, size_t len, const char *word);
  */
 words_span words_bait(const char *s, size_t len, size_t from);
 
+/* The same of phrases for each of which a filter charges. */
+words_span words_charged(const char *s, size_t len, size_t from);
+
+/* A sign of money at s[at], or a currency's name: its length; 0: none. */
+size_t words_currency(const char *s, size_t len, size_t at);
+
+/* A sum of 10,000 or more, or of millions, with its currency. */
+words_span words_money(const char *s, size_t len, size_t from);
+
+/* What programs that fill in put names between: "{{name}}", "*|NAME|*", "%%name%%", "${name}",
+ * and what spam's do: "%RND_…", "%RAND…". */
+words_span words_placeholder(const char *s, size_t len, size_t from);
+
+/* A domain at which everybody can have a mailbox. */
+bool words_is_public(const char *domain, size_t len);
+
 /* A name that hides where a link leads. */
 bool words_is_shortener(const char *host, size_t len);
 

@@ -1,5 +1,6 @@
 #include "queue/deliver.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,8 @@
 
 #define PAUSE_FIRST  MS(100) /* after the queue failed; doubled up to … */
 #define PAUSE_MOST   SECONDS(5)
+#define GATHER_US    MS(1)       /* what comes back is waited for so long … */
+#define GATHER_PART  4           /* … unless it is such a part of what may */
 #define LEASE_SPARE  SECONDS(60) /* beyond the tries: waiting, and settling … */
 #define LEASE_HANDED SECONDS(10) /* how old a lease may be that is handed over */
 
@@ -42,7 +45,8 @@ static void arrive(deliver *d, flight *f)
     f->next = NULL;
     *d->arrived_end = f;
     d->arrived_end = &f->next;
-    (void)pthread_cond_signal(&d->work);
+    if (++d->arrived_count >= d->gathers)
+        (void)pthread_cond_signal(&d->work);
 }
 
 void deliver_come_back(deliver *d, flight *f)
@@ -51,6 +55,37 @@ void deliver_come_back(deliver *d, flight *f)
     d->away--;
     arrive(d, f);
     (void)pthread_mutex_unlock(&d->lock);
+}
+
+void deliver_put_out(deliver *d, queue_op *op)
+{
+    op->next_op = NULL;
+    *d->out_end = op;
+    d->out_end = &op->next_op;
+    d->out_count++;
+}
+
+/* False: not all was taken, and when the queue is to be asked again has changed. */
+static bool give_out(deliver *d)
+{
+    queue_op *first = d->out;
+    if (!first)
+        return true;
+    deliver_send_away(d, (int)d->out_count);
+    d->out = NULL;
+    d->out_end = &d->out;
+    d->out_count = 0;
+    queue_op *refused = queue_submit_all(d->options.queue, first);
+    bool all = !refused;
+    for (queue_op *op = refused, *next; op; op = next) {
+        next = op->next_op;
+        deliver_send_away(d, -1);
+        if (op->kind == QUEUE_CLAIM)
+            deliver_claim_refused(d);
+        else
+            deliver_ask_later(d, op->ctx);
+    }
+    return all;
 }
 
 /* Before what may call back. */
@@ -244,6 +279,21 @@ static void tell_of_wait(deliver *d)
     (void)pthread_mutex_lock(&d->lock);
 }
 
+/* Under the lock. Where much is under way, the thread isn't woken for each that comes back: a few
+ * are settled in one transaction, too. One that is alone waits for nobody. */
+static void gather(deliver *d)
+{
+    int64_t until = clock_us() + GATHER_US;
+    const struct timespec at = {until / 1000000, until % 1000000 * 1000};
+    int waited = 0;
+
+    d->gathers = d->away / GATHER_PART;
+    while (d->arrived_count < d->gathers && !d->claimed && !d->woken && !d->stopping &&
+           waited != ETIMEDOUT)
+        waited = pthread_cond_timedwait(&d->work, &d->lock, &at);
+    d->gathers = 0;
+}
+
 /* Under the lock: until something comes in, or then. */
 static void wait_for_work(deliver *d, int64_t until)
 {
@@ -273,6 +323,7 @@ static void *run(void *arg)
         bool claimed = d->claimed;
         d->arrived = NULL;
         d->arrived_end = &d->arrived;
+        d->arrived_count = 0;
         d->claimed = false;
         if (d->woken)
             deliver_due_at(d, 0);
@@ -286,10 +337,14 @@ static void *run(void *arg)
         if (claimed)
             deliver_claim_came_back(d);
         int64_t again = ask_again(d), next = deliver_claim(d);
+        bool all = give_out(d);
 
         (void)pthread_mutex_lock(&d->lock);
         d->open = breakers_open(&d->relays);
-        wait_for_work(d, again < next ? again : next);
+        if (all)
+            wait_for_work(d, again < next ? again : next);
+        if (d->arrived)
+            gather(d);
     }
     tell_of_wait(d);
     (void)pthread_mutex_unlock(&d->lock);
@@ -319,6 +374,7 @@ deliver *deliver_create(const deliver_options *options, char **error)
         options->breaker_most_us ? options->breaker_most_us : BREAKER_MOST_US;
     d->far = strcmp(queue_backend_name(options->queue), "sqlite") != 0;
     d->arrived_end = &d->arrived;
+    d->out_end = &d->out;
     if (getrandom(&d->random, sizeof d->random, GRND_NONBLOCK) != (ssize_t)sizeof d->random)
         d->random = (uint64_t)clock_wall_us(); /* early in a boot; it is for jitter alone */
     (void)pthread_mutex_init(&d->lock, NULL);  /* these can't fail on Linux */

@@ -129,7 +129,7 @@ static size_t take_claims_room(deliver *d, size_t most)
     return ok ? n : 0;
 }
 
-static bool submit_claim(deliver *d, size_t most)
+static void submit_claim(deliver *d, size_t most)
 {
     d->claim = (queue_op){.kind = QUEUE_CLAIM,
                           .done = on_claimed,
@@ -141,14 +141,14 @@ static bool submit_claim(deliver *d, size_t most)
     d->claim_began = clock_us();
     d->claim_once = INT64_MAX;
     d->claiming = true;
-    deliver_send_away(d, 1);
-    if (queue_submit(d->options.queue, &d->claim))
-        return true;
-    deliver_send_away(d, -1);
+    deliver_put_out(d, &d->claim);
+}
+
+void deliver_claim_refused(deliver *d)
+{
     d->claiming = false;
     give_claims_room(d);
     on_claim_failed(d);
-    return false;
 }
 
 /* Claims if that is due; when it will be, if nothing comes in between. */
@@ -165,7 +165,7 @@ int64_t deliver_claim(deliver *d)
     if (due > now)
         return state == BREAKERS_OPEN && until < due ? until : due;
     size_t n = take_claims_room(d, most);
-    if (n > 0 && !submit_claim(d, n))
-        return d->claim_at;
+    if (n > 0)
+        submit_claim(d, n);
     return INT64_MAX; /* something ends first */
 }

@@ -27,20 +27,24 @@ struct deliver {
     pthread_mutex_t lock;           /* of these: */
     pthread_cond_t work;            /* something of them changed */
     flight *arrived, **arrived_end; /* new, or come back */
-    bool claimed;                   /* the claim came back */
+    unsigned arrived_count;
+    bool claimed; /* the claim came back */
     bool woken, stopping;
     int64_t stop_by;
     unsigned taken;       /* room: messages … */
     uint64_t taken_bytes; /* … and octets, those reserved counted */
     unsigned claim_room;  /* of that, for what a claim will bring */
     uint64_t claim_bytes;
-    unsigned away; /* callbacks that are due */
-    unsigned open; /* breakers */
+    unsigned away;    /* callbacks that are due */
+    unsigned gathers; /* so many have to arrive until the thread is woken */
+    unsigned open;    /* breakers */
 
     /* the thread's own */
     flight *buckets[DELIVER_BUCKETS]; /* under way, by id */
     flight *later;                    /* the queue is to be asked again */
     flight *held;                     /* settled, but a claim under way may bring it once more */
+    queue_op *out, **out_end;         /* to be given to the queue, all at once */
+    unsigned out_count;
     breakers relays;
     uint64_t random;
     queue_op claim;
@@ -72,6 +76,9 @@ flight *deliver_find(deliver *d, const char *id);
 void deliver_add(deliver *d, flight *f);
 void deliver_end(deliver *d, flight *f); /* frees it, and gives back its room */
 
+/* To be given to the queue with what else there is, when the thread has done what it has. */
+void deliver_put_out(deliver *d, queue_op *op);
+
 /* The queue is asked again after a pause. */
 void deliver_ask_later(deliver *d, flight *f);
 
@@ -88,6 +95,7 @@ void deliver_settled(deliver *d, flight *f);
 
 /* deliver_claim.c: claims if that is due; when it will be, if nothing comes in between. */
 int64_t deliver_claim(deliver *d);
+void deliver_claim_refused(deliver *d);
 void deliver_claim_came_back(deliver *d);
 
 #endif

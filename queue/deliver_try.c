@@ -40,11 +40,7 @@ void deliver_submit(deliver *d, flight *f)
     f->phase = FLIGHT_SUBMITTING;
     flight_op(f, d->options.owner);
     f->op.done = on_settled;
-    deliver_send_away(d, 1);
-    if (queue_submit(d->options.queue, &f->op))
-        return;
-    deliver_send_away(d, -1);
-    deliver_ask_later(d, f);
+    deliver_put_out(d, &f->op);
 }
 
 void deliver_settle(deliver *d, flight *f)

@@ -305,7 +305,8 @@ static bool listen_(void *connection, int ms)
 const queue_backend queue_postgres = {
     .name = "postgresql",
     .scheme = "postgresql:",
-    .writers = 3, /* fewer make batches larger, and each message cheaper; but one may be long */
+    .writers =
+        3, /* one makes batches larger, and each message cheaper; others wait for a long one */
     .readers = 2,
     .one_writer = false,
     .open = open_,

@@ -367,12 +367,28 @@ bool pg_pipeline_end(pg *p)
 
 /* ---- one statement ---- */
 
+/* The result of what was sent, all of it. */
+static PGresult *only_result(pg *p)
+{
+    PGresult *r = NULL, *more;
+    pg_flush(p);
+    if (p->trouble != PG_FINE)
+        return NULL;
+    r = wait_result(p);
+    while (r && p->trouble == PG_FINE && (more = wait_result(p)))
+        PQclear(more);
+    if (r && is_good(r))
+        return r;
+    fail_result(p, r);
+    PQclear(r);
+    return NULL;
+}
+
 PGresult *pg_query(pg *p, const char *types, const char *text, pg_args *args)
 {
     Oid oids[PG_ARGS];
     pg_args none = {0};
     pg_args *a = args ? args : &none;
-    PGresult *r = NULL, *more;
 
     if (p->trouble == PG_FINE && !settle_args(a))
         pg_fail_memory(p);
@@ -381,20 +397,16 @@ PGresult *pg_query(pg *p, const char *types, const char *text, pg_args *args)
         if (!PQsendQueryParams(p->conn, text, a->count, oids, a->value, a->length, a->format,
                                BINARY))
             fail_result(p, NULL);
-        pg_flush(p);
     }
-    if (p->trouble == PG_FINE) {
-        r = wait_result(p);
-        while (r && p->trouble == PG_FINE && (more = wait_result(p)))
-            PQclear(more);
-        if (!r || !is_good(r)) {
-            fail_result(p, r);
-            PQclear(r);
-            r = NULL;
-        }
-    }
+    PGresult *r = only_result(p);
     pg_args_free(a);
     return r;
+}
+
+PGresult *pg_query_prepared(pg *p, const char *name)
+{
+    pg_send(p, name, NULL);
+    return only_result(p);
 }
 
 bool pg_command(pg *p, const char *text)

@@ -104,6 +104,7 @@ bool pg_pipeline_end(pg *p);
 
 /* Outside of a pipeline: one statement; frees the arguments. NULL: an error. */
 PGresult *pg_query(pg *p, const char *types, const char *text, pg_args *args);
+PGresult *pg_query_prepared(pg *p, const char *name); /* … that takes nothing */
 /* One that gives nothing. */
 bool pg_command(pg *p, const char *text);
 

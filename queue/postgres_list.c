@@ -85,16 +85,53 @@ static char *list_text(const queue_op *op, int day)
     return out;
 }
 
-/* Adds a step's rows. False: the page is full, or an error. */
-static bool list_add(pg *p, queue_op *op, const char *before, int day, size_t most)
+/* Where those of a tag that are looked at end, QUEUE_LOOK in all; how many there are. */
+#define LOOK                                                                                       \
+    "SELECT min(id), count(*) FROM (SELECT t.id FROM postern_tag_" PG_DAY_MARK " AS t"             \
+    " WHERE t.id < $1 AND t.id >= $2 AND t.tag = $4 ORDER BY t.id DESC LIMIT $3) AS looked"
+
+typedef struct look {
+    size_t left;
+    char from[QUEUE_ID + 1];
+} look;
+
+/* Where a state of a tag is asked for: moves `from` up to where enough was looked at. */
+static void look_ahead(pg *p, const queue_op *op, const char *before, int day, look *l)
 {
-    char from[QUEUE_FIRST_ID] = "", *text = list_text(op, day);
+    char *text = pg_schema_with_day(LOOK, day);
     pg_args args = {0};
     PGresult *r = NULL;
-    if (day)
-        queue_first_id(day, from);
     pg_text(&args, before);
-    pg_text(&args, from);
+    pg_text(&args, l->from);
+    pg_int(&args, (int64_t)l->left);
+    pg_text(&args, op->in.list.tag);
+    if (text) {
+        r = pg_query(p, "ttit", text, &args);
+    } else {
+        pg_args_free(&args);
+        pg_fail_memory(p);
+    }
+    free(text);
+    size_t count = r && PQntuples(r) > 0 ? (size_t)pg_get_int(r, 0, 1) : 0;
+    l->left -= count < l->left ? count : l->left;
+    if (count > 0 && l->left == 0)
+        pg_get_id(r, 0, 0, l->from, sizeof l->from);
+    PQclear(r);
+}
+
+/* Adds a step's rows. False: the page is full, or an error. */
+static bool list_add(pg *p, queue_op *op, const char *before, int day, size_t most, look *l)
+{
+    char *text = list_text(op, day);
+    pg_args args = {0};
+    PGresult *r = NULL;
+    l->from[0] = '\0';
+    if (day)
+        queue_first_id(day, l->from);
+    if (day && op->in.list.tag && op->in.list.state >= 0)
+        look_ahead(p, op, before, day, l);
+    pg_text(&args, before);
+    pg_text(&args, l->from);
     pg_int(&args, (int64_t)(most - op->message_count + 1));
     if (op->in.list.tag && day)
         pg_text(&args, op->in.list.tag);
@@ -113,7 +150,9 @@ static bool list_add(pg *p, queue_op *op, const char *before, int day, size_t mo
         pg_read_message(p, r, i, &op->messages[op->message_count++]);
     }
     PQclear(r);
-    return p->trouble == PG_FINE;
+    if (l->left == 0)
+        (void)snprintf(op->next, sizeof op->next, "%s", l->from);
+    return p->trouble == PG_FINE && l->left > 0;
 }
 
 static void list_later(pg_batch *b, pg_step *s)
@@ -124,6 +163,7 @@ static void list_later(pg_batch *b, pg_step *s)
     size_t most = op->in.list.most < QUEUE_PAGE ? op->in.list.most : QUEUE_PAGE;
     PGresult *days = pg_query(p, "", "SELECT day FROM postern_day ORDER BY day DESC", NULL);
     bool more = days != NULL;
+    look l = {.left = QUEUE_LOOK};
 
     op->messages = pg_new_items(p, most, sizeof *op->messages);
     (void)snprintf(before, sizeof before, "%s", op->in.list.before ? op->in.list.before : "zzzz");
@@ -133,11 +173,11 @@ static void list_later(pg_batch *b, pg_step *s)
         queue_first_id(day, first);
         if (strcmp(first, before) >= 0)
             continue; /* all of it is newer */
-        more = list_add(p, op, before, day, most);
+        more = list_add(p, op, before, day, most, &l);
         memcpy(before, first, sizeof first);
     }
     if (more && op->messages && !op->in.list.tag)
-        (void)list_add(p, op, before, 0, most);
+        (void)list_add(p, op, before, 0, most, &l);
     PQclear(days);
 }
 

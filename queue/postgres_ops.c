@@ -92,7 +92,6 @@ static void claim_send(pg_batch *b, pg_step *s)
     pg_int(&args, bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes);
     pg_int(&args, op->in.claim.lease_us);
     pg_step_send(b->p, s, PG_CLAIM, &args);
-    pg_step_send(b->p, s, PG_CLAIM_NEXT, NULL);
 }
 
 typedef struct claimed {
@@ -141,7 +140,11 @@ static void claim_read(pg_batch *b, pg_step *s)
     }
     free(all);
     PQclear(r);
-    op->next_due = pg_step_next_due(b->p, s);
+    /* As many as were wanted: more may be due, and the next claim sees. Until then the index has
+     * all that was claimed just now in front of what is next. */
+    op->next_due = 1;
+    s->asks_next = op->message_count < op->in.claim.most;
+    s->later |= s->asks_next;
 }
 
 static void give_back(pg *p, const queue_op *op, const queue_message *m)
@@ -159,6 +162,8 @@ static void claim_later(pg_batch *b, pg_step *s)
 {
     queue_op *op = s->op;
     size_t kept = 0;
+    if (s->asks_next)
+        op->next_due = pg_next_due(b->p);
     for (size_t i = 0; i < op->message_count; i++) {
         queue_message *m = &op->messages[i];
         if (m->body.size <= QUEUE_SMALL || pg_body_fetch(b->p, m)) {

@@ -376,6 +376,17 @@ PGresult *pg_get_anywhere(pg *p, const char *id, int day)
     return r;
 }
 
+int64_t pg_next_due(pg *p)
+{
+    char name[32];
+    statement_name(name, 0, PG_CLAIM_NEXT);
+    PGresult *r = pg_query_prepared(p, name);
+    bool some = r && PQntuples(r) > 0 && !PQgetisnull(r, 0, 0);
+    int64_t due = some ? pg_get_int(r, 0, 0) : INT64_MAX;
+    PQclear(r);
+    return due;
+}
+
 void pg_confirm(pg *p)
 {
     (void)pg_command(p, statements[PG_TOUCH].text);

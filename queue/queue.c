@@ -15,13 +15,20 @@
 #define PATIENCE_DEFAULT 10000000
 #define PAUSE_FIRST      20000 /* between attempts to connect again; doubled each time … */
 #define PAUSE_MOST       1000000
+#define STALL_US         10000
 #define LISTEN_MS        200 /* how soon the listener sees that the queue is closed */
 #define LISTEN_US        ((int64_t)LISTEN_MS * 1000)
 
-/* Operations that wait for the same kind of connection, the first first. */
+/* Operations that wait for the same kind of connection, the first first. Where they `gather`, a
+ * worker leaves them to the one that runs a batch, so that the next is larger, unless they fill one
+ * already or the first has waited for STALL_US: that batch is a long one, or its database far. */
 typedef struct line {
     queue_op *first, **end;
     pthread_cond_t work;
+    bool gathers;
+    size_t count;
+    unsigned running; /* workers with a batch … */
+    unsigned looking; /* … and those that look now and then whether it takes long */
 } line;
 
 /* A thread with a connection of its own. */
@@ -86,6 +93,36 @@ static void line_init(line *l, const pthread_condattr_t *monotonic)
     (void)pthread_cond_init(&l->work, monotonic);
 }
 
+/* Whether a worker is to take from it now; `most` is what a batch has. */
+static bool line_may_take(const line *l, size_t most)
+{
+    return l->first && (!l->gathers || l->running == 0 || l->count >= most ||
+                        clock_us() - l->first->submitted_at >= STALL_US);
+}
+
+/* Wakes a worker that waits for it, if there is one and something to do, or to look after. */
+static void line_wake(line *l, size_t most)
+{
+    if (line_may_take(l, most) || (l->first && l->looking == 0))
+        (void)pthread_cond_signal(&l->work);
+}
+
+/* Until there is something to take, or there will be nothing more. */
+static void line_wait(queue *q, line *l, size_t most)
+{
+    while (!line_may_take(l, most) && !(q->closing && !l->first)) {
+        if (!l->gathers || l->running == 0) {
+            (void)pthread_cond_wait(&l->work, &q->lock);
+            continue;
+        }
+        int64_t at = clock_us() + STALL_US;
+        const struct timespec until = {at / 1000000, at % 1000000 * 1000};
+        l->looking++;
+        (void)pthread_cond_timedwait(&l->work, &q->lock, &until);
+        l->looking--;
+    }
+}
+
 static queue_op *line_pop(queue *q, line *l)
 {
     queue_op *op = l->first;
@@ -93,6 +130,7 @@ static queue_op *line_pop(queue *q, line *l)
     if (!l->first)
         l->end = &l->first;
     op->next_op = NULL;
+    l->count--;
     q->waiting--;
     return op;
 }
@@ -103,10 +141,11 @@ static size_t take(worker *w)
     queue *q = w->q;
     size_t n = 0;
     (void)pthread_mutex_lock(&q->lock);
-    while (!w->line->first && !q->closing)
-        (void)pthread_cond_wait(&w->line->work, &q->lock);
+    line_wait(q, w->line, w->most);
     while (w->line->first && n < w->most)
         w->ops[n++] = line_pop(q, w->line);
+    w->line->running += n > 0;
+    line_wake(w->line, w->most); /* what is left */
     (void)pthread_mutex_unlock(&q->lock);
     return n;
 }
@@ -247,8 +286,12 @@ static void *work(void *arg)
     worker *w = arg;
     queue *q = w->q;
     size_t n;
-    while ((n = take(w)) > 0)
+    while ((n = take(w)) > 0) {
         run_batch(w, n);
+        (void)pthread_mutex_lock(&q->lock);
+        w->line->running--;
+        (void)pthread_mutex_unlock(&q->lock);
+    }
     (void)pthread_mutex_lock(&q->lock);
     q->running--;
     (void)pthread_cond_broadcast(&q->changed);
@@ -316,6 +359,7 @@ static queue *queue_new(const queue_backend *backend, const queue_options *o)
     (void)pthread_cond_init(&q->changed, &monotonic);
     line_init(&q->writes, &monotonic);
     line_init(&q->reads, &monotonic);
+    q->writes.gathers = true;
     (void)pthread_condattr_destroy(&monotonic);
     return q;
 }
@@ -432,21 +476,45 @@ static bool ends_something(queue_kind kind)
     return kind == QUEUE_SETTLE || kind == QUEUE_EVENT_SETTLE || kind == QUEUE_KEY_END;
 }
 
+/* Under the lock. */
+static bool line_up(queue *q, line *l, queue_op *op, int64_t now)
+{
+    if (q->closing || (q->waiting >= q->waiting_most && !ends_something(op->kind)))
+        return false;
+    op->next_op = NULL;
+    op->submitted_at = now;
+    *l->end = op;
+    l->end = &op->next_op;
+    l->count++;
+    q->waiting++;
+    return true;
+}
+
+/* Wakes one worker for all of them, which goes for the next if it can't take them all. */
+queue_op *queue_submit_all(queue *q, queue_op *first)
+{
+    int64_t now = clock_us();
+    queue_op *refused = NULL, **end = &refused;
+    (void)pthread_mutex_lock(&q->lock);
+    for (queue_op *op = first, *next; op; op = next) {
+        bool reads = queue_kind_reads(op->kind) && q->backend->readers > 0;
+        next = op->next_op;
+        if (line_up(q, reads ? &q->reads : &q->writes, op, now))
+            continue;
+        *end = op;
+        end = &op->next_op;
+    }
+    line_wake(&q->writes, q->batch);
+    line_wake(&q->reads, BATCH_READS);
+    (void)pthread_mutex_unlock(&q->lock);
+    *end = NULL;
+    return refused;
+}
+
 bool queue_submit(queue *q, queue_op *op)
 {
-    line *l = queue_kind_reads(op->kind) && q->backend->readers > 0 ? &q->reads : &q->writes;
     op->next_op = NULL;
-    op->submitted_at = clock_us();
-    (void)pthread_mutex_lock(&q->lock);
-    bool ok = !q->closing && (q->waiting < q->waiting_most || ends_something(op->kind));
-    if (ok) {
-        *l->end = op;
-        l->end = &op->next_op;
-        q->waiting++;
-        (void)pthread_cond_signal(&l->work);
-    }
-    (void)pthread_mutex_unlock(&q->lock);
-    return ok;
+    return !queue_submit_all(q, op);
 }
 
 typedef struct run_wait {

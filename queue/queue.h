@@ -36,6 +36,7 @@
 #define QUEUE_ID       26 /* characters of an id; ids begin with the time (ULID), so that they sort */
 #define QUEUE_OWNER    40                   /* characters of an owner's name at most */
 #define QUEUE_PAGE     200                  /* of a list at most */
+#define QUEUE_LOOK     2000                 /* of a tag, of which one LIST picks those in a state */
 #define QUEUE_SMALL    ((size_t)256 * 1024) /* a body beyond this is a file of its own (SQLite) */
 #define QUEUE_PRIORITY 9 /* the most urgent; 0 the least; 5 where nothing is said */
 
@@ -234,8 +235,10 @@ struct queue_op {
     bool doubtful;           /* FAILED: it may have been done all the same (its commit broke) */
     queue_message *messages; /* CLAIM, GET (one), LIST (without bodies and logs) */
     size_t message_count;
-    char next[QUEUE_ID + 1]; /* LIST: there is more, `before` this; "" : no more */
-    queue_state found;       /* CONFLICT */
+    /* LIST: there may be more, `before` this; "" : no more. Where a state of a tag is rare a page
+     * can have less than it should, or nothing, and a next one all the same. */
+    char next[QUEUE_ID + 1];
+    queue_state found; /* CONFLICT */
     struct {
         uint64_t states[QUEUE_STATES];
         uint64_t scheduled; /* of those that are queued: not due yet, and never tried */
@@ -250,7 +253,9 @@ struct queue_op {
         uint64_t queued, scheduled, sending, events; /* scheduled: of `queued`, not yet due */
         int64_t oldest_due; /* when the oldest that is due became so; 0: none */
     } stats;
-    int64_t next_due; /* CLAIM, EVENT_CLAIM: when the next becomes due; INT64_MAX: nothing waits */
+    /* CLAIM, EVENT_CLAIM: when the next becomes due; INT64_MAX: nothing waits. What is over: there
+     * may be more that is due now. */
+    int64_t next_due;
 
     /* ---- the queue's own ---- */
     queue_op *next_op;
@@ -283,6 +288,10 @@ const char *queue_backend_name(const queue *q);
  * something that was begun (SETTLE, EVENT_SETTLE, KEY_END) is never one too many: without it a mail
  * could be sent twice, and there are not more of them than was claimed. */
 bool queue_submit(queue *q, queue_op *op);
+
+/* The same for many, linked by `next_op`, which come into one transaction where that has room:
+ * those that were not taken, linked; NULL: none. */
+queue_op *queue_submit_all(queue *q, queue_op *first);
 
 /* Submits and waits; for commands and tests, never on a thread that serves. */
 queue_outcome queue_run(queue *q, queue_op *op);

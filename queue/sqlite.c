@@ -95,6 +95,9 @@ static bool sqlite_open(const queue_options *options, void **shared, char **erro
     if (!s)
         return false;
     *shared = s;
+    /* Nobody asks how much memory it has, and counting takes a lock each time. Before its first use
+     * alone; later it stays as it is. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     s->lock = s->bodies = -1;
     s->folder = strdup(options->url + strlen(queue_sqlite.scheme));
     if (!s->folder || !take_folder(s, error))

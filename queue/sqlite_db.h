@@ -69,7 +69,8 @@ typedef enum db_day_name {
     DB_DONE_SAME,
     DB_DONE_GET,
     DB_DONE_LIST,
-    DB_DONE_LIST_STATE,
+    DB_DONE_LIST_STATE, /* but for QUEUE_SENT */
+    DB_DONE_LIST_SENT,
     DB_DONE_MANY,
     DB_DONE_SINCE,
     DB_DONE_BEFORE,

@@ -85,9 +85,11 @@ static void next_done(lister *l)
             l->days = NULL;
             return;
         }
-        l->done = state < 0 ? db_start_day(d, l->day, DB_DONE_LIST, "t", l->before)
-                            : db_start_day(d, l->day, DB_DONE_LIST_STATE, "ti", l->before,
-                                           (int64_t)state);
+        if (state < 0 || state == QUEUE_SENT)
+            l->done = db_start_day(d, l->day, state < 0 ? DB_DONE_LIST : DB_DONE_LIST_SENT, "t",
+                                   l->before);
+        else
+            l->done = db_start_day(d, l->day, DB_DONE_LIST_STATE, "ti", l->before, (int64_t)state);
         l->done_row = db_row(d, l->done);
     }
 }
@@ -125,12 +127,32 @@ static void list_all(lister *l)
     }
 }
 
+/* Adds the message of a tag, if it is wanted. False: the page is full. */
+static bool list_tagged(lister *l, const char *id)
+{
+    queue_op *op = l->op;
+    int state = op->in.list.state;
+    if (!get_anywhere(l->c, op, id))
+        return true;
+    queue_message *m = &op->messages[op->message_count - 1];
+    bool wanted = state < 0 || (int)m->state == state;
+    bool beyond = op->message_count > op->in.list.most || op->message_count > QUEUE_PAGE;
+    free(m->log);
+    m->log = NULL;
+    m->body.size = 0;
+    if (wanted && !beyond)
+        return true;
+    queue_message_clear(m);
+    op->message_count--;
+    return !(wanted && full(op));
+}
+
 /* The ids of a tag are in its days; each is looked up where it is kept. */
 static void list_tag(lister *l)
 {
     db *d = &l->c->db;
     queue_op *op = l->op;
-    int state = op->in.list.state;
+    size_t looked = 0;
 
     start_days(l);
     while (!d->failed && next_day(l)) {
@@ -140,21 +162,12 @@ static void list_tag(lister *l)
             const unsigned char *text = sqlite3_column_text(l->done, 0);
             if (text)
                 (void)strncpy(id, (const char *)text, QUEUE_ID);
-            if (!get_anywhere(l->c, op, id))
-                continue;
-            queue_message *m = &op->messages[op->message_count - 1];
-            bool wanted = state < 0 || (int)m->state == state;
-            bool beyond = wanted && op->message_count > op->in.list.most;
-            beyond |= wanted && op->message_count > QUEUE_PAGE;
-            free(m->log);
-            m->log = NULL;
-            m->body.size = 0;
-            if (wanted && !beyond)
-                continue;
-            queue_message_clear(m);
-            op->message_count--;
-            if (beyond && full(op))
+            if (!list_tagged(l, id))
                 return;
+            if (++looked == QUEUE_LOOK) {
+                memcpy(op->next, id, sizeof op->next);
+                return;
+            }
         }
     }
 }

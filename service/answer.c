@@ -5,7 +5,7 @@
 #include "base/jsonw.h"
 #include "service/problem.h"
 
-#define ANSWER_BYTES 1024 /* what most answers fit in: one allocation */
+#define ANSWER_BYTES 512 /* what most answers fit in: one allocation */
 #define JSON_TYPE    "application/json"
 #define PROBLEM_TYPE "application/problem+json"
 

@@ -243,7 +243,8 @@ static const cli_option verify_options[] = {
      .take = take_record},
     {.name = "server",
      .value = "ADDRESS",
-     .help = "The DNS server to ask, as 192.0.2.1 or 127.0.0.1:5353. Default: the system's.",
+     .help = "The DNS server to ask, as 192.0.2.1 or 127.0.0.1:5353. Default: POSTERN_DNS, or the "
+             "system's.",
      .take = take_server},
     {.name = NULL},
 };
@@ -255,7 +256,9 @@ const cli_manual cli_dkim_verify_manual = {
     .text =
         "Lines of the file may end with CRLF or LF.\n\n"
         "exit code: 0 each signature passes, and there is one; 1 one doesn't, or there is none; "
-        "75 a record can't be looked up now; 64 wrong arguments; 66 the file can't be read.",
+        "75 a record can't be looked up now; 64 wrong arguments; 66 the file can't be read; 78 "
+        "wrong "
+        "settings.",
     .options = verify_options,
 };
 
@@ -352,7 +355,24 @@ static int verify_file(verify *v)
     return code;
 }
 
-static int run_verify(int argc, char **argv)
+/* The settings are read where something is to be asked, and nobody says of whom. */
+static int verify_as_configured(verify *v, const char *const *environment)
+{
+    int code = CLI_OK;
+    config *c = NULL;
+
+    if (v->count == 0 && !v->server) {
+        c = cli_config(environment, &code);
+        if (!c)
+            return code;
+        v->server = c->dns;
+    }
+    code = verify_file(v);
+    config_free(c);
+    return code;
+}
+
+static int run_verify(int argc, char **argv, const char *const *environment)
 {
     verify v = {.path = NULL};
     const cli_options sets[] = {{verify_options, &v}, {NULL, NULL}};
@@ -360,18 +380,17 @@ static int run_verify(int argc, char **argv)
 
     if (code == CLI_OK && !v.path)
         code = cli_complain(CLI_USAGE, "dkim verify takes a file");
-    return code == CLI_OK ? verify_file(&v) : code;
+    return code == CLI_OK ? verify_as_configured(&v, environment) : code;
 }
 
 int cli_dkim(int argc, char **argv, const char *const *environment)
 {
     int code = CLI_USAGE;
 
-    (void)environment;
     if (argc >= 2 && strcmp(argv[1], "keygen") == 0)
         code = run_keygen(argc - 1, argv + 1);
     else if (argc >= 2 && strcmp(argv[1], "verify") == 0)
-        code = run_verify(argc - 1, argv + 1);
+        code = run_verify(argc - 1, argv + 1, environment);
     else
         code = cli_complain(CLI_USAGE, "dkim takes keygen or verify; see postern help dkim");
     return code == CLI_HELPED ? CLI_OK : code;

@@ -31,7 +31,8 @@ int cli_complain(int code, const char *format, ...)
 
 int cli_no_memory(void)
 {
-    return cli_complain(CLI_NO_MEMORY, "out of memory");
+    (void)fputs("postern: out of memory\n", stderr); /* which takes none */
+    return CLI_NO_MEMORY;
 }
 
 int cli_print(FILE *to, const buf *text)

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "base/arena.h"
 #include "service/config_hooks.h"
 #include "service/file.h"
 
@@ -216,10 +217,14 @@ void config_load_file(loader *l, const char *path)
         free(error);
         return;
     }
+    arena a; /* for what it knows of memory: else a word could lack a letter, and be a fault */
+    arena_init(&a, NULL, 0);
+    arena_use(&a);
     json_t *root = json_loadb(content, len, JSON_REJECT_DUPLICATES, &bad);
-    if (root) {
+    arena_use(NULL);
+    if (root && !a.failed) {
         apply_root(l, path, root);
-    } else if (bad.text[0] == '\0') {
+    } else if (a.failed || bad.text[0] == '\0') {
         config_no_memory(l);
     } else {
         /* What is behind "near" repeats the file, which may hold secrets. */

@@ -467,19 +467,27 @@ static void read_max_body(const reading *r, const json_t *value)
 
 static void read_message(const reading *r, const json_t *value)
 {
-    static const char *const contents[] = {"html", "text", "data"};
+    static const char content[] = "the template makes the content of the payload";
+    static const struct {
+        const char *name, *why;
+    } misplaced[] = {{"html", content},
+                     {"text", content},
+                     {"data", content},
+                     {"send_at",
+                      "it is one time, and webhooks come at any: their mail is sent when "
+                      "they come"}};
 
     if (!json_is_object(value)) {
         fault(r, "/message", "must be an object with from and to, as a request has them");
         return;
     }
     r->hook->message = value;
-    for (size_t i = 0; i < COUNT(contents); i++) {
+    for (size_t i = 0; i < COUNT(misplaced); i++) {
         char pointer[32];
-        (void)snprintf(pointer, sizeof pointer, "/message/%s", contents[i]);
-        if (!json_object_get(value, contents[i]))
+        (void)snprintf(pointer, sizeof pointer, "/message/%s", misplaced[i].name);
+        if (!json_object_get(value, misplaced[i].name))
             continue;
-        fault(r, pointer, "has no place here: the template makes the content of the payload");
+        fault(r, pointer, "has no place here: %s", misplaced[i].why);
         r->hook->message = NULL; /* it is not tried */
     }
 }
@@ -690,7 +698,9 @@ void config_hooks_templates(const config *c, const templates *t, buf *complaints
     for (size_t i = 0; i < c->hook_count; i++) {
         const char *name = json_string_value(json_object_get(c->hooks[i]->message, "template"));
         templates_about about;
-        if (!name || templates_find(t, name, &about))
+        if (name && !templates_ready(t))
+            complaints->failed = true;
+        if (!name || complaints->failed || templates_find(t, name, &about))
             continue;
         buf_addf(complaints, "%s/message/template: ", c->hooks[i]->where);
         templates_suggest(t, name, complaints);

@@ -70,7 +70,8 @@ void config_hooks_clear(config *c);
 /* NULL: there is none of that name. */
 const config_hook *config_hook_find(const config *c, const char *name, size_t len);
 
-/* Adds a line for each hook that names a template that there is not. */
+/* Adds a line for each hook that names a template that there is not. Without memory the buf says
+ * so. */
 void config_hooks_templates(const config *c, const templates *t, buf *complaints);
 
 #endif

@@ -691,8 +691,8 @@ const setting config_settings[] = {
      .form = FORM_STRING,
      .offset = offsetof(config, dns),
      .shown = "the system's",
-     .help = "DNS servers to ask about senders' domains (postern check --domain), as 192.0.2.1 or "
-             "127.0.0.1:5353, parted by commas."},
+     .help = "DNS servers to ask about senders' domains (postern check --domain, dkim verify), as "
+             "192.0.2.1 or 127.0.0.1:5353, parted by commas."},
     {.variable = "POSTERN_DATA",
      .read = read_folder,
      .form = FORM_STRING,

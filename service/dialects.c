@@ -338,7 +338,7 @@ static void make_route(const dialect *d, const dialect_endpoint *e, bool prefixe
     (void)snprintf(place->path, sizeof place->path, "%s%s%s", prefixed ? "/" : "",
                    prefixed ? d->name : "", e->path);
     place->files = (document_files){e->files ? e->files : "", e->content ? e->content : "",
-                                    e->level ? e->level : 1};
+                                    e->level ? e->level : 1, e->octets};
     place->manners = (http_manners){.key = find_key,
                                     .challenge = challenges[d->auth],
                                     .answer = dialects_answer,

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "base/arena.h"
 #include "base/plain.h"
 
@@ -226,15 +228,27 @@ static void tell_sent(telling *t, const json_t *root, dialect_answer *out)
     e->accepted(&c->body, t->sent, t->count, c->plan.dry, out);
 }
 
-static bool tell(const dialects_place *place, const dialects_call *c, unsigned status,
-                 const json_t *root, dialect_answer *out)
+/* A wrong key and none are answered alike by Postern, and not by everybody. */
+static bool shows_key(http_exchange *x, const dialects_place *place)
 {
+    char room[1024];
+    size_t len = 0;
+    bool shown = place->manners.key(x, room, sizeof room, &len) != NULL && len > 0;
+    OPENSSL_cleanse(room, sizeof room);
+    return shown;
+}
+
+static bool tell(http_exchange *x, const dialects_place *place, unsigned status, const json_t *root,
+                 dialect_answer *out)
+{
+    const dialects_call *c = http_context(x);
     telling t = {.call = c};
     bool ok = telling_begin(&t, root);
 
     if (ok && (status >= 400 || !c)) {
         read_refusal(&t, 0, root, &t.refusals[t.count], &t.faults[t.count]);
         t.refusals[t.count].status = status;
+        t.refusals[t.count].has_key = status == 401 && shows_key(x, place);
         place->dialect->refused(&t.refusals[t.count], out);
     } else if (ok) {
         tell_sent(&t, root, out);
@@ -306,7 +320,7 @@ void dialects_answer(http_exchange *x, unsigned *status, const char **content_ty
         arena_use(&a);
         json_t *root = load(content);
         arena_use(NULL);
-        ok = root && !a.failed && tell(place, http_context(x), *status, root, &made);
+        ok = root && !a.failed && tell(x, place, *status, root, &made);
         arena_use(&a);
         json_decref(root);
         arena_use(NULL);

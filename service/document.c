@@ -158,6 +158,19 @@ static bool is_content(const scan *s, const document_files *f)
            strcmp(scan_name(s, f->level + 2), f->content) == 0;
 }
 
+/* [1, 2] in the place of base64, and {"type": "Buffer", "data": [1, 2]}. */
+static bool is_octets(void *ctx)
+{
+    const document *d = ctx;
+    const document_files *f = &d->options.files;
+    unsigned depth = scan_depth(&d->scan);
+
+    return f->octets && (depth == f->level + 2 || depth == f->level + 3) &&
+           strcmp(scan_name(&d->scan, f->level), f->array) == 0 &&
+           strcmp(scan_name(&d->scan, f->level + 2), f->content) == 0 &&
+           (depth == f->level + 2 || strcmp(scan_name(&d->scan, depth), "data") == 0);
+}
+
 static bool add_lifted(document *d)
 {
     if ((d->count & (d->count - 1)) == 0) { /* full: it doubles */
@@ -181,7 +194,7 @@ static bool begin(void *ctx)
     if (!add_lifted(d))
         return false;
     lifted *l = current(d);
-    l->is_base64 = is_content(&d->scan, &d->options.files);
+    l->is_base64 = d->scan.state == SCAN_OCTETS || is_content(&d->scan, &d->options.files);
     d->seen = 0;
     if (l->is_base64)
         mime_base64_stream_init(&d->base64);
@@ -326,10 +339,10 @@ document *document_create(const document_options *options)
     if (!d)
         return NULL;
     memset(d, 0, offsetof(document, scan));
-    const scan_sink sink = {begin, add, end, d};
+    const scan_sink sink = {begin, add, end, d, options->files.octets ? is_octets : NULL};
     d->options = *options;
     if (!d->options.files.array)
-        d->options.files = (document_files){"attachments", "content", 1};
+        d->options.files = (document_files){"attachments", "content", 1, false};
     d->fd = -1;
     arena_init(&d->arena, d->block, sizeof d->block);
     scan_init(&d->scan, &d->rest, &sink, options->lift_at);
@@ -625,6 +638,11 @@ static bool read_file(void *ctx, uint64_t at, char *out, size_t len)
 {
     const lifted *l = ctx;
     return file_read_at(l->document->fd, out, len, l->file_at + at);
+}
+
+bool document_lifts(const document *d)
+{
+    return d->count > 0;
 }
 
 bool document_lifted(document *d, const json_t *string, document_string *out)

@@ -36,6 +36,7 @@ typedef struct document document;
 typedef struct document_files {
     const char *array, *content;
     unsigned level; /* of the array: 1 is a member of the document itself */
+    bool octets;    /* it may be an array of numbers instead, or an object whose "data" is one */
 } document_files;
 
 typedef struct document_options {
@@ -122,6 +123,9 @@ typedef struct document_string {
     bool has_nul;
     size_t nul_at; /* the first */
 } document_string;
+
+/* False: nothing was lifted, and all strings stand in the tree itself. */
+bool document_lifts(const document *d);
 
 /* False: the string stands in the tree itself. */
 bool document_lifted(document *d, const json_t *string, document_string *out);

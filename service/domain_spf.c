@@ -8,37 +8,59 @@
 #include "service/domain_own.h"
 #include "smtp/relay.h"
 
-/* What providers have their customers include. */
-static const struct {
-    const char *preset, *policy;
-} PROVIDERS[] = {
-    {"gmail", "_spf.google.com"},
-    {"gmail-relay", "_spf.google.com"},
-    {"office365", "spf.protection.outlook.com"},
-    {"sendgrid", "sendgrid.net"},
-    {"mailgun", "mailgun.org"},
-    {"ses", "amazonses.com"},
-    {"brevo", "spf.brevo.com"},
-    {"mailjet", "spf.mailjet.com"},
-    {"mandrill", "spf.mandrillapp.com"},
-    {"mailersend", "_spf.mailersend.net"},
-    {"zoho-pro", "zohomail.com"},
-    {"yandex", "_spf.yandex.net"},
-    {"icloud", "icloud.com"},
-    {"fastmail", "spf.messagingengine.com"},
-    {"proton", "_spf.protonmail.ch"},
-    {"exmail", "spf.mail.qq.com"},
-    {"aliyun-dm", "spf1.dm.aliyun.com"},
-    {"aliyun-qiye", "spf.qiye.aliyun.com"},
+/* What providers have their customers include, and where that is said. */
+typedef struct provider_row {
+    const char *preset;
+    const char *host; /* holds for the relay of that name alone; NULL: for all of the preset's */
+    const char *policy;
+    bool own_return; /* without a domain of the customer's for bounces they go to one of its own */
+} provider_row;
+
+static const provider_row PROVIDERS[] = {
+    /* Where nothing else is said: https://checkemaildelivery.com/blog/spf-record-guide */
+    {"gmail", NULL, "_spf.google.com", false},
+    {"gmail-relay", NULL, "_spf.google.com", false},
+    {"office365", NULL, "spf.protection.outlook.com", false},
+    {"sendgrid", NULL, "sendgrid.net", false},
+    {"mailgun", NULL, "mailgun.org", false},
+    /* https://docs.aws.amazon.com/ses/latest/dg/send-email-authentication-spf.html */
+    {"ses", NULL, "amazonses.com", true},
+    /* As accounts show it (https://www.suped.com/email-deliverability); on shared addresses bounces
+     * go to sender-sib.com:
+     * https://www.captaindns.com/en/blog/brevo-transactional-email-technical-guide */
+    {"brevo", NULL, "spf.brevo.com", true},
+    /* https://documentation.mailjet.com/hc/en-us/articles/360049641733 */
+    {"mailjet", NULL, "spf.mailjet.com", false},
+    /* https://www.senderclarity.com/guides/mandrill-spf-dkim-dmarc-setup */
+    {"mandrill", NULL, "spf.mandrillapp.com", true},
+    /* As its API's GET /v1/domains tells customers. */
+    {"mailersend", NULL, "_spf.mailersend.net", false},
+    /* Each region has its own. Customers' records; https://mailermonk.com/guides/spf/zoho-mail */
+    {"zoho-pro", "smtppro.zoho.com", "zohomail.com", false},
+    {"zoho-pro", "smtppro.zoho.eu", "zohomail.eu", false},
+    /* https://yandex.com.tr/support/connect/dns/spf.html */
+    {"yandex", NULL, "_spf.yandex.net", false},
+    /* https://mxhelper.com/fr/mail-providers/icloud */
+    {"icloud", NULL, "icloud.com", false},
+    /* https://mailermonk.com/guides/spf/fastmail */
+    {"fastmail", NULL, "spf.messagingengine.com", false},
+    /* https://proton.me/support/anti-spoofing-custom-domain */
+    {"proton", NULL, "_spf.protonmail.ch", false},
+    /* Its reseller's copy of the manual: http://www.cqchinuo.com/news_in/2538 */
+    {"exmail", NULL, "spf.mail.qq.com", false},
+    /* Both: https://help.aliyun.com/document_detail/36771.html */
+    {"aliyun-dm", NULL, "spf1.dm.aliyun.com", false},
+    {"aliyun-qiye", NULL, "spf.qiye.aliyun.com", false},
 };
 
-static const char *provider_policy(const smtp_relay *relay)
+static const provider_row *provider_of(const smtp_relay *relay)
 {
     const char *preset = relay ? smtp_relay_preset(relay) : NULL;
 
     for (size_t i = 0; preset && i < sizeof PROVIDERS / sizeof *PROVIDERS; i++)
-        if (strcmp(preset, PROVIDERS[i].preset) == 0)
-            return PROVIDERS[i].policy;
+        if (strcmp(preset, PROVIDERS[i].preset) == 0 &&
+            (!PROVIDERS[i].host || strcmp(smtp_relay_host(relay), PROVIDERS[i].host) == 0))
+            return &PROVIDERS[i];
     return NULL;
 }
 
@@ -145,11 +167,11 @@ void domain_find_relay(domain_job *j)
 
 static void suggest(domain_job *j, json_t *f)
 {
-    const char *provider = provider_policy(j->query->relay);
+    const provider_row *provider = provider_of(j->query->relay);
     buf terms = BUF_INIT;
 
     if (provider)
-        buf_addf(&terms, " include:%s", provider);
+        buf_addf(&terms, " include:%s", provider->policy);
     for (size_t i = 0; i < j->address_count && (!provider || !j->guessed); i++)
         buf_addf(&terms, " ip%c:%s", strchr(j->addresses[i], ':') ? '6' : '4', j->addresses[i]);
     if (terms.len == 0)
@@ -246,16 +268,20 @@ static void judge_address(domain_job *j, json_t *f, json_t *results, const char 
 void domain_check_spf(domain_job *j)
 {
     const char *domain = j->query->domain, *record = NULL;
-    const char *provider = j->guessed ? provider_policy(j->query->relay) : NULL;
+    const provider_row *provider = j->guessed ? provider_of(j->query->relay) : NULL;
     buf records = BUF_INIT;
     json_t *f = domain_find(j, "spf", domain, "TXT", true), *results = json_array();
 
     domain_ask_record(j, f, domain, "v=spf1", &records, &record);
     if (record)
         judge_policy(j, f);
-    bool included = record && provider && names(record, provider);
+    bool included = record && provider && names(record, provider->policy);
     if (included)
-        domain_say(j, f, DOMAIN_OK, "It includes %s, the provider's policy.", provider);
+        domain_say(j, f, DOMAIN_OK, "It includes %s, the provider's policy.", provider->policy);
+    else if (provider && provider->own_return)
+        domain_say(j, f, DOMAIN_OK,
+                   "This provider sends bounces to a domain of its own, unless one of yours is set "
+                   "up there: then that one's policy counts, and for DMARC DKIM alone.");
     j->spf_known = j->spf_passes = record && (j->address_count > 0 || included);
     for (size_t i = 0; record && i < j->address_count; i++)
         judge_address(j, f, results, j->addresses[i], included);

@@ -13,6 +13,8 @@
 #include "service/messages.h"
 #include "service/routes.h"
 
+#define SUPPRESSED "Nothing was sent: all recipients are suppressed.\n"
+
 /* What is logged and counted of a webhook, when its message is kept or not. */
 typedef struct telling {
     app *app;
@@ -57,7 +59,7 @@ static void tell(const telling *t, metrics_hook_result result, const char *why)
     log_str(&line, "id", t->id);
     log_str(&line, "hook", t->hook->name);
     log_str(&line, "result", metrics_hook_name(result));
-    log_str(&line, "event", t->event);
+    log_str(&line, "hook_event", t->event); /* the line's own is "event" */
     log_str(&line, "delivery", t->delivery);
     log_str(&line, "reason", why);
     log_end(&line);
@@ -155,12 +157,12 @@ static void ended(void *ctx, messages_outcome outcome)
     static const metrics_hook_result results[] = {
         [MESSAGES_KEPT] = METRICS_HOOK_QUEUED,
         [MESSAGES_REPLAYED] = METRICS_HOOK_REPLAYED,
-        [MESSAGES_SUPPRESSED] = METRICS_HOOK_REFUSED,
+        [MESSAGES_SUPPRESSED] = METRICS_HOOK_SKIPPED,
         [MESSAGES_FAILED] = METRICS_HOOK_FAILED,
     };
     telling *t = ctx;
     tell(t, results[outcome],
-         outcome == MESSAGES_SUPPRESSED ? "Nothing is sent to any of the recipients." : NULL);
+         outcome == MESSAGES_SUPPRESSED ? "All recipients are suppressed." : NULL);
     telling_clear(t);
     free(t);
 }
@@ -211,7 +213,9 @@ static void keep(app *a, http_exchange *x, const templates *t, telling *told, do
     telling *kept = r ? malloc(sizeof *kept) : NULL;
     if (kept && (key || !told->delivery)) {
         *kept = *told;
-        const messages_manner how = {text, ended, kept};
+        /* Refused, it would come again for days. */
+        const messages_manner how = {
+            .text = text, .none = text ? text : SUPPRESSED, .ended = ended, .ctx = kept};
         messages_keep_so(a, x, r, key, &how);
         return;
     }

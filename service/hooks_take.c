@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/civil.h"
+#include "base/utf8.h"
 #include "hook/payload.h"
 #include "service/hooks.h"
 #include "service/http.h"
@@ -18,37 +19,51 @@
 /* ---- what stands where ---- */
 
 /* A string's copy; anything else as JSON. NULL: there is none, as where it is empty (an id that is
- * empty would be that of all deliveries), or no memory. */
-static char *copy_value(const json_t *value)
+ * empty would be that of all deliveries), or no memory (*nomem). */
+static char *copy_value(const json_t *value, bool *nomem)
 {
     if (!value || json_is_null(value) || (json_is_string(value) && !json_string_length(value)))
         return NULL;
-    return json_is_string(value) ? strdup(json_string_value(value))
-                                 : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *copy = json_is_string(value) ? strdup(json_string_value(value))
+                                       : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    *nomem |= !copy;
+    return copy;
 }
 
 /* A header that is no UTF-8 can't be shown, and counts as none. */
-static char *find(const hook_source *sources, const hook_request *r, const json_t *payload)
+static char *copy_header(const char *value, bool *nomem)
+{
+    if (!value || !*value || !utf8_valid(value, strlen(value)))
+        return NULL;
+    char *copy = strdup(value);
+    *nomem |= !copy;
+    return copy;
+}
+
+static char *find(const hook_source *sources, const hook_request *r, const json_t *payload,
+                  bool *nomem)
 {
     char *found = NULL;
     for (size_t i = 0; i < HOOK_PROFILE_SOURCES && !found; i++) {
-        const char *value = sources[i].header ? r->header(r->ctx, sources[i].header) : NULL;
-        json_t *string = value && *value ? json_string(value) : NULL;
         if (sources[i].pointer)
-            found = copy_value(hook_pointer_find(payload, sources[i].pointer));
-        else if (string)
-            found = strdup(value);
-        json_decref(string);
+            found = copy_value(hook_pointer_find(payload, sources[i].pointer), nomem);
+        else if (sources[i].header)
+            found = copy_header(r->header(r->ctx, sources[i].header), nomem);
     }
     return found;
 }
 
 /* An id that is signed counts before one that somebody can have put beside it: a delivery that is
  * sent again with another would be another. */
-static char *find_delivery(const config_hook *h, const hook_request *r, const json_t *payload)
+static char *find_delivery(const config_hook *h, const hook_request *r, const json_t *payload,
+                           bool *nomem)
 {
     const char *id = h->own_delivery ? NULL : hook_signed_id(h->schemes, h->scheme_count, r);
-    return id ? strdup(id) : find(h->delivery, r, payload);
+    if (!id)
+        return find(h->delivery, r, payload, nomem);
+    char *copy = strdup(id);
+    *nomem |= !copy;
+    return copy;
 }
 
 static bool is_event(const hooks_result *out, const char *event)
@@ -184,9 +199,15 @@ static hooks_outcome judge(const config_hook *h, const templates *t, const hook_
                            json_t *payload, int64_t now_us, arena *a, hooks_result *out)
 {
     char reference[REFERENCE_MAX], room[TEMPLATES_NAME + 1];
+    bool nomem = false;
 
-    out->event = find(h->event, r, payload);
-    out->delivery = find_delivery(h, r, payload);
+    /* Without them it would be another mail, or one that could come twice. */
+    out->event = find(h->event, r, payload, &nomem);
+    out->delivery = find_delivery(h, r, payload, &nomem);
+    if (nomem) {
+        drop(a, payload);
+        return HOOKS_NOMEM;
+    }
     arena_use(a);
     json_t *data = make_data(h, payload, out, now_us);
     arena_use(NULL);
@@ -196,6 +217,10 @@ static hooks_outcome judge(const config_hook *h, const templates *t, const hook_
         return buf_ok(&out->text) ? outcome : HOOKS_NOMEM;
     }
     /* These free what jansson writes, or may load templates, which stay: not in the arena. */
+    if (!templates_ready(t)) {
+        drop(a, data);
+        return HOOKS_NOMEM;
+    }
     find_reference(h, data, reference);
     const char *name = choose_template(h, t, out->event, room);
     arena_use(a);

@@ -19,6 +19,8 @@
 #define IDLE_SECONDS 75u
 /* Any other time than that: see http_thread_suspend(). */
 #define RESUME_SECONDS (IDLE_SECONDS + 1)
+/* See can_pause(). */
+#define PAUSE_US       1000
 #define TLS_PRIORITIES "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct http_thread {
@@ -30,6 +32,7 @@ struct http_thread {
     pthread_t thread;
     bool started;
     bool quiet;           /* nothing is accepted any more */
+    bool answered;        /* in the last turn */
     http_resumption *own; /* resumed on the thread itself: in the sender's turn, or a callback's */
     _Atomic(http_resumption *) resumed;
     atomic_bool quiesce, stop;
@@ -166,7 +169,8 @@ static void turn(http_thread *t, work w)
         take_wakes(t);
     if (w.sender)
         sender_turn(t, true);
-    if (take_own(t) || w.woken || w.daemon)
+    t->answered = take_own(t);
+    if (t->answered || w.woken || w.daemon)
         (void)MHD_run(t->daemon);
     sender_turn(t, false);
 }
@@ -177,15 +181,30 @@ static bool is_woken(http_thread *t)
            (atomic_load_explicit(&t->quiesce, memory_order_relaxed) && !t->quiet);
 }
 
+/* The daemon would ask clients that have just been answered for their next request at once. Most
+ * have none yet, and are then watched, which is three system calls more and a turn for little.
+ * While mails wait for a session anyhow, no time is lost if a relay's reply, or a moment, comes
+ * first. */
+static bool can_pause(const http_thread *t)
+{
+    const http_thread_options *o = &t->options;
+    return t->answered && !t->own && !watch_is_reading(t->watch) && o->sender &&
+           smtp_sender_is_full(o->sender, o->loop);
+}
+
 /* Waits for work. Where there is some already, all is looked at without asking what is ready. */
 static work wait_for_work(http_thread *t, struct pollfd fds[3], int64_t next_look_us)
 {
     const http_thread_options *o = &t->options;
     int64_t daemon_at = daemon_due(t);
+    bool pauses = daemon_at == 0 && can_pause(t);
+    if (pauses)
+        daemon_at = clock_us() + PAUSE_US;
     int ms = t->own ? 0 : wait_time(earlier(earlier(daemon_at, sender_due(t)), next_look_us));
     if (ms == 0)
         return (work){.woken = is_woken(t), .sender = true, .daemon = true};
-    o->before_wait(o->ctx);
+    if (!pauses)
+        o->before_wait(o->ctx);
     if (poll(fds, 3, ms) < 0)
         return (work){0}; /* a signal; none is meant for this thread */
     return (work){

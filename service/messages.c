@@ -372,10 +372,24 @@ static void answer_kept(posting *p)
     answer(p, 202, &p->answer);
 }
 
+/* To whom it is no fault. */
+static void answer_suppressed(posting *p)
+{
+    buf content = BUF_INIT;
+    buf_adds(&content, p->how.none);
+    give_back(p);
+    http_answer(p->exchange, 200, "text/plain", 0, &content);
+    posting_free(p);
+}
+
 static void refuse_suppressed(posting *p)
 {
     faults errors;
     p->outcome = MESSAGES_SUPPRESSED;
+    if (p->how.none) {
+        answer_suppressed(p);
+        return;
+    }
     faults_init(&errors);
     suppress_tell(p->request, &p->op, p->addresses, &errors);
     give_back(p);

@@ -30,6 +30,7 @@ typedef enum messages_outcome {
 /* How it is kept otherwise. */
 typedef struct messages_manner {
     const char *text; /* what is kept, or was, is answered with 200 and this; NULL: 202 and JSON */
+    const char *none; /* if all recipients are suppressed, 200 and this; NULL: a problem */
     void (*ended)(void *ctx, messages_outcome outcome); /* once, from any thread; the exchange may
                                                            be over */
     void *ctx;

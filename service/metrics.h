@@ -65,7 +65,7 @@ void metrics_transaction(metrics *m, size_t relay, const smtp_result *result, ui
 typedef enum metrics_hook_result {
     METRICS_HOOK_QUEUED,
     METRICS_HOOK_REPLAYED, /* it came before */
-    METRICS_HOOK_SKIPPED,  /* the hook's conditions don't hold */
+    METRICS_HOOK_SKIPPED,  /* the hook's conditions don't hold, or all recipients are suppressed */
     METRICS_HOOK_PING,
     METRICS_HOOK_UNVERIFIED, /* 401 */
     METRICS_HOOK_REFUSED,    /* any other 4xx */

@@ -40,6 +40,10 @@ static bool find_template(request_reader *r)
     templates_about about;
     buf detail = BUF_INIT;
 
+    if (r->templates && !templates_ready(r->templates)) {
+        r->nomem = true;
+        return false;
+    }
     if (r->templates && templates_find(r->templates, name, &about))
         return true;
     if (r->templates)

@@ -2,12 +2,19 @@
 
 #include <string.h>
 
+#include "mime/base64.h"
+
 #define MARK "\\u0000" /* how a string must begin to look like a reference */
 
 static const char BAD_ESCAPE[] = "invalid escape";
 static const char BAD_SURROGATE[] = "invalid Unicode surrogate";
 static const char BAD_UTF8[] = "invalid UTF-8";
 static const char BAD_CONTROL[] = "control character in a string";
+static const char BAD_OCTET[] = "a number from 0 to 255 is expected in a list of octets";
+
+/* scan.octet, where it is no number. */
+#define NUMBER_WANTED (-2) /* at the beginning, or behind a comma */
+#define NUMBER_OVER   (-1) /* a comma or the end is next */
 
 void scan_init(scan *s, buf *rest, const scan_sink *sink, size_t lift_at)
 {
@@ -159,15 +166,21 @@ static size_t whole_escape(scan *s, const char *text, size_t len)
     return 6;
 }
 
-static bool end_lifted(scan *s, uint64_t behind)
+/* The rest ends where the reference's quote has been written, or is not wanted. */
+static bool refer(scan *s, uint64_t behind)
 {
     s->string_end = behind;
-    s->rest->len = s->string_at;
     buf_adds(s->rest, MARK);
     buf_addu(s->rest, s->lifted++);
     buf_addc(s->rest, '"');
     s->state = SCAN_OUTSIDE;
     return (buf_ok(s->rest) && give_gathered(s) && s->sink.end(s->sink.ctx)) || stop(s);
+}
+
+static bool end_lifted(scan *s, uint64_t behind)
+{
+    s->rest->len = s->string_at;
+    return refer(s, behind);
 }
 
 /* Plain characters up to a quote, a backslash or a control: how many. */
@@ -303,6 +316,113 @@ static size_t short_string(scan *s, const char *text, size_t len)
     return n;
 }
 
+/* ---- octets ---- */
+
+static bool give_octets(scan *s)
+{
+    s->gathered_len = mime_base64_encode(s->octets, s->octets_len, s->gathered);
+    s->octets_len = 0;
+    return give_gathered(s);
+}
+
+/* The number at hand is whole. */
+static bool put_octet(scan *s)
+{
+    s->octets[s->octets_len++] = (unsigned char)s->octet;
+    s->octet_came = true;
+    return s->octets_len < sizeof s->octets || give_octets(s);
+}
+
+/* RFC 8259 section 6: no digit stands behind a leading zero. */
+static bool take_digit(scan *s, char c, uint64_t at)
+{
+    if (s->octet == NUMBER_OVER || s->octet == 0)
+        return fault(s, BAD_OCTET, at);
+    s->octet = s->octet == NUMBER_WANTED ? c - '0' : 10 * s->octet + (c - '0');
+    return s->octet <= 255 || fault(s, BAD_OCTET, at);
+}
+
+/* A comma, a blank, or what has no place here. */
+static bool take_other(scan *s, char c, uint64_t at)
+{
+    if (c != ',' && c != ' ' && c != '\t' && c != '\r' && c != '\n')
+        return fault(s, BAD_OCTET, at);
+    if (s->octet >= 0) {
+        if (!put_octet(s))
+            return false;
+        s->octet = NUMBER_OVER;
+    }
+    if (c != ',')
+        return true;
+    if (s->octet == NUMBER_WANTED)
+        return fault(s, BAD_OCTET, at);
+    s->octet = NUMBER_WANTED;
+    return true;
+}
+
+/* Its bracket came. */
+static bool end_octets(scan *s, uint64_t at)
+{
+    if (s->octet == NUMBER_WANTED && s->octet_came)
+        return fault(s, BAD_OCTET, at);
+    if ((s->octet >= 0 && !put_octet(s)) || !give_octets(s))
+        return false;
+    s->depth -= s->depth > 0;
+    s->wants_name = false;
+    s->rest->len = s->string_at;
+    buf_addc(s->rest, '"');
+    return refer(s, at + 1);
+}
+
+/* Follows an array that goes to the sink; returns how much was taken. */
+static size_t octets(scan *s, const char *text, size_t len, uint64_t at)
+{
+    size_t i = 0;
+    for (; i < len && s->state == SCAN_OCTETS; i++) {
+        if (text[i] >= '0' && text[i] <= '9')
+            (void)take_digit(s, text[i], at + i);
+        else if (text[i] == ']')
+            (void)end_octets(s, at + i);
+        else
+            (void)take_other(s, text[i], at + i);
+    }
+    return i;
+}
+
+/* The array at hand goes to the sink, from behind its bracket on. `at`: the text behind what came.
+ */
+static void lift_octets(scan *s, uint64_t at)
+{
+    size_t from = s->string_at + 1, len = s->rest->len - from;
+    s->state = SCAN_OCTETS;
+    s->octet = NUMBER_WANTED;
+    s->octet_came = false;
+    s->octets_len = 0;
+    if (!s->sink.begin(s->sink.ctx))
+        (void)stop(s);
+    else
+        (void)octets(s, s->rest->data + from, len, at - len);
+}
+
+/* Follows an array of numbers that is short, so far; returns how much was taken. */
+static size_t numbers(scan *s, const char *text, size_t len)
+{
+    size_t n = 0, had = s->rest->len - s->string_at - 1;
+    size_t most = had <= s->lift_at && len > s->lift_at - had ? s->lift_at - had + 1 : len;
+    while (n < most && ((text[n] >= '0' && text[n] <= '9') || text[n] == ',' || text[n] == ' ' ||
+                        text[n] == '\t' || text[n] == '\r' || text[n] == '\n'))
+        n++;
+    buf_add(s->rest, text, n);
+    s->at += n;
+    if (!buf_ok(s->rest))
+        (void)stop(s);
+    else if (had + n > s->lift_at)
+        lift_octets(s, s->at);
+    else if (n < most)
+        s->state = SCAN_OUTSIDE; /* its bracket, or what is the parser's to judge */
+    return n;
+}
+
 /* ---- outside ---- */
 
 static void enter(scan *s, bool object)
@@ -322,11 +442,16 @@ static bool in_object(const scan *s)
     return s->depth > 0 && s->depth <= SCAN_DEPTH && (s->objects >> (s->depth - 1) & 1);
 }
 
-static void structure(scan *s, char c)
+/* True if what began is an array of octets. */
+static bool structure(scan *s, char c)
 {
+    bool is_octets = false;
     switch (c) {
     case '{': enter(s, true); break;
-    case '[': enter(s, false); break;
+    case '[':
+        is_octets = s->sink.octets && s->depth < SCAN_DEPTH && s->sink.octets(s->sink.ctx);
+        enter(s, false);
+        break;
     case '}':
     case ']':
         s->depth -= s->depth > 0;
@@ -336,20 +461,25 @@ static void structure(scan *s, char c)
     case ':': s->wants_name = false; break;
     default: break;
     }
+    return is_octets;
 }
 
 /* Follows what is between strings, up to behind the next quote. */
 static size_t outside(scan *s, const char *text, size_t len)
 {
     size_t i = 0;
-    while (i < len && text[i] != '"')
-        structure(s, text[i++]);
-    bool quote = i < len;
+    bool is_octets = false;
+    while (i < len && text[i] != '"' && !is_octets)
+        is_octets = structure(s, text[i++]);
+    bool quote = !is_octets && i < len;
     i += quote;
     buf_add(s->rest, text, i);
     s->at += i;
     if (!buf_ok(s->rest)) {
         (void)stop(s);
+    } else if (is_octets) {
+        s->state = SCAN_NUMBERS;
+        s->string_at = s->rest->len - 1;
     } else if (quote) {
         s->state = SCAN_SHORT;
         s->is_name = s->wants_name;
@@ -367,6 +497,12 @@ bool scan_feed(scan *s, const char *text, size_t len)
         switch (s->state) {
         case SCAN_OUTSIDE: i += outside(s, text + i, len - i); break;
         case SCAN_SHORT: i += short_string(s, text + i, len - i); break;
+        case SCAN_NUMBERS: i += numbers(s, text + i, len - i); break;
+        case SCAN_OCTETS:
+            n = octets(s, text + i, len - i, s->at);
+            s->at += n;
+            i += n;
+            break;
         default: /* SCAN_LIFTED */
             n = lifted(s, text + i, len - i, s->at);
             s->at += n;

@@ -11,6 +11,10 @@
  * write one, a string that begins with \u0000 is lifted whatever its length. Names of members are
  * never lifted, nor is anything inside more than SCAN_DEPTH arrays and objects.
  *
+ * Octets that are written as an array of numbers, [72, 105], are lifted, too, where the sink says
+ * so and they are more than a few: as base64, in whose place there is a reference then. An array
+ * that is lifted has nothing but numbers from 0 to 255; anything else in it is a fault.
+ *
  * What can't be a JSON string (a control, an escape that there is not, half a surrogate pair, bytes
  * that are not UTF-8) is a fault if it is in a lifted string; in the rest the parser finds it.
  *
@@ -27,12 +31,12 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 
-#define SCAN_DEPTH   64 /* levels that are followed */
-#define SCAN_NAMES   5  /* levels whose members' names are remembered */
-#define SCAN_NAME    24 /* of a name, with its NUL; longer ones are not remembered */
-#define SCAN_ESCAPE  12 /* \uD83D\uDE00 */
-#define SCAN_GATHER  1024
-#define SCAN_LIFT_AT 512 /* bytes, escapes as they are written: what a service lifts */
+#define SCAN_DEPTH   64   /* levels that are followed */
+#define SCAN_NAMES   5    /* levels whose members' names are remembered */
+#define SCAN_NAME    24   /* of a name, with its NUL; longer ones are not remembered */
+#define SCAN_ESCAPE  12   /* \uD83D\uDE00 */
+#define SCAN_GATHER  1024 /* a multiple of 4 */
+#define SCAN_LIFT_AT 512  /* bytes, escapes as they are written: what a service lifts */
 
 /* Takes the lifted strings. Each function says false to end the scan: the bytes can't be kept. */
 typedef struct scan_sink {
@@ -40,12 +44,15 @@ typedef struct scan_sink {
     bool (*add)(void *ctx, const char *bytes, size_t len);
     bool (*end)(void *ctx);
     void *ctx;
+    bool (*octets)(void *ctx); /* the array that begins is of octets; NULL: none is */
 } scan_sink;
 
 typedef enum scan_state {
     SCAN_OUTSIDE, /* of strings */
     SCAN_SHORT,   /* in a string that stands in the rest as it was written, so far */
     SCAN_LIFTED,  /* in one that goes to the sink */
+    SCAN_NUMBERS, /* in an array of octets that stands in the rest, so far */
+    SCAN_OCTETS,  /* in one that goes to the sink */
     SCAN_FAULT,   /* `fault` says what, `fault_at` where; the rest ends before the string */
     SCAN_STOPPED  /* the sink said no, or there is no memory for the rest */
 } scan_state;
@@ -73,8 +80,13 @@ typedef struct scan {
     utf8_check utf8;
     size_t lifted;       /* strings, so far */
     uint64_t string_end; /* of the last of them: behind its quote, in the text */
+    /* the array at hand */
+    int octet;           /* the number that is being read, or scan.c's NUMBER_… */
+    bool octet_came;     /* there was a number */
+    size_t octets_len;   /* of `octets` */
     size_t gathered_len; /* unescaped, not yet given to the sink */
     char gathered[SCAN_GATHER];
+    unsigned char octets[SCAN_GATHER / 4 * 3]; /* as base64 they fill `gathered` */
 } scan;
 
 void scan_init(scan *s, buf *rest, const scan_sink *sink, size_t lift_at);

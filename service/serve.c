@@ -216,7 +216,7 @@ static void reload_templates(service *s)
     templates *fresh = templates_load(folder, &complaints);
     if (fresh)
         config_hooks_templates(s->app.config, fresh, &complaints);
-    if (complaints.len > 0) {
+    if (complaints.len > 0 || !buf_ok(&complaints)) {
         templates_drop(fresh);
         fresh = NULL;
     }
@@ -306,7 +306,7 @@ int serve(int argc, char **argv, const char *const *environment)
     s.app.templates = templates_place_create(t);
     if (c && s.app.templates)
         config_hooks_templates(c, t, &complaints);
-    if (!c || !s.app.templates || complaints.len > 0) {
+    if (!c || !s.app.templates || complaints.len > 0 || !buf_ok(&complaints)) {
         const char *text = buf_cstr(&complaints);
         (void)fprintf(stderr, "%s", text && *text ? text : "postern: out of memory\n");
         goto cleanup;

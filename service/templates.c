@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "service/config_value.h"
 #include "service/templates_own.h"
 
-#define PART_MOST  ((size_t)4 * 1024 * 1024)
-#define STEPS_MOST 2000000
+#define PART_MOST     ((size_t)4 * 1024 * 1024)
+#define STEPS_MOST    2000000
+#define PREPARED_ROOM ((size_t)64 * 1024) /* for what is prepared, before malloc is asked */
 
 #define NEAR      3 /* names that are suggested */
 #define NEAR_SLIP 3 /* slips that a suggestion forgives */
@@ -151,6 +153,11 @@ static const templates_one *find(const templates_content *c, const char *name)
     return c->count ? bsearch(name, c->list, c->count, sizeof *c->list, compare_name) : NULL;
 }
 
+bool templates_ready(const templates *t)
+{
+    return content_of(t) != NULL;
+}
+
 const char *const *templates_names(const templates *t)
 {
     const templates_content *c = content_of(t);
@@ -277,13 +284,16 @@ static templates_outcome render_parts(const templates_one *t, const template_opt
 }
 
 /* The prepared data have their strings in their tree. */
-static templates_outcome render_prepared(const templates_one *t, const template_options *given,
-                                         const json_t *data, templates_result *out, buf *detail)
+static templates_outcome render_prepared_in(arena *a, const templates_one *t,
+                                            const template_options *given, const json_t *data,
+                                            templates_result *out, buf *detail)
 {
     const template_options options = {.most = given->most, .steps = given->steps};
     bool too_large = false;
-    json_t *prepared = prepare_apply(t->prepare, data, given->string, given->ctx, &too_large);
 
+    arena_use(a);
+    json_t *prepared = prepare_apply(t->prepare, data, given->string, given->ctx, &too_large);
+    arena_use(NULL);
     if (!prepared && !too_large)
         return TEMPLATES_NOMEM;
     if (!prepared) {
@@ -292,7 +302,22 @@ static templates_outcome render_prepared(const templates_one *t, const template_
         return TEMPLATES_BOUND;
     }
     templates_outcome outcome = render_parts(t, &options, prepared, out, detail);
+    arena_use(a);
     json_decref(prepared);
+    arena_use(NULL);
+    return outcome;
+}
+
+/* The data's own values are only referred to: what they hold is never freed here. */
+static templates_outcome render_prepared(const templates_one *t, const template_options *given,
+                                         const json_t *data, templates_result *out, buf *detail)
+{
+    arena a;
+    char *block = malloc(PREPARED_ROOM);
+
+    arena_init(&a, block, block ? PREPARED_ROOM : 0);
+    templates_outcome outcome = render_prepared_in(&a, t, given, data, out, detail);
+    free(block);
     return outcome;
 }
 
@@ -302,7 +327,7 @@ templates_outcome templates_render_one(const templates_one *t, document *d, cons
     const template_options options = {
         .most = PART_MOST,
         .steps = STEPS_MOST,
-        .string = d ? lifted_string : NULL,
+        .string = d && document_lifts(d) ? lifted_string : NULL,
         .ctx = d,
     };
     json_t *empty = data ? NULL : json_object();

@@ -61,6 +61,10 @@ typedef enum templates_outcome {
 templates_outcome templates_render(const templates *t, const char *name, document *d,
                                    const json_t *data, templates_result *out, buf *detail);
 
+/* Reads those built in, if nobody has yet. False: no memory; what is asked for is then not found,
+ * which says nothing. */
+bool templates_ready(const templates *t);
+
 /* How many there are. */
 size_t templates_count(const templates *t);
 

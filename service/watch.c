@@ -46,6 +46,7 @@ struct watch {
     void *ctx;
     watch_connection *first;
     size_t count;
+    size_t reading;        /* how many are in that state */
     struct pollfd *polled; /* room for `polled_cap` connections, kept between looks */
     size_t polled_cap;
 };
@@ -220,10 +221,18 @@ watch_connection *watch_add(watch *w, int fd, const struct sockaddr *from)
     return c;
 }
 
+static void set_state(watch_connection *c, watch_state state)
+{
+    c->watch->reading += state == READING;
+    c->watch->reading -= c->state == READING;
+    c->state = state;
+}
+
 void watch_remove(watch *w, watch_connection *c)
 {
     if (!c)
         return;
+    set_state(c, WAITING);
     if (c->previous)
         c->previous->next = c->next;
     else
@@ -238,7 +247,7 @@ void watch_reading(watch_connection *c)
 {
     c->received = 0;
     c->since_us = clock_us();
-    c->state = READING;
+    set_state(c, READING);
 }
 
 void watch_exchange(watch_connection *c)
@@ -253,14 +262,19 @@ void watch_progress(watch_connection *c, size_t bytes)
 
 void watch_handling(watch_connection *c)
 {
-    c->state = HANDLING;
+    set_state(c, HANDLING);
 }
 
 void watch_waiting(watch_connection *c)
 {
     c->known = false;
     c->since_us = clock_us();
-    c->state = WAITING;
+    set_state(c, WAITING);
+}
+
+bool watch_is_reading(const watch *w)
+{
+    return w->reading > 0;
 }
 
 unsigned watch_refused(const watch_connection *c)

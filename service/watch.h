@@ -46,6 +46,9 @@ void watch_progress(watch_connection *c, size_t bytes);
 void watch_handling(watch_connection *c);
 void watch_waiting(watch_connection *c);
 
+/* Whether some request has begun to come and isn't whole. */
+bool watch_is_reading(const watch *w);
+
 /* Answers a request that is still coming with a problem (408, 413), written to the socket beside
  * the server, and shuts the connection down. */
 void watch_refuse(watch_connection *c, unsigned status);

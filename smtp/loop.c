@@ -735,6 +735,17 @@ int64_t smtp_loop_due(smtp_loop *l)
     return l->stopping && l->stop_at < until ? l->stop_at : until;
 }
 
+bool smtp_loop_is_full(const smtp_loop *l)
+{
+    bool waits = false;
+    for (const smtp_pool *p = atomic_load(&l->pools); p; p = atomic_load(&p->next)) {
+        if (p->idle)
+            return false;
+        waits = waits || p->first != NULL;
+    }
+    return waits;
+}
+
 void smtp_loop_turn(smtp_loop *l, bool ready)
 {
     if (l->own_work) {

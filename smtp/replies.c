@@ -120,7 +120,7 @@ const smtp_cause_row smtp_causes[SMTP_CAUSE_COUNT] = {
     "mechanism (auth=)."
 
 /* IANA, SMTP Enhanced Status Codes, as of 2024-12-06: RFC 3463, 3886, 4468, 4865, 4954, 5248, 6531,
- * 6710, 7293, 7372, 7505, 8616, 8689 and others. In order, for bsearch(). */
+ * 6710, 7293, 7372, 7505, 8617, 8689 and others. In order, for bsearch(). */
 static const smtp_status_row statuses[] = {
     S(0, 0, NONE, "undefined"),
     S(1, 0, NONE, "address, undefined"),

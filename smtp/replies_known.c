@@ -6,6 +6,10 @@ enum source {
     OWN, /* by experience: nothing to cite */
     GOOGLE,
     MICROSOFT,
+    EXCHANGE,
+    HOTMAIL,
+    HOTMAIL_DYNAMIC,
+    HOTMAIL_RATE,
     TENCENT,
     NETEASE,
     ALIYUN,
@@ -50,6 +54,7 @@ enum source {
     RSPAMD,
     POSTFIX,
     EXIM,
+    EXIM_PANELS,
     SENDMAIL,
     QMAIL,
     RECEIVED, /* bounces as they came */
@@ -67,6 +72,15 @@ const smtp_source_row smtp_sources[] = {
         {"Microsoft 365, Outlook.com",
          "https://learn.microsoft.com/exchange/mail-flow-best-practices/"
          "non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online"},
+    [EXCHANGE] = {"Exchange Online: who may write to whom",
+                  "https://github.com/ActiveCampaign/smtp-field-manual/pull/99"},
+    [HOTMAIL] = {"Hotmail, as Outlook.com was (SC, OU codes)",
+                 "https://foxpa.ws/"
+                 "e-mails-to-hotmail-bounce-550-sc-001-part-of-your-network-is-on-our-block-list"},
+    [HOTMAIL_DYNAMIC] = {"Hotmail (DY codes), Zoho",
+                         "http://intranoggin.com/Blog/April-2008/"
+                         "HotMail-Delivery-Status-Notification-(Failure).aspx"},
+    [HOTMAIL_RATE] = {"Hotmail (RP codes)", "https://pastebin.com/dW4JrGn7"},
     [TENCENT] = {"QQ Mail, Exmail", "https://service.mail.qq.com/detail/122"},
     [NETEASE] = {"NetEase 163, 126", "http://help.163.com/09/1224/17/5RAJ4LMH00753VB8.html"},
     [ALIYUN] = {"Aliyun Mail", "http://sh-aliyun.com/index.php/Products/detail/cid/0/pid/87.html"},
@@ -120,6 +134,8 @@ const smtp_source_row smtp_sources[] = {
     [EXIM] =
         {"Exim",
          "https://www.exim.org/exim-html-current/doc/html/spec_html/ch-access_control_lists.html"},
+    [EXIM_PANELS] = {"Exim as hosting panels set it up",
+                     "https://github.com/zone-eu/zone-mta/issues/162"},
     [SENDMAIL] = {"Sendmail", EMAILS},
     [QMAIL] = {"qmail", ZONE},
     [RECEIVED] = {"others, as received", EMAILS},
@@ -275,6 +291,8 @@ static const smtp_pattern first[] = {
     W(C(SPAM), GOOGLE,
       "due to the nature of the content|that this message is likely unsolicited mail"),
     W(C(LOOP), GOOGLE, "message exceeded 50 hops"),
+    WH(C(RECIPIENT_REFUSED), GOOGLE, "is not a valid rfc",
+       "Gmail finds the recipient's address malformed: check its spelling."),
 
     /* ---- Microsoft 365, Outlook.com, Exchange ---- */
     WH(C(AUTH), MICROSOFT,
@@ -300,7 +318,8 @@ static const smtp_pattern first[] = {
     WH(C(RATE), MICROSOFT, "server busy. please try again later from",
        "Microsoft slows down this sending address for now: send slower, and try again later."),
     W(C(BUSY), MICROSOFT,
-      "temporary server error. please try again later|message failed to be replicated"),
+      "temporary server error. please try again later|message failed to be replicated|pfa agent "
+      "busy"),
     WH(C(UNAUTHENTICATED), MICROSOFT,
        "must pass either spf or dkim validation|does not meet the required authentication level",
        "Outlook.com wants SPF, DKIM and DMARC to pass for the From domain: publish the records, "
@@ -321,7 +340,9 @@ static const smtp_pattern first[] = {
     W(C(QUOTA), MICROSOFT,
       "you've reached your daily limit for message recipients|submission quota exceeded|has "
       "exceeded permitted limits within"),
-    WH(C(RATE), MICROSOFT, "recipient has exceeded their limit for|per hour message receive limit",
+    WH(C(RATE), MICROSOFT,
+       "recipient has exceeded their limit for|per hour message receive limit|exceeded the limit "
+       "for the number of messages they can send to this recipient",
        POPULAR),
     W(C(RATE), MICROSOFT, "organization queue quota exceeded"),
     WH(C(RATE), MICROSOFT, "maximum number of concurrent connections", FEWER_SESSIONS),
@@ -329,10 +350,10 @@ static const smtp_pattern first[] = {
        "sender not in allowed-senders list|sender not authenticated for group|sender was not "
        "authenticated|resolver.rst.authrequired",
        MEMBERS_ONLY),
-    WH(C(UNKNOWN_USER), MICROSOFT,
-       "recipient address rejected: access denied|all recipient addresses rejected : access denied",
-       "The recipient's organisation knows no such mailbox, or not this domain: check the "
-       "address."),
+    /* With another enhanced code these are Postfix's words for its operator's own lists. */
+    {ANY, 400, 599, C(UNKNOWN_USER), false, MICROSOFT, "5.4.1",
+     "recipient address rejected: access denied|all recipient addresses rejected : access denied",
+     "The recipient's organisation knows no such mailbox, or not this domain: check the address."},
     W(C(UNKNOWN_USER), MICROSOFT,
       "resolver.adr.recip|unknown recipient or mailbox unavailable|recipient not found by smtp "
       "address lookup"),
@@ -344,6 +365,19 @@ static const smtp_pattern first[] = {
     W(C(LOOP), MICROSOFT, "hop count exceeded"),
     WH(C(MALFORMED), MICROSOFT, "invalid message content",
        "The message has characters that the relay does not take, such as bare line feeds."),
+    WH(C(RECIPIENT_REFUSED), EXCHANGE,
+       "resolver.rst.sendernotauthenticated|resolver.rst.restrictedto", MEMBERS_ONLY),
+    WH(C(RECIPIENT_REFUSED), EXCHANGE, "transport.rules.rejectmessage", RECIPIENTS_RULE),
+    WH(C(IP_REPUTATION), HOTMAIL_DYNAMIC,
+       "hotmail does not relay dynamically-assigned|do not accept email from dynamic ip's",
+       DYNAMIC),
+    WH(C(RATE), HOTMAIL_RATE, "unfortunately, some messages from",
+       "Outlook.com limits the mails of this address by hour and by day: send slower, and try "
+       "again "
+       "later."),
+    WH(C(IP_REPUTATION), HOTMAIL,
+       "rejected by hotmail for policy reasons|rejected by windows live hotmail for policy|ou-001",
+       OUTLOOK_BLOCK),
 
     /* ---- QQ Mail, Tencent Exmail ---- */
     WH(C(AUTH), TENCENT, "please enter your authorization code to login", SMTP_PRESET_HINT),
@@ -427,10 +461,10 @@ static const smtp_pattern first[] = {
     /* ---- Yahoo, AOL ---- */
     WH(C(IP_REPUTATION), YAHOO,
        "[tss04]|temporarily deferred due to user complaints|temporarily deferred due to unexpected "
-       "volume",
+       "volume|temporarily deferred - 4.16.",
        "Yahoo holds mail of this address back after complaints or sudden volume: send slower, and "
        "only to people who asked for it."),
-    WH(C(IP_REPUTATION), YAHOO, "will be permanently deferred",
+    WH(C(IP_REPUTATION), YAHOO, "permanently deferred",
        "Yahoo takes nothing from this address any more: ask its postmaster, or send over another "
        "relay."),
     WH(C(POLICY), YAHOO, "not accepted for policy reasons",
@@ -522,7 +556,7 @@ static const smtp_pattern first[] = {
     WH(C(ATTACHMENT), FREE, "virus detected", VIRUS),
 
     /* ---- North America ---- */
-    W(C(IP_REPUTATION), COMCAST, "found on one or more dnsbls"),
+    W(C(IP_REPUTATION), COMCAST, "found on one or more dnsbls|comcast block for spam"),
     W(C(DMARC), COMCAST, "message rejected due to dmarc"),
     W(C(UNKNOWN_USER), COMCAST, "not our customer|recipient mailbox unallocated"),
     WH(C(RATE), COMCAST, "too many recent messages", POPULAR),
@@ -643,6 +677,9 @@ static const smtp_pattern first[] = {
       "sender address rejected: domain not found|domain of sender address"),
     W(C(SENDER_NOT_ALLOWED), POSTFIX, "sender address rejected: not owned by"),
     WH(C(AUTH), POSTFIX, "sender address rejected: not logged in", LOGIN_FIRST),
+    WH(C(SENDER_REFUSED), POSTFIX, "sender address rejected: user unknown in",
+       "The relay takes mail for the sender's domain, and knows no such mailbox: send from an "
+       "address that there is."),
     WH(C(SENDER_REFUSED), POSTFIX, "sender address rejected: unverified address",
        "The relay asked whether the sender's address exists, and got no answer: make it one that "
        "takes mail."),
@@ -651,6 +688,9 @@ static const smtp_pattern first[] = {
     WH(C(RECIPIENT_REFUSED), POSTFIX, "recipient address rejected: need fully-qualified address",
        "The recipient's address lacks a full domain."),
     W(C(GREYLIST), POSTFIX, "recipient address rejected: greylisted|greylisted for"),
+    WH(C(RECIPIENT_REFUSED), POSTFIX, "recipient address rejected: access denied",
+       "The relay's operator has listed this recipient, or who may write to it: ask there."),
+    W(C(PROTOCOL), POSTFIX, "improper use of smtp command pipelining"),
     W(C(UNKNOWN_USER), POSTFIX,
       "user unknown in local recipient table|user unknown in virtual|user unknown in relay "
       "recipient table|recipient address rejected: undeliverable address"),
@@ -668,10 +708,19 @@ static const smtp_pattern first[] = {
        "The relay asked whether the sender's address exists, and it does not: make it one that "
        "takes mail."),
     W(C(HELO), EXIM, "syntactically invalid helo"),
+    W(C(HELO), EXIM_PANELS, "invalid helo name"),
     W(C(IP_REPUTATION), EXIM, "in a black list at"),
     WH(C(MALFORMED), EXIM, "maximum allowed line length",
        "A line of the message is longer than 998 octets."),
     W(C(BUSY), EXIM, "temporary local problem"),
+    WH(C(BUSY), EXIM, "could not complete sender verify",
+       "The relay asks whether the sender's address exists, and has no answer yet: see that its "
+       "domain's mail servers answer."),
+    W(C(LOOP), EXIM, "suspected mail loop"),
+    W(C(PROTOCOL), EXIM, "smtp synchronization error"),
+    WH(C(RATE), EXIM, "rejected for too many bad recipients",
+       "Too many recipients of the session do not exist: clean the list, and send again."),
+    W(C(POLICY), EXIM, "administrative prohibition"),
     W(C(SENDER_REFUSED), EXIM, "message was rejected by this user"),
     W(C(PTR), SENDMAIL, "ip name lookup failed|may not be mail exchanger"),
     W(C(RELAYING), SENDMAIL, "relaying denied"),

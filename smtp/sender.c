@@ -150,6 +150,11 @@ int64_t smtp_sender_due(smtp_sender *s, unsigned loop)
     return smtp_loop_due(s->loops[loop]);
 }
 
+bool smtp_sender_is_full(const smtp_sender *s, unsigned loop)
+{
+    return smtp_loop_is_full(s->loops[loop]);
+}
+
 void smtp_sender_turn(smtp_sender *s, unsigned loop, bool ready)
 {
     smtp_loop_turn(s->loops[loop], ready);

@@ -284,6 +284,9 @@ int smtp_sender_fd(const smtp_sender *s, unsigned loop);
  * sake. */
 int64_t smtp_sender_due(smtp_sender *s, unsigned loop);
 
+/* True while another transaction would have to wait: some do, and no session is idle. */
+bool smtp_sender_is_full(const smtp_sender *s, unsigned loop);
+
 /* Does what there is to do, and doesn't wait. `ready`: the descriptor is, or may be. */
 void smtp_sender_turn(smtp_sender *s, unsigned loop, bool ready);
 

@@ -32,6 +32,11 @@ json_t *maker_string(maker *m, const char *text, size_t len)
     return maker_made(m, json_stringn_nocheck(text, len));
 }
 
+json_t *maker_same(maker *m, const json_t *value)
+{
+    return maker_made(m, json_incref((json_t *)value));
+}
+
 bool maker_put(maker *m, json_t *object, const char *name, json_t *value)
 {
     if (!value)
@@ -187,6 +192,7 @@ json_t *make_money(maker *m, const json_t *amount, const json_t *currency)
 /* ---- times ---- */
 
 #define DAY          INT64_C(86400)
+#define SECOND_US    INT64_C(1000000)
 #define MILLISECONDS 100000000000 /* a larger number than this doesn't count seconds */
 
 /* `n` digits. */
@@ -281,14 +287,13 @@ static bool seconds_of(const json_t *value, int64_t *out)
 json_t *make_time(maker *m, const json_t *value)
 {
     int64_t at;
-    char text[40];
+    char text[CIVIL_TIME + 1];
     if (!seconds_of(value, &at) || at < 0 || at / DAY > CIVIL_LAST)
         return NULL;
-    civil_day d = civil_of((uint32_t)(at / DAY));
-    int of_day = (int)(at % DAY);
-    int len = snprintf(text, sizeof text, "%04u-%02u-%02u %02d:%02d UTC", d.year, d.month, d.day,
-                       of_day / 3600, of_day / 60 % 60);
-    return maker_string(m, text, (size_t)len);
+    civil_time(at * SECOND_US, text);
+    text[strlen("2026-01-02")] = ' ';
+    memcpy(text + strlen("2026-01-02 03:04"), " UTC", sizeof " UTC");
+    return maker_string(m, text, strlen("2026-01-02 03:04 UTC"));
 }
 
 /* ---- lines ---- */
@@ -323,5 +328,6 @@ json_t *make_first(maker *m, const json_t *text)
     if (!json_is_string(text))
         return NULL;
     const char *s = json_string_value(text);
-    return maker_string(m, s, line_at(s, json_string_length(text), 0, &next));
+    size_t len = json_string_length(text), first = line_at(s, len, 0, &next);
+    return first == len ? maker_same(m, text) : maker_string(m, s, first);
 }

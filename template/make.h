@@ -42,6 +42,7 @@ json_t *make_few(maker *m, const json_t *value, size_t most, size_t *more);
  * if there may be one more. */
 json_t *maker_made(maker *m, json_t *value);
 json_t *maker_string(maker *m, const char *text, size_t len);
+json_t *maker_same(maker *m, const json_t *value); /* itself: nothing changes what it is */
 /* Puts a value into an object, or at an array's end, and owns it; false: it was NULL, or there is
  * no memory. */
 bool maker_put(maker *m, json_t *object, const char *name, json_t *value);

@@ -47,9 +47,8 @@ json_t *make_count(maker *m, const json_t *value)
 json_t *make_link(maker *m, const json_t *text)
 {
     size_t len = json_string_length(text);
-    return json_is_string(text) && words_is_link(json_string_value(text), len)
-               ? maker_string(m, json_string_value(text), len)
-               : NULL;
+    return json_is_string(text) && words_is_link(json_string_value(text), len) ? maker_same(m, text)
+                                                                               : NULL;
 }
 
 json_t *make_short(maker *m, const json_t *text)
@@ -120,7 +119,10 @@ json_t *make_few(maker *m, const json_t *value, size_t most, size_t *more)
         *more = size > most ? size - most : 0;
         return first_items(m, value, most);
     }
-    return json_is_string(value) ? counted(m, words_few(json_string_value(value),
-                                                        json_string_length(value), most, more))
-                                 : NULL;
+    if (!json_is_string(value))
+        return NULL;
+    size_t len = json_string_length(value);
+    if (len <= most) /* octets, and so characters */
+        return maker_same(m, value);
+    return counted(m, words_few(json_string_value(value), len, most, more));
 }

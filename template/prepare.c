@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "template/copy.h"
 #include "template/make.h"
 #include "template/program.h"
 
-#define STEPS_MAX  32  /* of a pointer */
-#define RULES_MAX  500 /* of a template */
-#define COPY_DEPTH 2048
+#define STEPS_MAX   32  /* of a pointer */
+#define RULES_MAX   500 /* of a template */
+#define BESIDE_ROOM 256 /* octets of an added member's name that take no allocation */
 
 typedef enum rule_kind {
     ENTRIES,
@@ -61,6 +62,7 @@ typedef struct rule {
 } rule;
 
 struct prepare {
+    copy_plan *plan;
     size_t count;
     rule rules[];
 };
@@ -193,6 +195,28 @@ static size_t count_rules(const json_t *rules)
     return count;
 }
 
+/* A link is fit for href because it was looked at here: what a payload brings along under the name
+ * of one is not, wherever it stands, since a name is looked for in all that is around. */
+static bool has_links(rule_kind kind)
+{
+    return kind == LINKS || kind == MRKDWN;
+}
+
+static copy_plan *make_plan(const prepare *p)
+{
+    size_t steps = 0;
+    for (size_t i = 0; i < p->count; i++)
+        steps += p->rules[i].count;
+    copy_plan *plan = copy_plan_create(steps, p->count);
+    for (size_t i = 0; plan && i < p->count; i++) {
+        const rule *r = &p->rules[i];
+        copy_plan_add(plan, r->steps, r->count, r->kind == ENTRIES);
+        if (r->count > 0 && has_links(r->kind))
+            copy_plan_forge(plan, r->steps[r->count - 1], kinds[r->kind].suffix);
+    }
+    return plan;
+}
+
 static prepare *create_of_list(const json_t *list, char **error)
 {
     size_t count = 0, i;
@@ -214,6 +238,7 @@ static prepare *create_of_list(const json_t *list, char **error)
     if (!p)
         return NULL;
     p->count = 0;
+    p->plan = NULL;
     json_array_foreach(list, i, rules)
     {
         if (!read_rules(p, rules, error)) {
@@ -221,7 +246,10 @@ static prepare *create_of_list(const json_t *list, char **error)
             return NULL;
         }
     }
-    return p;
+    if ((p->plan = make_plan(p)))
+        return p;
+    prepare_free(p);
+    return NULL;
 }
 
 prepare *prepare_create(const json_t *rules, char **error)
@@ -240,92 +268,8 @@ void prepare_free(prepare *p)
         return;
     for (size_t i = 0; i < p->count; i++)
         free(p->rules[i].text);
+    copy_plan_free(p->plan);
     free(p);
-}
-
-/* ---- copying ---- */
-
-static bool has_links(rule_kind kind)
-{
-    return kind == LINKS || kind == MRKDWN;
-}
-
-/* A link is fit for href because it was looked at here: what a payload brings along under the name
- * of one is not, wherever it stands, since a name is looked for in all that is around. */
-static bool is_forged(const prepare *p, slice name)
-{
-    for (size_t i = 0; i < p->count; i++) {
-        const rule *r = &p->rules[i];
-        const char *suffix = kinds[r->kind].suffix;
-        const slice *last = r->count > 0 ? &r->steps[r->count - 1] : NULL;
-        if (last && has_links(r->kind) && name.len == last->len + strlen(suffix) &&
-            memcmp(name.text, last->text, last->len) == 0 &&
-            memcmp(name.text + last->len, suffix, strlen(suffix)) == 0)
-            return true;
-    }
-    return false;
-}
-
-typedef struct copier {
-    const prepare *rules;
-    const char *(*string)(void *ctx, const json_t *value, size_t *len);
-    void *ctx;
-} copier;
-
-static json_t *copy(const copier *c, const json_t *value, size_t depth);
-
-static json_t *copy_object(const copier *c, const json_t *object, size_t depth)
-{
-    const char *name;
-    size_t len;
-    json_t *value, *out = json_object();
-    json_object_keylen_foreach((json_t *)object, name, len, value)
-    {
-        if (is_forged(c->rules, (slice){name, len}))
-            value = json_null();
-        /* a NULL is refused, too */
-        if (!out || json_object_setn_new_nocheck(out, name, len, copy(c, value, depth)) != 0) {
-            json_decref(out);
-            return NULL;
-        }
-    }
-    return out;
-}
-
-static json_t *copy_array(const copier *c, const json_t *array, size_t depth)
-{
-    size_t i;
-    json_t *value, *out = json_array();
-    json_array_foreach(array, i, value)
-    {
-        if (!out || json_array_append_new(out, copy(c, value, depth)) != 0) {
-            json_decref(out);
-            return NULL;
-        }
-    }
-    return out;
-}
-
-static json_t *copy(const copier *c, const json_t *value, size_t depth)
-{
-    size_t len = 0;
-    const char *text;
-    if (depth > COPY_DEPTH)
-        return NULL;
-    switch (json_typeof(value)) {
-    case JSON_OBJECT: return copy_object(c, value, depth + 1);
-    case JSON_ARRAY: return copy_array(c, value, depth + 1);
-    case JSON_STRING:
-        if (!c->string)
-            return json_stringn_nocheck(json_string_value(value), json_string_length(value));
-        text = c->string(c->ctx, value, &len);
-        return json_stringn_nocheck(text ? text : "", text ? len : 0);
-    case JSON_INTEGER: return json_integer(json_integer_value(value));
-    case JSON_REAL: return json_real(json_real_value(value));
-    case JSON_TRUE: return json_true();
-    case JSON_FALSE: return json_false();
-    default: return json_null();
-    }
 }
 
 /* ---- applying ---- */
@@ -361,20 +305,25 @@ static json_t *make(walk *w, rule_kind kind, const json_t *value, size_t depth, 
 static void add_named(walk *w, json_t *object, slice name, const char *suffix, json_t *made,
                       bool instead)
 {
-    buf beside = BUF_INIT;
-    buf_add(&beside, name.text, name.len);
-    buf_adds(&beside, name.text ? suffix : suffix + 1);
-    if (!buf_ok(&beside))
+    char room[BESIDE_ROOM];
+    const char *end = name.text ? suffix : suffix + 1;
+    size_t len = name.len + strlen(end);
+    char *beside = len <= sizeof room ? room : malloc(len);
+    if (!beside)
         w->m.failed = true;
     else {
-        bool there = json_object_getn(object, beside.data, beside.len) != NULL;
+        if (name.text)
+            memcpy(beside, name.text, name.len);
+        memcpy(beside + name.len, end, len - name.len);
+        bool there = json_object_getn(object, beside, len) != NULL;
         json_t *value = made ? made : there && instead ? json_null() : NULL;
         if (value && (instead || !there) &&
-            json_object_setn_nocheck(object, beside.data, beside.len, value) != 0)
+            json_object_setn_nocheck(object, beside, len, value) != 0)
             w->m.failed = true;
     }
     json_decref(made);
-    buf_free(&beside);
+    if (beside != room)
+        free(beside);
 }
 
 /* Adds what the rule makes of that member, beside it. */
@@ -481,9 +430,8 @@ json_t *prepare_apply(const prepare *p, const json_t *data,
                       const char *(*string)(void *ctx, const json_t *value, size_t *len), void *ctx,
                       bool *too_large)
 {
-    copier c = {p, string, ctx};
     walk w = {.m = {.left = PREPARE_VALUES}};
-    json_t *out = copy(&c, data, 0);
+    json_t *out = copy_data(p->plan, data, string, ctx);
     *too_large = false;
     for (size_t i = 0; out && i < p->count && !maker_stopped(&w.m); i++) {
         w.rule = &p->rules[i];

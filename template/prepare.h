@@ -1,6 +1,6 @@
 /*
- * prepare - what Mustache cannot do with other people's JSON is done before: the data are copied,
- * and members are added beside those that a rule names.
+ * prepare - what Mustache cannot do with other people's JSON is done before: members are added
+ * beside those that a rule names.
  *
  * A rule is a kind and JSON pointers (RFC 6901), in which a step that is one star stands for every
  * item of an array, or every member of an object. Rules are data of a template (its prepare.json),
@@ -74,8 +74,9 @@ typedef struct prepare prepare;
 prepare *prepare_create(const json_t *rules, char **error);
 void prepare_free(prepare *p);
 
-/* A deep copy of the data with what the rules add; strings by `string` as template_options has it
- * (NULL: json_string_value()). NULL: no memory, or too many values (*too_large). */
+/* The data with what the rules add; strings by `string` as template_options has it (NULL:
+ * json_string_value()). What no rule comes to is the data's own, which are not changed, and outlive
+ * it. NULL: no memory, or too many values (*too_large). */
 json_t *prepare_apply(const prepare *p, const json_t *data,
                       const char *(*string)(void *ctx, const json_t *value, size_t *len), void *ctx,
                       bool *too_large);

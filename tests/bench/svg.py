@@ -20,6 +20,8 @@ PANELS = [
     ("25MB", "cpu_us", "25 MB attachment: CPU µs per mail", False),
     ("25MB", "peak_mb", "25 MB attachment, 2 clients: peak memory, MB", False),
 ]
+# Part, number of the column, title, whether more is better; a row without that figure has no bar.
+PART_PANELS = [("dkim", 1, "3 KB HTML mail signed with DKIM: CPU µs per mail", False)]
 COLUMNS, PANEL_WIDTH, GAP, MARGIN = 2, 460, 30, 24
 NAMES, BARS, BAR, STEP, HEAD, TOP = 178, 210, 15, 22, 34, 62
 OURS, SERVER, FLOOR, INK, FAINT = "#c2410c", "#64748b", "#cbd5e1", "#1e293b", "#64748b"
@@ -62,7 +64,14 @@ def panel(scene, key, title, more):
 def panels(results):
     """Those whose scene was measured."""
     scenes = {s["key"]: s for s in results["scenes"]}
-    return [panel(scenes[scene], *rest) for scene, *rest in PANELS if scene in scenes]
+    parts = {p["key"]: p for p in results.get("parts", [])}
+    return ([panel(scenes[scene], *rest) for scene, *rest in PANELS if scene in scenes]
+            + [panel(rows_of(parts[part], column), column, *rest) for part, column, *rest in PART_PANELS if part in parts])
+
+
+def rows_of(part, column):
+    """A part, of which all rows are Postern's, as a scene."""
+    return {"rows": [{"peer": "postern", "title": row["title"], column: row["cells"][column]} for row in part["rows"]]}
 
 
 def place(drawn):

@@ -1,5 +1,5 @@
-"""Providers' own SDKs, each in a process of its own (sdks/NAME/…): a job is a line of JSON to it, what became of it one from
-it.
+"""Providers' own SDKs (sdks.py) that are asked for their own calls: with arguments as the SDK has them, and what it returns or
+throws.
 
     with Sdk("postmark", "node", version=4) as sdk:
         sdk.value(url, key, "sendEmail", {"From": …})          # what the SDK returns
@@ -7,48 +7,21 @@ it.
 """
 
 import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
 
-from .places import TOOLS
-
-_SOURCES = Path(__file__).with_name("sdks")
+from . import sdks
 
 
-class Sdk:
-    def __init__(self, provider, kind, script="send.py", **job):
-        self.name = f"{kind}{job.get('version', '')}" if script == "send.py" else script.partition("_")[0]
-        self._provider, self._kind, self._script, self._job = provider, kind, script, job
-        self._folder = TOOLS / "sdks" / provider / kind
-        self._process = None
+class Sdk(sdks.Sdk):
+    """job: what every job of it has."""
 
-    def unavailable(self):
-        """Why it can't run here; None if it can."""
-        there = (self._folder / "from").exists()
-        return None if there else f"the SDK of {self._provider} for {self._kind} isn't installed"
-
-    def start(self):
-        source, environment = _SOURCES / self._provider / self._kind, dict(os.environ)
-        if self._kind == "node":
-            # Modules are looked for beside the script.
-            command = ["node", shutil.copy(source / "send.mjs", self._folder)]
-        elif self._kind == "python":
-            command = ["/usr/bin/python3", source / self._script]
-            environment |= {"PYTHONPATH": str(self._folder), "PYTHONDONTWRITEBYTECODE": "1"}
-        else:
-            command = [self._folder / "send"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
-                                         text=True)
-        return self
-
-    def stop(self):
-        self._process.stdin.close()
-        self._process.wait(60)
+    def __init__(self, provider, language, script="send", **job):
+        super().__init__(provider, language, script)
+        self.name += str(job.get("version", ""))
+        self._job = job
 
     def __enter__(self):
-        return self.start()
+        self._start()
+        return self
 
     def __exit__(self, *_):
         self.stop()

@@ -360,6 +360,10 @@ def test_verify_asks_dns(keys, both):
         assert verify(message.replace(b"\r\n", b"\n"), "--server", dns.address)[0] == 0
         assert verify(message + b"more\r\n", "--server", dns.address)[0] == 1
         assert verify(b"Subject: x\r\n\r\nhello\r\n", "--server", dns.address)[0] == 1
+        # Without --server the setting's is asked, and settings that are wrong are told.
+        assert run("dkim", "verify", "-", stdin=message, dns=dns.address).returncode == 0
+        assert run("dkim", "verify", "-", stdin=message, dns="nonsense").returncode == 78
+        assert run("dkim", "verify", "--server", dns.address, "-", stdin=message, dns="nonsense").returncode == 0
     with Dns({one: keys[1][one]}) as dns:
         code, lines = verify(message, "--server", dns.address)
         assert code == 1 and sorted(line.partition(":")[0] for line in lines) == ["pass", "permerror"], lines

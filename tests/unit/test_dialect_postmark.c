@@ -73,7 +73,8 @@ static const body_case emails[] = {
 };
 
 static const body_case templates[] = {
-    {"{'TemplateId':1234,'TemplateModel':{'name':'Li'},'InlineCss':true,'HtmlBody':null,"
+    {"{'TemplateId':1234,'TemplateModel':{'name':'Li'},'InlineCss':true,'InlineCSS':true,'HtmlBody'"
+     ":null,"
      "'TextBody':''}",
      "{'template':'1234','data':{'name':'Li'}}"},
     {"{'TemplateAlias':'welcome','TemplateId':null,'Subject':'Own'}",

@@ -268,27 +268,30 @@ static void test_refused(void **state)
         const char *reason;
         unsigned postern, status;
         const char *name;
+        bool has_key;
     } cases[] = {
-        {"bad-json", 400, 400, "validation_error"},
-        {"unauthorized", 401, 401, "missing_api_key"},
-        {"wrong-key", 401, 403, "invalid_api_key"},
-        {"sender-forbidden", 403, 403, "validation_error"},
-        {"not-found", 404, 404, "not_found"},
-        {"method", 405, 405, "method_not_allowed"},
-        {"conflict", 409, 422, "validation_error"},
-        {"idempotency-mismatch", 422, 409, "invalid_idempotent_request"},
-        {"idempotency-running", 409, 409, "concurrent_idempotent_requests"},
-        {"idempotency-key", 400, 400, "invalid_idempotency_key"},
-        {"too-large", 413, 413, "validation_error"},
-        {"busy", 503, 503, "application_error"},
-        {"no-queue", 503, 503, "application_error"},
-        {"internal", 500, 500, "internal_server_error"},
-        {"something-new", 418, 418, "application_error"},
+        {"unauthorized", 401, 403, "invalid_api_key", true},
+        {"bad-json", 400, 400, "validation_error", true},
+        {"unauthorized", 401, 401, "missing_api_key", false},
+        {"sender-forbidden", 403, 403, "validation_error", false},
+        {"not-found", 404, 404, "not_found", false},
+        {"method", 405, 405, "method_not_allowed", false},
+        {"conflict", 409, 422, "validation_error", false},
+        {"idempotency-mismatch", 422, 409, "invalid_idempotent_request", false},
+        {"idempotency-running", 409, 409, "concurrent_idempotent_requests", false},
+        {"bad-request", 400, 400, "validation_error", false},
+        {"too-large", 413, 413, "validation_error", false},
+        {"busy", 503, 503, "application_error", false},
+        {"no-queue", 503, 503, "application_error", false},
+        {"internal", 500, 500, "internal_server_error", false},
+        {"something-new", 418, 418, "application_error", false},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const dialect_refusal r = {
-            .status = cases[i].postern, .reason = cases[i].reason, .detail = "Postern's words."};
+        const dialect_refusal r = {.status = cases[i].postern,
+                                   .reason = cases[i].reason,
+                                   .detail = "Postern's words.",
+                                   .has_key = cases[i].has_key};
         dialect_answer out = {.content = BUF_INIT};
         dialect_resend.refused(&r, &out);
         json_t *root = given_json(buf_cstr(&out.content));

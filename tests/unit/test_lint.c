@@ -18,6 +18,11 @@
 #define LONG                                                                                       \
     "We have packed your order with care this morning, and a courier will bring it to your door "  \
     "before the end of the week. Please keep the number at hand until then. "
+#define SHOUT                                                                                      \
+    "WE HAVE PACKED YOUR ORDER WITH CARE THIS MORNING, AND A COURIER WILL BRING IT TO YOU. "       \
+    "PLEASE KEEP THE NUMBER AT HAND UNTIL THEN, AND WRITE TO US IF ANYTHING IS MISSING. "
+#define LONG5  LONG LONG LONG LONG LONG
+#define LONG10 LONG5 LONG5
 #define LONGER LONG LONG "<p>" LONG "</p>"
 #define STORY                                                                                      \
     "Once upon a time a miller left his three sons a mill, a donkey and nothing but a cat, which " \
@@ -112,6 +117,15 @@ static const struct {
     {"reply_to_domain",
      {.from = "a@one.co.uk", .reply_to = "a@two.co.uk"},
      {.from = "a@x.one.co.uk", .reply_to = "a@one.co.uk"}},
+    {"reply_to_domain", /* there everybody has a mailbox */
+     {.from = "a@gmail.com", .reply_to = "b@gmail.com"},
+     {.from = "a@gmail.com", .reply_to = "A@gmail.com"}},
+    {"reply_to_domain",
+     {.from = "a@yahoo.fr", .reply_to = "b@yahoo.fr"},
+     {.from = "a@yahoos.example", .reply_to = "b@yahoos.example"}},
+    {"from_name_repeats",
+     {.from = "\"A@example.com\" <a@example.com>"},
+     {.from = "\"example.com\" <a@example.com>"}},
     {"no_unsubscribe",
      {.headers = {"Precedence", "bulk"}},
      {.headers = {"Precedence", "bulk", "List-Unsubscribe", "<https://example.com/u>"}}},
@@ -131,6 +145,12 @@ static const struct {
      {.subject = "RE: your order"},
      {.subject = "Re: your order", .headers = {"In-Reply-To", "<a@b.c>"}}},
     {"subject_false_reply", {.subject = "回复：订单"}, {.subject = "Return: your order"}},
+    {"subject_spaced", {.subject = "W-i-n a car"}, {.subject = "A. B. Smith GmbH"}},
+    {"subject_spaced", {.subject = "Free V I A G R A"}, {.subject = "I am in U.S.A"}},
+    {"subject_question", {.subject = "Is it yours? "}, {.subject = "Is it yours? Yes"}},
+    {"subject_question", {.subject = "是您的吗？"}, {.subject = "？您的"}},
+    {"subject_money", {.subject = "Your $5 back"}, {.subject = "Your 5 USD back"}},
+    {"subject_money", {.subject = "Nur 5 €"}, {.subject = "Nur 5 â"}},
     {"preheader",
      {.html = "<div style='display:none'>Your order is on its way</div><p>" LONG},
      {.html = "<div>Your order is on its way</div><p>" LONG}},
@@ -172,6 +192,21 @@ static const struct {
     {"hidden_colour",
      {.html = "<body bgcolor=black><p style='color:#ccc'>" LONG "<p>casino"},
      {.html = "<body bgcolor=black background=x.png><p style='color:#ccc'>" LONG "<p>casino"}},
+    {"hidden_colour", /* <body> says what colour text has */
+     {.html = "<body text=white>" LONG LONG},
+     {.html = "<body text=white bgcolor=black>" LONG LONG}},
+    {"background_unread",
+     {.html = "<table bgcolor=#003366><tr><td><font color=white>" LONG},
+     {.html = "<table style='background-color:#003366'><tr><td><font color=white>" LONG}},
+    {"background_unread",
+     {.html = "<body style='background:#003366'><p style='color:#fff'>" LONG},
+     {.html = "<body style='background:#003366'><p style='color:#ccc'>" LONG}},
+    {"background_unread",
+     {.html = "<style>td{background:#003366}</style><table><tr><td><p style='color:#fff'>" LONG},
+     {.html = "<style>td{background:#003366;color:#fff}</style><table><tr><td>" LONG}},
+    {"background_unread",
+     {.html = "<body text=white bgcolor=black>" LONG},
+     {.html = "<body text=white bgcolor=black><div style='background:black'>" LONG}},
     {"hidden_offscreen",
      {.html = "<p>" LONG "<div style='position:absolute;left:-9999px'>casino"},
      {.html = "<p>" LONG "<div style='position:absolute;left:-9px'>shop"}},
@@ -208,6 +243,16 @@ static const struct {
     {"image_heavy",
      {.html = "<img src=cid:a alt=''><img src=cid:b alt=''><img src=cid:c alt=''><p>" LONG},
      {.html = "<img src=cid:a alt=''><img src=cid:b alt=''><p>" LONG}},
+    {"image_short",
+     {.html = "<img src=cid:a alt='' width=100 height=60><p>" LONG},
+     {.html = "<p>" LONG}},
+    {"markup_odd",
+     {.html = "<html><body>" LONG "</body></html>\nx"},
+     {.html = "<html><body>" LONG "</body></html>\n<!-- x -->"}},
+    {"markup_odd", {.html = "<center>" LONG}, {.html = "<center>" LONG "</center></center>"}},
+    {"markup_odd",
+     {.html = "<p>" LONG "<a Href=https://example.com/>here</a>"},
+     {.html = "<p>" LONG "<A HREF=https://example.com/>here</A>"}},
     {"no_alt", {.html = "<img src=cid:a><p>" LONG}, {.html = "<img src=cid:a alt><p>" LONG}},
     {"data_image",
      {.html = "<img alt='' src='data:image/png;base64,AAAA'><p>" LONG},
@@ -241,6 +286,9 @@ static const struct {
     {"link_text",
      {.html = "<p>" LONG "<a href='https://evil.example/x'>paypal.com</a>"},
      {.html = "<p>" LONG "<a href='https://evil.example/x'>setup.py a@paypal.com Node.js</a>"}},
+    {"link_text", /* a name that a title begins with is no address */
+     {.html = "<p>" LONG "<a href='https://evil.example/x'>paypal.com:443/login</a>"},
+     {.html = "<p>" LONG "<a href='https://evil.example/x'>paypal.com: how it began</a>"}},
     {"link_text", /* the host is behind the "@" */
      {.html = "<p>" LONG "<a href='https://paypal.com@evil.example/'>paypal.com</a>"},
      {.html = "<p>" LONG "<a href='https://evil.example@paypal.com:443/'>paypal.com</a>"}},
@@ -253,6 +301,22 @@ static const struct {
     {"link_ip",
      {.html = "<p>" LONG "<a href='https://[2001:db8::1]/'>here</a>"},
      {.html = "<p>" LONG "<a href='mailto:a@[192.0.2.1]'>here</a>"}},
+    {"link_ip",
+     {.text = LONG "(https://192.0.2.1/x)."},
+     {.text = LONG "(https://example.com/?http:192.0.2.1)."}},
+    {"link_ip",
+     {.html = "<p>" LONG "<img alt='' src=http://192.0.2.1/a.png>"},
+     {.html = "<p>" LONG "<img alt='' src=http://example.com/192.0.2.1.png>"}},
+    {"link_ip",
+     {.html = "<form action=http://192.0.2.1/a>" LONG},
+     {.html = "<form action=/a target=http://192.0.2.1/a>" LONG}},
+    {"link_port",
+     {.html = "<p>" LONG "<a href='https://example.com:8443/'>here</a>"},
+     {.html = "<p>" LONG "<a href='https://example.com:443/:8443'>here</a>"}},
+    {"link_port", {.text = "https://[2001:db8::1]:81"}, {.text = "http://[2001:db8::1]:80/"}},
+    {"link_escaped",
+     {.html = "<p>" LONG "<a href='https://ex%61mple.com/'>here</a>"},
+     {.html = "<p>" LONG "<a href='https://example.com/%61'>here</a>"}},
     {"link_mixed_script",
      {.html = "<p>" LONG "<a href='https://pаypal.com/'>here</a>"},
      {.html = "<p>" LONG "<a href='https://пайпал.com/'>here</a>"}},
@@ -282,6 +346,21 @@ static const struct {
     {"text_bait",
      {.text = "You won! Click here now: online casino, Viagra, make money."},
      {.text = "You won! Make money."}},
+    {"text_bait",
+     {.text = "Dear Sir, guaranteed! Bad credit? No prescription? Next of kin."},
+     {.text = "Dear Siri, guaranteed: bad credits, no prescriptions, next of kind."}},
+    {"text_charged", {.text = "Dear Sir, it is"}, {.text = "Dear Siri, it is"}},
+    {"text_charged", {.html = "<p>" LONG "<p>100% guaranteed"}, {.html = "<p>" LONG "guaranteed"}},
+    {"text_shouting", {.text = SHOUT SHOUT "and not"}, {.text = SHOUT LONG LONG}},
+    {"text_shouting", {.html = "<p>" SHOUT SHOUT}, {.html = "<p>" SHOUT}},
+    {"text_money", {.text = "It is $12,500.00 in all"}, {.text = "It is $9,500.00 in all"}},
+    {"text_money", {.html = "<p>" LONG "1.5 million dollars"}, {.html = "<p>" LONG "1.5 million"}},
+    {"text_money", {.subject = "€ 5 million"}, {.subject = "€ 5"}},
+    {"text_money", {.text = "500000 Euros"}, {.text = "A500000 Euros, 500000 books"}},
+    {"placeholder", {.subject = "Dear {{ name }}"}, {.subject = "Dear {{}} {name}"}},
+    {"placeholder", {.text = "Dear *|FNAME|*"}, {.text = "Dear *|F NAME|*"}},
+    {"placeholder", {.html = "<p>" LONG "{%RAND%}"}, {.html = "<p>" LONG "RAND%"}},
+    {"placeholder", {.text = "Dear %%first_name%%, ${x}"}, {.text = "100%% of $5 {x}"}},
     {"attachment_blocked", {.file = "setup.EXE"}, {.file = "exe.pdf"}},
     {"attachment_blocked", {.file = "a.js. "}, {.file = "a.json"}},
     {"attachment_blocked",
@@ -403,8 +482,10 @@ static void clean_mail_has_nothing(void **state)
                  "<body style='background:#f4f4f4'><table width=600 bgcolor=#ffffff><tr><td "
                  "style='color:#333;font-size:14px'>" LONG
                  "<p><a style='background:#06c;color:#fff' href=https://example.com/>See it</a>"
-                 "<td><img src=cid:logo alt=Shop width=80 height=40></table>",
+                 "</table></body></html>",
          .text = LONG "See it: https://example.com/"},
+        {.html = "<img src=cid:logo alt=Shop width=80 height=40>" LONG10 LONG10,
+         .text = LONG10 LONG10},
         {.subject = "您的订单已发货", .text = "感谢您的订单，我们已经发货，预计三天内送达。"},
     };
     for (size_t i = 0; i < COUNT(clean); i++) {

@@ -1085,6 +1085,44 @@ static void assert_list(queue *q, const char *tag, int state, size_t page,
     assert_int_equal(n, count);
 }
 
+/* One of many has the state: what is looked at for a page is bounded, and the next page goes on. */
+static void a_rare_state_of_a_tag_is_found_in_steps(void **state)
+{
+    fixture *f = *state;
+    static const char *const bulk[] = {"bulk", NULL};
+    enum { MANY = QUEUE_LOOK + 10, AT_ONCE = 402 };
+    char(*ids)[QUEUE_ID + 1] = calloc(MANY, sizeof *ids);
+    queue_message *m = calloc(MANY, sizeof *m);
+    const char *const *tags[AT_ONCE];
+    static const unsigned first = 0;
+    assert_non_null(ids);
+    assert_non_null(m);
+    for (unsigned i = 0; i < MANY; i++) {
+        m[i] = message(i, "x");
+        memcpy(m[i].id, id_at(ids[i], now_us() - HOUR + (int64_t)i * 1000, i), sizeof m[i].id);
+        tags[i % AT_ONCE] = bulk;
+    }
+    m[0].state = QUEUE_SENDING;
+    for (unsigned at = 0; at < MANY; at += AT_ONCE) {
+        size_t count = MANY - at < AT_ONCE ? MANY - at : AT_ONCE;
+        queue_op op = {
+            .kind = QUEUE_PUT,
+            .in.put = {
+                .messages = m + at, .count = count, .tags = tags, .owner = "a", .lease_us = HOUR}};
+        run(f->q, &op, QUEUE_OK);
+        queue_op_clear(&op);
+    }
+    settle(f->q, ids[0], "a", 1, QUEUE_SENT, QUEUE_OK);
+    queue_op op = {.kind = QUEUE_LIST, .in.list = {.tag = "bulk", .state = QUEUE_SENT, .most = 5}};
+    run(f->q, &op, QUEUE_OK);
+    assert_int_equal(op.message_count, 0);
+    assert_string_equal(op.next, ids[MANY - QUEUE_LOOK]);
+    queue_op_clear(&op);
+    assert_list(f->q, "bulk", QUEUE_SENT, 5, ids, &first, 1);
+    free(m);
+    free(ids);
+}
+
 static void lists_go_back_over_days_in_pages(void **state)
 {
     fixture *f = *state;
@@ -1867,6 +1905,7 @@ static void days_and_states_have_names(void **state)
         TEST(suppressions_are_listed_and_lifted, set_up),                                          \
         TEST(events_wait_for_their_receiver, set_up),                                              \
         TEST(lists_go_back_over_days_in_pages, set_up),                                            \
+        TEST(a_rare_state_of_a_tag_is_found_in_steps, set_up),                                     \
         TEST(what_ends_late_is_known_for_its_time, set_up),                                        \
         TEST(two_owners_never_get_the_same, set_up), TEST(too_many_may_not_wait, set_up),          \
         TEST(closing_runs_what_waits, set_up),                                                     \

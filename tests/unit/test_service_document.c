@@ -117,6 +117,91 @@ static void what_jansson_refuses_is_refused(void **state)
     assert_twins("[\0]", 3);
 }
 
+/* Wherever they are cut, and whether they are few or many; and only where they may be. */
+static void octets_become_base64(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"attachments\":[{\"content\":[1,2,255]}]}",
+        "{\"attachments\":[{\"content\":[]},{\"content\":[ 0 , 10\n,\t200\r]}]}",
+        "{\"attachments\":[{\"content\":{\"type\":\"Buffer\",\"data\":[7,8,9,10]},\"a\":\"b\"}]}",
+        "{\"attachments\":[{\"content\":{\"data\":[[1],2]}},{\"a\":[300]}],\"content\":[999]}",
+        "{\"attachments\":{\"content\":[1000,2000]},\"data\":[\"a\"]}",
+        "{\"attachments\":[{\"content\":[256]},{\"content\":[1,\"a\"]},{\"content\":[1.5]}]}",
+        "{\"attachments\":[{\"content\":[                    ]},{\"content\":[1,2,3,4,5,6,7,8]}]}",
+        "{\"attachments\":[{\"content\":[1,2,]}]}",
+        "{\"attachments\":[{\"content\":[,1,2]}]}",
+        "{\"attachments\":[{\"content\":[1 2 3]}]}",
+        "{\"attachments\":[{\"content\":[01,2,3]}]}",
+        "{\"attachments\":[{\"content\":[1,2,3",
+        "{\"attachments\":[{\"content\":[1,2,3}]}",
+        "{\"attachments\":[{\"content\":[1,2,3]]}",
+    };
+    static const size_t lifts[] = {0, 1, 2, 5, 40, 512};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        for (size_t k = 0; k < sizeof lifts / sizeof *lifts; k++) {
+            document_options options = small(lifts[k]);
+            options.files = (document_files){"attachments", "content", 1, true};
+            for (size_t piece = 1; piece <= strlen(texts[i]); piece++) {
+                if (!twin_agrees(texts[i], strlen(texts[i]), &options, piece))
+                    fail_msg("they differ: lift at %zu, pieces of %zu: %s", lifts[k], piece,
+                             texts[i]);
+            }
+        }
+    }
+}
+
+static void a_list_with_something_else_in_it_is_refused_where_it_is_long(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *place;
+    } cases[] = {
+        {"{\"attachments\":[{\"content\":[1,2,3,256]}]}",
+         "Line 1, byte 37: a number from 0 to 255"},
+        {"{\"attachments\":[{\"content\":[1,2,3,4,null]}]}",
+         "Line 1, byte 37: a number from 0 to 255"},
+        {"{\"attachments\":[{\"content\":[1,2,3,4,]}]}", "Line 1, byte 37: a number from 0 to 255"},
+    };
+    document_options options = small(4);
+    options.files = (document_files){"attachments", "content", 1, true};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        buf detail = BUF_INIT;
+        document_result result;
+        document *d = load(&options, cases[i].text, &result, &detail);
+        assert_int_equal(result, DOCUMENT_BAD);
+        if (strncmp(buf_cstr(&detail), cases[i].place, strlen(cases[i].place)) != 0)
+            fail_msg("%s: %s", cases[i].text, buf_cstr(&detail));
+        document_free(d);
+        buf_free(&detail);
+    }
+}
+
+/* A megabyte of them costs no more than its base64. */
+static void many_octets_go_to_a_file(void **state)
+{
+    (void)state;
+    char *text = malloc(4 * MIB + 100), *p = text;
+    assert_non_null(text);
+    p += sprintf(p, "{\"attachments\":[{\"content\":{\"type\":\"Buffer\",\"data\":[0");
+    for (size_t i = 1; i < MIB; i++)
+        p += sprintf(p, ",%zu", i * 7 % 256);
+    (void)sprintf(p, "]}}]}");
+    store *s = store_create("/tmp", 2 * MIB);
+    document_options options = document_defaults(s, 10);
+    options.files = (document_files){"attachments", "content", 1, true};
+    assert_true(twin_agrees(text, strlen(text), &options, 32768));
+    document *d = document_create(&options);
+    for (size_t at = 0, len = strlen(text); at < len; at += 30000) {
+        document_add(d, text + at, len - at < 30000 ? len - at : 30000);
+        assert_true(store_used(s) < (size_t)512 * 1024);
+    }
+    document_free(d);
+    assert_int_equal(store_used(s), 0);
+    store_free(s);
+    free(text);
+}
+
 static void ten_thousand_levels_are_refused(void **state)
 {
     (void)state;
@@ -365,6 +450,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_jansson_accepts_is_accepted_with_the_same_values),
         cmocka_unit_test(what_jansson_refuses_is_refused),
+        cmocka_unit_test(octets_become_base64),
+        cmocka_unit_test(a_list_with_something_else_in_it_is_refused_where_it_is_long),
+        cmocka_unit_test(many_octets_go_to_a_file),
         cmocka_unit_test(ten_thousand_levels_are_refused),
         cmocka_unit_test(a_reference_is_nobody_elses_to_write),
         cmocka_unit_test(a_fault_is_told_with_its_place_in_the_text),

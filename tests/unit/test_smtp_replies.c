@@ -286,6 +286,8 @@ static const struct {
      "Details: https://www.spamhaus.org/query/ip/192.0.2.44.",
      false},
     {"550 Requested action not taken: mailbox unavailable", false},
+    {"554 5.7.1 <a@b.c>: Recipient address rejected: Access denied", false},
+    {"550 5.1.0 <s@b.c>: Sender address rejected: User unknown in virtual mailbox table", false},
 };
 
 static void only_who_does_not_exist_is_gone(void **state)

@@ -2232,6 +2232,33 @@ static void a_hosted_loop_is_run_by_its_host(void **state)
     assert_int_equal(close_world(&w), 1);
 }
 
+static void a_loop_is_full_while_one_waits_and_no_session_idles(void **state)
+{
+    static const script s[] = {{HELLO, SENT, SENT, "C QUIT", "S 221 bye"}};
+    world w = WORLD(s, .hosted = true, .query = "&sessions=1");
+    stopper stop;
+    job first, second;
+    (void)state;
+    assert_true(smtp_sender_host(w.sender, 0));
+    assert_false(smtp_sender_is_full(w.sender, 0)); /* no pool yet */
+    prepare(&first, &w, one, 1, "x\r\n");
+    prepare(&second, &w, one, 1, "x\r\n");
+    submit(&w, &first);
+    submit(&w, &second);
+    host_once(&w);
+    assert_true(smtp_sender_is_full(w.sender, 0)); /* the session is being opened */
+    host_until(&w, &first, 1);
+    host_until(&w, &second, 1);
+    assert_false(smtp_sender_is_full(w.sender, 0)); /* it idles */
+    finish(&first);
+    finish(&second);
+    begin_stop(&stop, &w, SECONDS(5));
+    while (!atomic_load(&stop.over))
+        smtp_sender_turn(w.sender, 0, is_ready(&w, 1));
+    end_stop(&stop);
+    assert_int_equal(close_world(&w), 1);
+}
+
 /* Submits the next from within the callback, as long as there is one. */
 typedef struct chain {
     job *jobs;
@@ -2395,6 +2422,7 @@ int main(void)
         cmocka_unit_test(the_grace_is_for_replies_that_are_owed),
         cmocka_unit_test(a_reply_that_never_comes_is_unknown_when_the_grace_is_over),
         cmocka_unit_test(a_hosted_loop_is_run_by_its_host),
+        cmocka_unit_test(a_loop_is_full_while_one_waits_and_no_session_idles),
         cmocka_unit_test(a_callback_may_submit_and_is_not_called_within_itself),
         cmocka_unit_test(a_hosted_loop_that_has_ended_asks_for_nothing),
         cmocka_unit_test(what_a_host_has_left_is_ended_by_stopping),

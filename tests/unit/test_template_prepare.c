@@ -202,6 +202,61 @@ static void steps_come_one_after_another(void **state)
     expect("[]", "{\"a\": 1}", "{\"a\": 1}");
 }
 
+/* The same value, wherever it is looked at. */
+static void a_rule_comes_to_a_value_by_another_name(void **state)
+{
+    (void)state;
+    expect("[{\"entries\": [\"/l\"]}, {\"first\": [\"/l_entries/*/value/t\"]}]",
+           "{\"l\": {\"k\": {\"t\": \"a\\nb\"}}}",
+           "{\"l\": {\"k\": {\"t\": \"a\\nb\", \"t_first\": \"a\"}}, \"l_entries\": "
+           "[{\"name\": \"k\", \"value\": {\"t\": \"a\\nb\", \"t_first\": \"a\"}}]}");
+    expect("[{\"entries\": [\"/x/a\"]}, {\"counts\": [\"/x/*/0/value/p/z\"]}]",
+           "{\"x\": {\"a\": {\"m\": {\"p\": {\"z\": [1]}}}}}",
+           "{\"x\": {\"a\": {\"m\": {\"p\": {\"z\": [1], \"z_count\": 1}}}, \"a_entries\": "
+           "[{\"name\": \"m\", \"value\": {\"p\": {\"z\": [1], \"z_count\": 1}}}]}}");
+    expect("[{\"entries\": [\"\"]}, {\"counts\": [\"/entries/0/value/z\"]}]",
+           "{\"k\": {\"z\": [1]}}",
+           "{\"k\": {\"z\": [1], \"z_count\": 1}, \"entries\": "
+           "[{\"name\": \"k\", \"value\": {\"z\": [1], \"z_count\": 1}}]}");
+    expect(
+        "[{\"few\": {\"/l\": 2}}, {\"few\": {\"/l_few\": 1}}, {\"flags\": [\"/l_few_few/0/z\"]}]",
+        "{\"l\": [{\"z\": 1}]}",
+        "{\"l\": [{\"z\": 1, \"z_is\": {\"1\": true}}], \"l_few\": [{\"z\": 1, \"z_is\": "
+        "{\"1\": true}}], \"l_few_few\": [{\"z\": 1, \"z_is\": {\"1\": true}}]}");
+}
+
+/* Only where something is added, or taken away, there is a copy. */
+static void what_no_rule_comes_to_is_not_copied(void **state)
+{
+    (void)state;
+    char *error;
+    bool too_large;
+    json_t *rules = parsed("{\"links\": [\"/a/u\"], \"counts\": [\"/l/*/x\"]}");
+    json_t *data = parsed("{\"a\": {\"u\": \"http://h/\", \"in\": {}}, \"b\": {\"c\": [{}]}, "
+                          "\"d\": [[{\"u_url\": \"x\"}], [1]], \"l\": [{\"x\": [{}]}]}");
+    json_t *before = json_deep_copy(data);
+    prepare *p = prepare_create(rules, &error);
+    assert_non_null(p);
+    json_t *out = prepare_apply(p, data, NULL, NULL, &too_large);
+    assert_non_null(out);
+    json_t *d = json_object_get(data, "d"), *l = json_object_get(data, "l");
+    json_t *made_d = json_object_get(out, "d"), *made_l = json_object_get(out, "l");
+    assert_ptr_equal(json_object_get(out, "b"), json_object_get(data, "b"));
+    assert_ptr_equal(json_object_get(json_object_get(out, "a"), "in"),
+                     json_object_get(json_object_get(data, "a"), "in"));
+    assert_ptr_equal(json_array_get(made_d, 1), json_array_get(d, 1));
+    assert_ptr_equal(json_object_get(json_array_get(made_l, 0), "x"),
+                     json_object_get(json_array_get(l, 0), "x"));
+    assert_true(
+        json_is_null(json_object_get(json_array_get(json_array_get(made_d, 0), 0), "u_url")));
+    assert_true(json_equal(data, before));
+    json_decref(out);
+    json_decref(before);
+    json_decref(data);
+    json_decref(rules);
+    prepare_free(p);
+}
+
 static void few_are_taken(void **state)
 {
     (void)state;
@@ -419,6 +474,8 @@ int main(void)
         cmocka_unit_test(rows_show_anything),
         cmocka_unit_test(the_hooks_own_is_no_row),
         cmocka_unit_test(steps_come_one_after_another),
+        cmocka_unit_test(a_rule_comes_to_a_value_by_another_name),
+        cmocka_unit_test(what_no_rule_comes_to_is_not_copied),
         cmocka_unit_test(few_are_taken),
         cmocka_unit_test(links_are_looked_at),
         cmocka_unit_test(words_are_read),
