@@ -39,7 +39,7 @@ typedef struct part {
     utf8_check utf8;
 } part;
 
-struct form {
+struct form_reader {
     document *document;
     json_t *root;
     size_t lift_at, rest, rest_most; /* of short texts and names: what there is, and may be */
@@ -57,7 +57,7 @@ struct form {
     size_t escape_len;
 };
 
-static bool fail(form *f, const char *why)
+static bool fail(form_reader *f, const char *why)
 {
     if (f->state != FAULTY)
         f->fault = why;
@@ -66,7 +66,7 @@ static bool fail(form *f, const char *why)
 }
 
 /* The document has said why, or there is no memory. */
-static bool stop(form *f)
+static bool stop(form_reader *f)
 {
     f->nomem = document_refused(f->document) == DOCUMENT_OK;
     f->state = FAULTY;
@@ -74,13 +74,13 @@ static bool stop(form *f)
 }
 
 /* The store's budget is used up. */
-static bool no_space(form *f)
+static bool no_space(form_reader *f)
 {
     f->state = FAULTY;
     return false;
 }
 
-static bool weigh(form *f, size_t bytes)
+static bool weigh(form_reader *f, size_t bytes)
 {
     f->rest += bytes;
     if (f->rest <= f->rest_most || !f->rest_most)
@@ -92,7 +92,7 @@ static bool weigh(form *f, size_t bytes)
 /* ---- the tree ---- */
 
 /* Takes over the value. */
-static bool append(form *f, const char *name, json_t *value)
+static bool append(form_reader *f, const char *name, json_t *value)
 {
     json_t *list = json_object_get(f->root, name);
     bool ok = value != NULL;
@@ -107,7 +107,7 @@ static bool append(form *f, const char *name, json_t *value)
     return stop(f);
 }
 
-static void clear_part(form *f)
+static void clear_part(form_reader *f)
 {
     part *p = &f->part;
     free(p->filename);
@@ -119,7 +119,7 @@ static void clear_part(form *f)
     buf_clear(&p->text);
 }
 
-static bool name_fits(form *f)
+static bool name_fits(form_reader *f)
 {
     part *p = &f->part;
     p->name[p->name_len] = '\0';
@@ -139,7 +139,7 @@ static bool name_fits(form *f)
            (document_hold(f->document, FIELD_WEIGHT + p->name_len) || no_space(f));
 }
 
-static bool begin_value(form *f)
+static bool begin_value(form_reader *f)
 {
     part *p = &f->part;
     if (!name_fits(f))
@@ -150,7 +150,7 @@ static bool begin_value(form *f)
 }
 
 /* A text that has become long is the document's from then on. */
-static bool add_text(form *f, const char *data, size_t len)
+static bool add_text(form_reader *f, const char *data, size_t len)
 {
     part *p = &f->part;
 
@@ -172,7 +172,7 @@ static bool add_text(form *f, const char *data, size_t len)
     return document_lift_add(f->document, data, len) || stop(f);
 }
 
-static bool add_value(form *f, const char *data, size_t len)
+static bool add_value(form_reader *f, const char *data, size_t len)
 {
     if (len == 0)
         return true;
@@ -182,7 +182,7 @@ static bool add_value(form *f, const char *data, size_t len)
     return add_text(f, data, len);
 }
 
-static json_t *file_value(form *f)
+static json_t *file_value(form_reader *f)
 {
     part *p = &f->part;
     json_t *file = json_object();
@@ -197,7 +197,7 @@ static json_t *file_value(form *f)
     return file;
 }
 
-static bool end_value(form *f)
+static bool end_value(form_reader *f)
 {
     part *p = &f->part;
     json_t *value;
@@ -336,7 +336,7 @@ static bool decode_extended(buf *b)
 
 /* ---- a part's header ---- */
 
-static bool take_name(form *f, buf *value)
+static bool take_name(form_reader *f, buf *value)
 {
     decode_percent(value, false);
     if (value->len > FORM_NAME)
@@ -347,7 +347,7 @@ static bool take_name(form *f, buf *value)
     return true;
 }
 
-static bool take_filename(form *f, buf *value)
+static bool take_filename(form_reader *f, buf *value)
 {
     if (value->len > FILENAME || (value->len && memchr(value->data, '\0', value->len)) ||
         !utf8_valid(value->data, value->len))
@@ -358,7 +358,7 @@ static bool take_filename(form *f, buf *value)
     return f->part.filename || stop(f);
 }
 
-static bool read_disposition(form *f, words w)
+static bool read_disposition(form_reader *f, words w)
 {
     const char *const malformed = "the Content-Disposition of a part is malformed";
     buf value = BUF_INIT;
@@ -392,7 +392,7 @@ static bool read_disposition(form *f, words w)
 }
 
 /* It is kept for files. Of a field it may say the charset, which must be ours. */
-static bool read_type(form *f, words w)
+static bool read_type(form_reader *f, words w)
 {
     buf value = BUF_INIT;
     mime_bytes name;
@@ -417,7 +417,7 @@ static bool read_type(form *f, words w)
     return ok;
 }
 
-static bool read_encoding(form *f, words w)
+static bool read_encoding(form_reader *f, words w)
 {
     mime_bytes name = {w.at, token_length(&w)};
     if (is_named(&name, "binary") || is_named(&name, "8bit") || is_named(&name, "7bit"))
@@ -428,7 +428,7 @@ static bool read_encoding(form *f, words w)
 /* In this order: what a type's charset means depends on whether it is a file. */
 static const struct {
     const char *name;
-    bool (*read)(form *f, words value);
+    bool (*read)(form_reader *f, words value);
 } fields[] = {{"Content-Disposition", read_disposition},
               {"Content-Type", read_type},
               {"Content-Transfer-Encoding", read_encoding}};
@@ -464,7 +464,7 @@ static bool find_fields(const buf *head, words found[FIELDS])
 }
 
 /* `head`: lines, each with its CRLF. */
-static bool read_head(form *f)
+static bool read_head(form_reader *f)
 {
     words found[FIELDS] = {{0}};
 
@@ -481,14 +481,14 @@ static bool read_head(form *f)
 
 /* ---- multipart ---- */
 
-static bool add_content(form *f, const char *data, size_t len)
+static bool add_content(form_reader *f, const char *data, size_t len)
 {
     return f->state == PREAMBLE || add_value(f, data, len);
 }
 
 /* What looks like the delimiter so far may be content, and only then is given on: its first octet
  * is nowhere else in it, so that a mismatch can only begin it anew. */
-static size_t take_content(form *f, const char *data, size_t len)
+static size_t take_content(form_reader *f, const char *data, size_t len)
 {
     size_t i = 0;
 
@@ -533,7 +533,7 @@ static form_state behind_boundary(form_state state, char c)
     return state == DELIMITED && c == '-' ? ENDING : FAULTY;
 }
 
-static void take_delimited(form *f, char c)
+static void take_delimited(form_reader *f, char c)
 {
     form_state next = behind_boundary(f->state, c);
     if (next == FAULTY)
@@ -542,7 +542,7 @@ static void take_delimited(form *f, char c)
 }
 
 /* To the empty line, a line at most. */
-static size_t take_head(form *f, const char *data, size_t len)
+static size_t take_head(form_reader *f, const char *data, size_t len)
 {
     const char *lf = memchr(data, '\n', len);
     size_t n = lf ? (size_t)(lf - data) + 1 : len;
@@ -570,7 +570,7 @@ static size_t take_head(form *f, const char *data, size_t len)
 
 /* ---- urlencoded ---- */
 
-static bool add_url(form *f, const char *data, size_t len)
+static bool add_url(form_reader *f, const char *data, size_t len)
 {
     part *p = &f->part;
 
@@ -583,7 +583,7 @@ static bool add_url(form *f, const char *data, size_t len)
     return true;
 }
 
-static bool end_url(form *f)
+static bool end_url(form_reader *f)
 {
     if (f->escape_len > 0)
         return fail(f, "a % is not followed by two hexadecimal digits");
@@ -599,7 +599,7 @@ static bool end_url(form *f)
     return true;
 }
 
-static void take_escape(form *f, char c)
+static void take_escape(form_reader *f, char c)
 {
     if (hex_digit(c) < 0) {
         (void)fail(f, "a % is not followed by two hexadecimal digits");
@@ -612,7 +612,7 @@ static void take_escape(form *f, char c)
     }
 }
 
-static size_t take_url(form *f, const char *data, size_t len)
+static size_t take_url(form_reader *f, const char *data, size_t len)
 {
     if (f->escape_len > 0) {
         take_escape(f, *data);
@@ -640,7 +640,7 @@ static size_t take_url(form *f, const char *data, size_t len)
 
 /* ---- coming in ---- */
 
-void form_add(form *f, const char *data, size_t len)
+void form_add(form_reader *f, const char *data, size_t len)
 {
     while (len > 0) {
         size_t n = 1;
@@ -675,7 +675,7 @@ static bool boundary_fits(const buf *b)
 }
 
 /* False, and *reason, NULL without memory. */
-static bool read_boundary(form *f, const char *content_type, const char **reason)
+static bool read_boundary(form_reader *f, const char *content_type, const char **reason)
 {
     words w = {content_type, content_type + strlen(content_type)};
     buf value = BUF_INIT;
@@ -704,7 +704,7 @@ static bool is_type(const char *content_type, const char *wanted)
     return is_named(&type, wanted);
 }
 
-static bool begin(form *f, const char *content_type, const char **reason)
+static bool begin(form_reader *f, const char *content_type, const char **reason)
 {
     bool multipart = content_type && is_type(content_type, "multipart/form-data");
 
@@ -720,9 +720,10 @@ static bool begin(form *f, const char *content_type, const char **reason)
     return true;
 }
 
-form *form_create(const document_options *options, const char *content_type, const char **reason)
+form_reader *form_create(const document_options *options, const char *content_type,
+                         const char **reason)
 {
-    form *f = zeroed(1, sizeof *f);
+    form_reader *f = zeroed(1, sizeof *f);
 
     *reason = NULL;
     if (!f)
@@ -737,7 +738,7 @@ form *form_create(const document_options *options, const char *content_type, con
     return NULL;
 }
 
-void form_free(form *f)
+void form_free(form_reader *f)
 {
     if (!f)
         return;
@@ -749,7 +750,7 @@ void form_free(form *f)
     free(f);
 }
 
-static document_result outcome(form *f, buf *detail)
+static document_result outcome(form_reader *f, buf *detail)
 {
     if (f->state == URL_NAME || f->state == URL_VALUE)
         (void)end_url(f);
@@ -768,7 +769,7 @@ static document_result outcome(form *f, buf *detail)
     return f->too_large ? DOCUMENT_TOO_LARGE : DOCUMENT_BAD;
 }
 
-document *form_finish(form *f, document_result *result, buf *detail)
+document *form_finish(form_reader *f, document_result *result, buf *detail)
 {
     document *d = f->document;
 

@@ -32,18 +32,19 @@
 #define FORM_HEAD     4096 /* of a part's header */
 #define FORM_BOUNDARY 70   /* RFC 2046 section 5.1.1 */
 
-typedef struct form form;
+typedef struct form_reader form_reader;
 
 /* A form for a body of that Content-Type. NULL: it is none (*reason is a sentence), or there is no
  * memory (*reason is NULL). The options are copied. */
-form *form_create(const document_options *options, const char *content_type, const char **reason);
-void form_free(form *f);
+form_reader *form_create(const document_options *options, const char *content_type,
+                         const char **reason);
+void form_free(form_reader *f);
 
 /* Adds the next piece. After a fault nothing is kept any more, and form_finish() tells it. */
-void form_add(form *f, const char *data, size_t len);
+void form_add(form_reader *f, const char *data, size_t len);
 
 /* The document, once, when all has come; the caller's. NULL: *result says why, and `detail` gets
  * one sentence where it is DOCUMENT_BAD or DOCUMENT_TOO_LARGE. */
-document *form_finish(form *f, document_result *result, buf *detail);
+document *form_finish(form_reader *f, document_result *result, buf *detail);
 
 #endif

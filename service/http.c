@@ -61,9 +61,9 @@ struct http_exchange {
     char method[8];
     int64_t started_us;
     document *document;
-    form *form;       /* one of the two */
-    buf body;         /* as it came, where the route wants it so */
-    idempotency *key; /* NULL: the request has none */
+    form_reader *form; /* one of the two */
+    buf body;          /* as it came, where the route wants it so */
+    idempotency *key;  /* NULL: the request has none */
     size_t received;
     size_t most;    /* bytes that the body may have */
     bool body_lost; /* there was no memory for it */

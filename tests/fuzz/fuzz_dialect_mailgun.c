@@ -110,10 +110,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 1)
         return 0;
-    form *f = form_create(&options,
-                          data[0] & 1 ? "application/x-www-form-urlencoded"
-                                      : "multipart/form-data; boundary=b",
-                          &reason);
+    form_reader *f = form_create(&options,
+                                 data[0] & 1 ? "application/x-www-form-urlencoded"
+                                             : "multipart/form-data; boundary=b",
+                                 &reason);
     require(f != NULL);
     form_add(f, (const char *)data + 1, size - 1);
     document *d = form_finish(f, &result, &detail);

@@ -71,7 +71,7 @@ static buf take(const document_options *options, const char *type, const char *d
     buf out = BUF_INIT, detail = BUF_INIT;
     json_t *list, *value;
     size_t i;
-    form *f = form_create(options, type, &reason);
+    form_reader *f = form_create(options, type, &reason);
 
     require(f && !reason);
     for (size_t at = 0; at < size; at += piece) {

@@ -61,7 +61,7 @@ static call take(const char *path, const char *domain, const char *type, const c
     const char *reason;
     document_result result;
     buf detail = BUF_INIT;
-    form *f = form_create(&options, type, &reason);
+    form_reader *f = form_create(&options, type, &reason);
     call c = {.endpoint = dialect_mailgun.endpoints};
 
     assert_non_null(f);

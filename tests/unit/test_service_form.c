@@ -66,7 +66,7 @@ static char *read_form(const document_options *options, const char *type, const 
     const char *reason;
     document_result result;
     buf detail = BUF_INIT;
-    form *f = form_create(options, type, &reason);
+    form_reader *f = form_create(options, type, &reason);
 
     if (!f)
         return strdup(reason ? reason : "no memory");
@@ -302,7 +302,7 @@ static void a_large_file_goes_to_the_stores_file_and_the_budget_holds(void **sta
     assert_true(octets && encoded);
     for (size_t i = 0; i < SIZE; i++)
         octets[i] = (char)(i * 2654435761U >> 13);
-    form *f = form_create(&options, MULTIPART, &reason);
+    form_reader *f = form_create(&options, MULTIPART, &reason);
     static const char head[] = "--b\r\nContent-Disposition: form-data; name=f; filename=a\r\n\r\n";
     static const char end[] = "\r\n" END;
     form_add(f, head, sizeof head - 1);
@@ -406,7 +406,7 @@ static void other_types_are_told(void **state)
         buf_adds(&type, "multipart/form-data; boundary=");
         for (size_t i = 0; i < len; i++)
             buf_addc(&type, 'b');
-        form *f = form_create(&plain, buf_cstr(&type), &reason);
+        form_reader *f = form_create(&plain, buf_cstr(&type), &reason);
         assert_int_equal(f != NULL, len <= FORM_BOUNDARY);
         form_free(f);
     }

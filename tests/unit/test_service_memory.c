@@ -398,7 +398,7 @@ static ending take_form(const fixture *f, const char *text, const dialect_endpoi
     const char *reason;
     document_result result;
     buf detail = BUF_INIT;
-    form *body = form_create(&options, "multipart/form-data; boundary=b", &reason);
+    form_reader *body = form_create(&options, "multipart/form-data; boundary=b", &reason);
 
     if (!body)
         return reason ? WRONG : NOMEM;
@@ -444,109 +444,109 @@ static void forms_leave_nothing_either(void **state)
         assert_true(fail_at > 20);
         assert_int_equal(e, SENT);
     }
+}
 
-    /* A configuration with one hook, in a file that is gone afterwards. */
-    static config *hook_configuration(void)
-    {
-        static const char text[] =
-            "{\"hooks\": {\"repo\": {\"profile\": \"github\", \"secret\": \"It's a secret\", "
-            "\"message\": {\"from\": \"a@b.test\", \"to\": \"c@d.test\"}}}}";
-        char path[] = "/tmp/postern-test-XXXXXX", variable[64];
-        const char *const environment[] = {variable, NULL};
-        buf complaints = BUF_INIT;
-        int fd = mkstemp(path);
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
-        (void)close(fd);
-        (void)snprintf(variable, sizeof variable, "POSTERN_CONFIG=%s", path);
-        config *c = config_load_command(environment, &complaints);
-        (void)unlink(path);
-        buf_free(&complaints);
-        return c;
-    }
+/* A configuration with one hook, in a file that is gone afterwards. */
+static config *hook_configuration(void)
+{
+    static const char text[] =
+        "{\"hooks\": {\"repo\": {\"profile\": \"github\", \"secret\": \"It's a secret\", "
+        "\"message\": {\"from\": \"a@b.test\", \"to\": \"c@d.test\"}}}}";
+    char path[] = "/tmp/postern-test-XXXXXX", variable[64];
+    const char *const environment[] = {variable, NULL};
+    buf complaints = BUF_INIT;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    (void)close(fd);
+    (void)snprintf(variable, sizeof variable, "POSTERN_CONFIG=%s", path);
+    config *c = config_load_command(environment, &complaints);
+    (void)unlink(path);
+    buf_free(&complaints);
+    return c;
+}
 
 #define PUSH "{\"ref\":\"refs/heads/main\"}"
 
-    static const char *push_header(void *ctx, const char *name)
-    {
-        static const char *const headers[][2] = {{"Content-Type", "application/json"},
-                                                 {"X-GitHub-Event", "push"},
-                                                 {"X-GitHub-Delivery", "d-1"}};
-        for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
-            if (strcmp(headers[i][0], name) == 0)
-                return headers[i][1];
-        return strcmp(name, "X-Hub-Signature-256") == 0 ? ctx : NULL;
-    }
+static const char *push_header(void *ctx, const char *name)
+{
+    static const char *const headers[][2] = {{"Content-Type", "application/json"},
+                                             {"X-GitHub-Event", "push"},
+                                             {"X-GitHub-Delivery", "d-1"}};
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        if (strcmp(headers[i][0], name) == 0)
+            return headers[i][1];
+    return strcmp(name, "X-Hub-Signature-256") == 0 ? ctx : NULL;
+}
 
-    /* A push: of its own template, and with its id, or not at all. */
-    static ending take_hook(const config *c, const char *signature)
-    {
-        const hook_request r = {
-            .header = push_header, .ctx = (char *)signature, .body = PUSH, .len = sizeof PUSH - 1};
-        hooks_result result;
-        buf complaints = BUF_INIT;
-        templates *t = templates_load(NULL, &complaints);
-        if (!t)
-            return NOMEM;
-        hooks_outcome outcome = hooks_take(c->hooks[0], t, &r, 0, &result);
-        ending e = outcome == HOOKS_NOMEM ? NOMEM : WRONG;
-        if (outcome == HOOKS_SEND) {
-            const json_t *root = document_root(result.document);
-            const char *name = json_string_value(json_object_get(root, "template"));
-            e = name && strcmp(name, "github-push") == 0 && result.event && result.delivery ? SENT
-                                                                                            : WRONG;
-        }
-        hooks_result_clear(&result);
-        templates_drop(t);
-        ERR_clear_error(); /* what libcrypto keeps for who asks what failed */
-        return e;
+/* A push: of its own template, and with its id, or not at all. */
+static ending take_hook(const config *c, const char *signature)
+{
+    const hook_request r = {
+        .header = push_header, .ctx = (char *)signature, .body = PUSH, .len = sizeof PUSH - 1};
+    hooks_result result;
+    buf complaints = BUF_INIT;
+    templates *t = templates_load(NULL, &complaints);
+    if (!t)
+        return NOMEM;
+    hooks_outcome outcome = hooks_take(c->hooks[0], t, &r, 0, &result);
+    ending e = outcome == HOOKS_NOMEM ? NOMEM : WRONG;
+    if (outcome == HOOKS_SEND) {
+        const json_t *root = document_root(result.document);
+        const char *name = json_string_value(json_object_get(root, "template"));
+        e = name && strcmp(name, "github-push") == 0 && result.event && result.delivery ? SENT
+                                                                                        : WRONG;
     }
+    hooks_result_clear(&result);
+    templates_drop(t);
+    ERR_clear_error(); /* what libcrypto keeps for who asks what failed */
+    return e;
+}
 
-    static void a_hook_is_taken_whole_or_not_at_all(void **state)
-    {
-        config *c = hook_configuration();
-        buf headers = BUF_INIT;
-        long step = 1;
-        ending e;
-        (void)state;
-        assert_non_null(c);
-        const config_hook *h = c->hooks[0];
-        assert_true(
-            hook_sign(&h->schemes[0], &h->secrets[0], "", 0, PUSH, sizeof PUSH - 1, &headers));
-        char *signature = strdup(strchr(buf_cstr(&headers), ':') + 2);
-        signature[strcspn(signature, "\r\n")] = '\0';
-        assert_int_equal(take_hook(c, signature), SENT);
-        (void)ERR_peek_error(); /* and where: once for a thread */
-        if (is_ours()) {
-            json_get_alloc_funcs(&spared_malloc, &spared_free);
-            json_set_alloc_funcs(spare_malloc, spare_free);
-            fail_at = 0;
-            do {
-                fail_at += step;
-                step = fail_at < 300 ? 1 : 7;
-                asked = kept = 0;
-                counting = true;
-                e = take_hook(c, signature);
-                counting = false;
-                if (e == WRONG || kept != 0)
-                    fail_msg("allocation %ld: ending %d, %ld kept", fail_at, e, kept);
-            } while (asked >= fail_at);
-            json_set_alloc_funcs(spared_malloc, spared_free);
-            assert_true(fail_at > 300);
-        }
-        free(signature);
-        buf_free(&headers);
-        config_free(c);
+static void a_hook_is_taken_whole_or_not_at_all(void **state)
+{
+    config *c = hook_configuration();
+    buf headers = BUF_INIT;
+    long step = 1;
+    ending e;
+    (void)state;
+    assert_non_null(c);
+    const config_hook *h = c->hooks[0];
+    assert_true(hook_sign(&h->schemes[0], &h->secrets[0], "", 0, PUSH, sizeof PUSH - 1, &headers));
+    char *signature = strdup(strchr(buf_cstr(&headers), ':') + 2);
+    signature[strcspn(signature, "\r\n")] = '\0';
+    assert_int_equal(take_hook(c, signature), SENT);
+    (void)ERR_peek_error(); /* and where: once for a thread */
+    if (is_ours()) {
+        json_get_alloc_funcs(&spared_malloc, &spared_free);
+        json_set_alloc_funcs(spare_malloc, spare_free);
+        fail_at = 0;
+        do {
+            fail_at += step;
+            step = fail_at < 300 ? 1 : 7;
+            asked = kept = 0;
+            counting = true;
+            e = take_hook(c, signature);
+            counting = false;
+            if (e == WRONG || kept != 0)
+                fail_msg("allocation %ld: ending %d, %ld kept", fail_at, e, kept);
+        } while (asked >= fail_at);
+        json_set_alloc_funcs(spared_malloc, spared_free);
+        assert_true(fail_at > 300);
     }
+    free(signature);
+    buf_free(&headers);
+    config_free(c);
+}
 
-    int main(void)
-    {
-        const struct CMUnitTest tests[] = {
-            cmocka_unit_test_setup_teardown(whatever_allocation_fails_nothing_is_left, set_up,
-                                            tear_down),
-            cmocka_unit_test_setup_teardown(templates_leave_nothing_either, set_up, tear_down),
-            cmocka_unit_test_setup_teardown(forms_leave_nothing_either, set_up, tear_down),
-            cmocka_unit_test(a_hook_is_taken_whole_or_not_at_all),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-    }
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(whatever_allocation_fails_nothing_is_left, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(templates_leave_nothing_either, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(forms_leave_nothing_either, set_up, tear_down),
+        cmocka_unit_test(a_hook_is_taken_whole_or_not_at_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
