@@ -59,6 +59,7 @@ typedef struct dialect_plan {
     faults errors; /* of what is no draft's alone: nothing is sent */
     bool each;     /* a draft's faults are its own; else those of one hold up all */
     bool dry;      /* everything is checked and answered, and nothing kept or sent */
+    size_t made;   /* octets of texts that are not the body's, for who keeps a budget */
     bool nomem;
 } dialect_plan;
 

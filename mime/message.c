@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/civil.h"
+#include "base/utf8.h"
 #include "mime/encode.h"
 #include "mime/header.h"
 #include "mime/text.h"
@@ -23,7 +24,7 @@
 
 /* ---- segments: what a message is made of ---- */
 
-typedef enum segment_kind { LITERAL, ENCODED, WRAPPED, STORED } segment_kind;
+typedef enum segment_kind { LITERAL, ENCODED, WRAPPED, STORED, LINES } segment_kind;
 
 typedef struct segment {
     segment_kind kind;
@@ -32,7 +33,8 @@ typedef struct segment {
     size_t len;       /* LITERAL and others: input octets */
     mime_encoding encoding;
     const mime_base64_info *info;
-    mime_stored stored; /* STORED */
+    mime_stored stored; /* STORED, LINES */
+    uint64_t from;      /* LINES: where in it they begin */
 } segment;
 
 struct mime_message {
@@ -43,7 +45,7 @@ struct mime_message {
     mime_base64_info *infos; /* the attachments', copied */
     buf made_text;           /* the plain-text twin */
     uint64_t size;
-    bool utf8;
+    bool utf8, eight_bit;
     bool failed;
     segment first[FIRST_SEGMENTS];
     char id[]; /* with <> */
@@ -86,8 +88,7 @@ static void put_digits(char *to, unsigned n, unsigned digits)
         to[--digits] = (char)('0' + n % 10);
 }
 
-/* One that the calendar doesn't have is its first. */
-static void add_date(buf *out, time_t date)
+void mime_add_date(buf *out, time_t date)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -136,7 +137,7 @@ static void add_user_headers(mime_message *m, const mime_draft *d)
 static void add_header(mime_message *m, const mime_draft *d)
 {
     buf *out = &m->bytes;
-    add_date(out, d->date);
+    mime_add_date(out, d->date);
     mime_header_add_mailboxes(out, "From", d->from, 1);
     add_list(out, "Reply-To", &d->reply_to);
     if (d->to.count + d->cc.count == 0)
@@ -463,6 +464,34 @@ void mime_message_free(mime_message *m)
     free(m);
 }
 
+/* ---- one that came whole ---- */
+
+mime_message *mime_message_of(const char *id, const mime_bytes *head, const mime_lines *body)
+{
+    size_t id_size = strlen(id) + 1;
+    mime_message *m = malloc(sizeof *m + id_size);
+    if (!m)
+        return NULL;
+    *m = (mime_message){.segments = m->first, .cap = FIRST_SEGMENTS};
+    memcpy(m->id, id, id_size);
+    m->utf8 = !utf8_is_ascii(head->data, head->len);
+    m->eight_bit = body->eight_bit;
+    buf_add(&m->bytes, head->data, head->len);
+    end_literal(m);
+    segment *s = body->stored.len > body->from ? add_segment(m) : NULL;
+    if (s)
+        *s = (segment){.kind = LINES, .stored = body->stored, .from = body->from};
+    m->size += body->size;
+    if (!body->ends_line) {
+        buf_adds(&m->bytes, "\r\n");
+        end_literal(m);
+    }
+    if (!m->failed && buf_ok(&m->bytes))
+        return m;
+    mime_message_free(m);
+    return NULL;
+}
+
 bool mime_message_prepend(mime_message *m, const char *data, size_t len)
 {
     size_t offset = m->bytes.len;
@@ -498,6 +527,11 @@ bool mime_message_utf8(const mime_message *m)
     return m->utf8;
 }
 
+bool mime_message_eight_bit(const mime_message *m)
+{
+    return m->utf8 || m->eight_bit;
+}
+
 /* ---- reading ---- */
 
 struct mime_reader {
@@ -505,7 +539,9 @@ struct mime_reader {
     size_t segment;
     bool begun; /* the state below is the segment's */
     bool failed;
-    uint64_t at; /* LITERAL and STORED */
+    uint64_t at; /* LITERAL, STORED and LINES */
+    char last; /* LINES: what came before; '\n' of which only the CR was given is told by `owed` */
+    bool owed;
     mime_encoder encoder;
     mime_base64_wrap wrap;
 };
@@ -538,6 +574,11 @@ static void begin_segment(mime_reader *r, const segment *s)
     switch (s->kind) {
     case LITERAL:
     case STORED: r->at = 0; break;
+    case LINES:
+        r->at = s->from;
+        r->last = '\0';
+        r->owed = false;
+        break;
     case ENCODED: mime_encoder_init(&r->encoder, s->encoding, s->data, s->len); break;
     case WRAPPED: mime_base64_wrap_init(&r->wrap, s->data, s->len, s->info); break;
     }
@@ -562,6 +603,37 @@ static size_t read_stored(mime_reader *r, const mime_stored *s, char *out, size_
     return n;
 }
 
+/* Puts a CR before each LF that has none. `from` is in `out`, and at least as far behind it as what
+ * is there can grow. */
+static size_t end_lines(mime_reader *r, const char *from, size_t len, char *out, size_t cap)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        char c = from[i]; /* which may be overwritten */
+        if (c == '\n' && r->last != '\r')
+            out[n++] = '\r';
+        r->last = c;
+        if (n < cap)
+            out[n++] = c;
+        else
+            r->owed = true;
+    }
+    return n;
+}
+
+/* Half of the room is for what comes, behind; it doubles at most. */
+static size_t read_lines(mime_reader *r, const mime_stored *s, char *out, size_t cap)
+{
+    if (r->owed) {
+        r->owed = false;
+        *out = '\n';
+        return 1;
+    }
+    size_t half = cap < 2 ? 1 : cap / 2;
+    size_t n = read_stored(r, s, out + (cap - half), half);
+    return r->failed ? 0 : end_lines(r, out + (cap - half), n, out, cap);
+}
+
 size_t mime_reader_read(mime_reader *r, char *out, size_t cap)
 {
     size_t done = 0;
@@ -575,6 +647,7 @@ size_t mime_reader_read(mime_reader *r, char *out, size_t cap)
         case ENCODED: n = mime_encoder_read(&r->encoder, out + done, cap - done); break;
         case WRAPPED: n = mime_base64_wrap_read(&r->wrap, out + done, cap - done); break;
         case STORED: n = read_stored(r, &s->stored, out + done, cap - done); break;
+        case LINES: n = read_lines(r, &s->stored, out + done, cap - done); break;
         }
         done += n;
         if (n == 0) {

@@ -35,6 +35,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "mime/address.h"
 #include "mime/base64.h"
 
@@ -114,6 +115,30 @@ const char *mime_message_id(const mime_message *m);
 /* True if a mailbox in the header has a local part beyond ASCII: the header then holds raw UTF-8
  * (RFC 6532) and the transaction needs SMTPUTF8. */
 bool mime_message_utf8(const mime_message *m);
+
+/* True if any octet is beyond ASCII: the relay must offer 8BITMIME. */
+bool mime_message_eight_bit(const mime_message *m);
+
+/* ---- for raw.h ---- */
+
+/* Lines of a text that is kept elsewhere, from a place in it on to its end: checked, each ended by
+ * CRLF or LF. */
+typedef struct mime_lines {
+    mime_stored stored;
+    uint64_t from;
+    uint64_t size;  /* when each ends with CRLF */
+    bool ends_line; /* the last is ended, or there is none */
+    bool eight_bit;
+} mime_lines;
+
+/* A message of a header, whose lines end with CRLF and which ends with the empty line, and a body.
+ * `id`: Message-ID with its <>. The header is copied. NULL: no memory. */
+mime_message *mime_message_of(const char *id, const mime_bytes *head, const mime_lines *body);
+
+/* The Date field. A date that the calendar doesn't have is its first. */
+void mime_add_date(buf *out, time_t date);
+
+/* ---- reading ---- */
 
 mime_reader *mime_reader_create(const mime_message *m);
 void mime_reader_free(mime_reader *r);

@@ -73,7 +73,7 @@ static void call_drop(void *context)
         document_enter(c->document);
     dialect_plan_clear(&c->plan);
     if (c->document)
-        document_leave(c->document);
+        (void)document_leave(c->document);
     document_free(c->document);
     free(c);
 }
@@ -181,8 +181,13 @@ static bool read_plan(dialects_call *c)
     c->body.root = document_root(c->document);
     document_enter(c->document);
     c->place->endpoint->read(&c->body, &c->plan);
-    document_leave(c->document);
-    return plan_fits(c);
+    if (!document_leave(c->document))
+        c->plan.nomem = true;
+    if (!c->plan.made || document_hold(c->document, c->plan.made))
+        return plan_fits(c);
+    http_problem(c->exchange, PROBLEM_MEMORY,
+                 "Requests hold as much memory as POSTERN_MAX_MEMORY allows.", NULL);
+    return false;
 }
 
 static void send_one(dialects_call *c)

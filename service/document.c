@@ -1,5 +1,6 @@
 #include "service/document.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,9 @@
 #define STEP ((size_t)16 * 1024)
 /* A lifted string gets room for what came of it, up to this. */
 #define FIRST_ROOM ((size_t)8192)
+/* Octets that become a line of base64. */
+#define LINE_OCTETS ((size_t)MIME_LINE_COLUMNS / 4 * 3)
+#define LINE_ROOM   ((size_t)MIME_LINE_COLUMNS + 2)
 /* The rest gets room for what came, up to this: more than a string is before it is lifted. */
 #define FIRST_REST (SCAN_LIFT_AT + SCAN_LIFT_AT / 2)
 /* NUL, and a document that is no object, are let through to be told with a pointer later. */
@@ -31,6 +35,7 @@ typedef struct lifted {
     document *document;
     uint64_t text_end, rest_end; /* behind its quote, in the text and in the rest */
     bool is_base64, in_file, has_nul;
+    bool is_octets; /* they come, and base64 is what is kept */
     size_t nul_at;
     uint64_t size;    /* kept: in memory and in the file */
     buf bytes;        /* in memory: all of it, or what is not yet in the file */
@@ -46,8 +51,10 @@ struct document {
     size_t count;
     mime_base64_stream base64; /* of the string at hand */
     uint64_t seen;             /* of it: bytes that came */
-    size_t held;               /* memory taken of the store's budget */
-    int fd;                    /* -1: no file yet */
+    char line[LINE_OCTETS];    /* of octets: what came of a line */
+    size_t line_len;
+    size_t held; /* memory taken of the store's budget */
+    int fd;      /* -1: no file yet */
     uint64_t file_end;
     uint64_t size;
     unsigned others;         /* owners besides one */
@@ -214,6 +221,41 @@ static bool add_base64(document *d, lifted *l, const char *bytes, size_t len)
     return true;
 }
 
+/* A line of base64 of what is gathered; the last may be shorter. */
+static void write_line(lifted *l, const char *octets, size_t len)
+{
+    char *to = l->bytes.data + l->bytes.len;
+    size_t n = mime_base64_encode(octets, len, to);
+    to[n] = '\r';
+    to[n + 1] = '\n';
+    l->bytes.len += n + 2;
+    l->size += n + 2;
+}
+
+static bool add_octets(document *d, lifted *l, const char *bytes, size_t len)
+{
+    if (!make_room(d, l, (len / LINE_OCTETS + 1) * LINE_ROOM))
+        return false;
+    while (len > 0) {
+        if (d->line_len == 0 && len >= LINE_OCTETS) {
+            write_line(l, bytes, LINE_OCTETS);
+            bytes += LINE_OCTETS;
+            len -= LINE_OCTETS;
+            continue;
+        }
+        size_t n = LINE_OCTETS - d->line_len < len ? LINE_OCTETS - d->line_len : len;
+        memcpy(d->line + d->line_len, bytes, n);
+        d->line_len += n;
+        bytes += n;
+        len -= n;
+        if (d->line_len == LINE_OCTETS) {
+            write_line(l, d->line, LINE_OCTETS);
+            d->line_len = 0;
+        }
+    }
+    return true;
+}
+
 static bool add_text(document *d, lifted *l, const char *bytes, size_t len)
 {
     if (!make_room(d, l, len))
@@ -229,8 +271,11 @@ static bool add(void *ctx, const char *bytes, size_t len)
     lifted *l = current(d);
     while (len > 0) {
         size_t n = len < STEP ? len : STEP;
-        note_nul(d, l, bytes, n);
-        if (!(l->is_base64 ? add_base64(d, l, bytes, n) : add_text(d, l, bytes, n)))
+        if (!l->is_octets)
+            note_nul(d, l, bytes, n);
+        if (!(l->is_octets   ? add_octets(d, l, bytes, n)
+              : l->is_base64 ? add_base64(d, l, bytes, n)
+                             : add_text(d, l, bytes, n)))
             return false;
         d->seen += n;
         bytes += n;
@@ -239,11 +284,25 @@ static bool add(void *ctx, const char *bytes, size_t len)
     return true;
 }
 
+static bool end_octets(document *d, lifted *l)
+{
+    if (!make_room(d, l, LINE_ROOM))
+        return false;
+    if (d->line_len > 0)
+        write_line(l, d->line, d->line_len);
+    l->info = (mime_base64_info){.octets = (size_t)d->seen,
+                                 .characters = ((size_t)d->seen * 4 + 2) / 3,
+                                 .wrapped = (size_t)l->size};
+    return true;
+}
+
 static bool end(void *ctx)
 {
     document *d = ctx;
     lifted *l = current(d);
-    if (l->is_base64) {
+    if (l->is_octets && !end_octets(d, l))
+        return false;
+    if (l->is_base64 && !l->is_octets) {
         size_t n = 0;
         if (!make_room(d, l, MIME_BASE64_STREAM_END))
             return false;
@@ -336,10 +395,10 @@ void document_enter(document *d)
     arena_use(&d->arena);
 }
 
-void document_leave(document *d)
+bool document_leave(document *d)
 {
-    (void)d;
     arena_use(NULL);
+    return !d->arena.failed;
 }
 
 document *document_share(document *d)
@@ -511,6 +570,46 @@ document_result document_parse(document *d, buf *detail)
     if (result == DOCUMENT_BAD && !buf_ok(detail))
         return DOCUMENT_NOMEM;
     return result;
+}
+
+/* ---- a tree that is built otherwise ---- */
+
+bool document_lift_begin(document *d, bool octets)
+{
+    if (d->refused != DOCUMENT_OK || !add_lifted(d))
+        return false;
+    lifted *l = current(d);
+    l->is_base64 = l->is_octets = octets;
+    d->seen = d->line_len = 0;
+    return true;
+}
+
+bool document_lift_add(document *d, const char *bytes, size_t len)
+{
+    return d->refused == DOCUMENT_OK && add(d, bytes, len);
+}
+
+json_t *document_lift_end(document *d)
+{
+    char reference[24] = "\0"; /* scan.h */
+    if (d->refused != DOCUMENT_OK || !end(d))
+        return NULL;
+    int n = snprintf(reference + 1, sizeof reference - 1, "%zu", d->count - 1);
+    json_t *string = json_stringn_nocheck(reference, 1 + (size_t)n);
+    if (!string)
+        (void)refuse(d, DOCUMENT_NOMEM);
+    return string;
+}
+
+document_result document_refused(const document *d)
+{
+    return d->refused;
+}
+
+void document_set_root(document *d, json_t *root)
+{
+    d->root = root;
+    d->arena.spilled = true;
 }
 
 json_t *document_root(const document *d)

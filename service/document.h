@@ -76,13 +76,31 @@ typedef enum document_result {
 /* Parses, once, when all has come. On BAD and TOO_LARGE `detail` gets one sentence. */
 document_result document_parse(document *d, buf *detail);
 
+/* ---- a tree that is built otherwise (form.h) ---- */
+
+/* A string that comes in pieces and is kept as a long string of a text would be: as text, or octets
+ * as the base64 that the mail will have, in the store's file where the share is used up. One after
+ * the other: begin, add, end, which gives what stands for it in the tree, a new reference. False,
+ * NULL: it can't be kept, document_refused() says why. */
+bool document_lift_begin(document *d, bool octets);
+bool document_lift_add(document *d, const char *bytes, size_t len);
+json_t *document_lift_end(document *d);
+
+/* Why something could not be kept; DOCUMENT_OK: nothing was refused. */
+document_result document_refused(const document *d);
+
+/* Makes it the document's, which takes it over; once. It is malloc's. */
+void document_set_root(document *d, json_t *root);
+
+/* ---- what there is ---- */
+
 /* The tree; owned by the document. */
 json_t *document_root(const document *d);
 
 /* Between these the calling thread makes and frees what goes with the tree, and may share values of
- * it. */
+ * it. False: there was no memory for some of it, and none of it is to be trusted (base/arena.h). */
 void document_enter(document *d);
-void document_leave(document *d);
+bool document_leave(document *d);
 
 /* One more owner: document_free() by the first gives back what of the budget is taken, and by the
  * last all else. By one owner at a time. */

@@ -18,6 +18,7 @@
 #include "base/hex.h"
 #include "base/zeroed.h"
 #include "service/file.h"
+#include "service/form.h"
 #include "service/http_thread.h"
 #include "service/job.h"
 #include "service/listen.h"
@@ -60,8 +61,9 @@ struct http_exchange {
     char method[8];
     int64_t started_us;
     document *document;
-    buf body;         /* as it came, where the route wants it so */
-    idempotency *key; /* NULL: the request has none */
+    form_reader *form; /* one of the two */
+    buf body;          /* as it came, where the route wants it so */
+    idempotency *key;  /* NULL: the request has none */
     size_t received;
     size_t most;    /* bytes that the body may have */
     bool body_lost; /* there was no memory for it */
@@ -239,9 +241,13 @@ document *http_exchange_document(http_exchange *x)
 {
     document *d = x->document;
     buf detail = BUF_INIT;
+    document_result result = DOCUMENT_NOMEM;
 
     x->document = NULL;
-    document_result result = d ? document_parse(d, &detail) : DOCUMENT_NOMEM;
+    if (x->form)
+        d = form_finish(x->form, &result, &detail);
+    else if (d)
+        result = document_parse(d, &detail);
     if (result != DOCUMENT_OK) {
         const char *why = refusals[result].detail ? refusals[result].detail : buf_cstr(&detail);
         http_problem(x, refusals[result].kind, why ? why : problem_title(PROBLEM_MEMORY), NULL);
@@ -481,6 +487,7 @@ static bool content_fits(http_exchange *x, bool has_body)
         return false;
     }
     if (x->route->content != HTTP_RAW_BODY && x->route->content != HTTP_TEXT_BODY &&
+        x->route->content != HTTP_FORM_BODY &&
         !http_is_type(http_header(x, MHD_HTTP_HEADER_CONTENT_TYPE), "application/json")) {
         http_problem(x, PROBLEM_MEDIA_TYPE, "Send Content-Type: application/json (in UTF-8).",
                      NULL);
@@ -580,14 +587,37 @@ static bool set_most(http_exchange *x)
     return true;
 }
 
-static document *create_document(const http_exchange *x)
+/* What the body becomes as it comes. False: no memory. */
+static bool create_document(http_exchange *x)
 {
     const http_manners *m = x->route->manners;
-    bool many = x->route->content == HTTP_BATCH_BODY || x->route->content == HTTP_TEXT_BODY;
+    bool many = x->route->content != HTTP_JSON_BODY && x->route->content != HTTP_OPTIONAL_BODY;
     document_options options = many ? x->http->batches : x->http->documents;
+    const char *reason = NULL;
+
     if (m && m->files)
         options.files = *m->files;
-    return document_create(&options);
+    if (x->route->content != HTTP_FORM_BODY) {
+        x->document = document_create(&options);
+        return x->document != NULL;
+    }
+    x->form = form_create(&options, http_header(x, MHD_HTTP_HEADER_CONTENT_TYPE), &reason);
+    if (reason)
+        http_problem(x, PROBLEM_MEDIA_TYPE, reason, NULL);
+    return x->form || reason;
+}
+
+static bool takes_document(const http_exchange *x)
+{
+    return x->route->content != HTTP_NO_BODY && x->route->content != HTTP_RAW_BODY;
+}
+
+static void drop_document(http_exchange *x)
+{
+    document_free(x->document);
+    form_free(x->form);
+    x->document = NULL;
+    x->form = NULL;
 }
 
 /* The checks on a request's head. Sets the answer if one of them refuses. */
@@ -605,13 +635,11 @@ static enum MHD_Result head_came(http_exchange *x, const char *path, const char 
              content_fits(x, has_body) && set_most(x) && length_fits(x, length) &&
              has_room(x, length))
         (void)key_fits(x);
+    if (!x->answered && takes_document(x) && !create_document(x))
+        return MHD_NO;
     x->refused = x->answered;
-    if (!x->refused) {
-        if (x->route->content == HTTP_NO_BODY || x->route->content == HTTP_RAW_BODY)
-            return MHD_YES;
-        x->document = create_document(x);
-        return x->document ? MHD_YES : MHD_NO;
-    }
+    if (!x->refused)
+        return MHD_YES;
     /* Where the body is small, reading it keeps the connection; else it is not waited for. */
     if (has_body && !coding && length <= DISCARD_MAX && !http_header(x, MHD_HTTP_HEADER_EXPECT))
         return MHD_YES;
@@ -651,8 +679,7 @@ static enum MHD_Result body_came(http_exchange *x, const char *data, size_t len)
         return x->received <= 2 * DISCARD_MAX ? MHD_YES : MHD_NO;
     if (x->received > x->most) {
         /* Only a chunked body gets here. MHD can't answer before its end, so it is told by hand. */
-        document_free(x->document);
-        x->document = NULL;
+        drop_document(x);
         drop_body(x);
         x->refused = true;
         length_fits(x, x->received);
@@ -665,6 +692,8 @@ static enum MHD_Result body_came(http_exchange *x, const char *data, size_t len)
         keep_body(x, data, len);
     if (x->document)
         document_add(x->document, data, len); /* a fault is told when all has come */
+    if (x->form)
+        form_add(x->form, data, len);
     return MHD_YES;
 }
 
@@ -770,7 +799,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     watch_waiting(x->watched);
     if (x->response)
         MHD_destroy_response(x->response);
-    document_free(x->document);
+    drop_document(x);
     drop_body(x);
     idempotency_free(x->key);
     if (x->drop_context)

@@ -87,8 +87,8 @@ const char *http_exchange_id(const http_exchange *x);
 /* Bytes of the body. */
 size_t http_received(const http_exchange *x);
 
-/* The body, parsed, which the caller takes over; NULL, and the exchange answered, if it isn't JSON
- * or can't be kept. Once. */
+/* The body, parsed, which the caller takes over; NULL, and the exchange answered, if it isn't JSON,
+ * or the form that the route takes, or can't be kept. Once. */
 document *http_exchange_document(http_exchange *x);
 
 /* The body as it came (HTTP_RAW_BODY), the exchange's. */

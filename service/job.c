@@ -112,7 +112,7 @@ smtp_transaction job_transaction(const app *a, const request *r, mime_reader *re
         .recipient_count = r->recipient_count,
         .utf8 = r->utf8,
         .source = {read_message, rewind_message, reader, mime_message_size(r->message),
-                   mime_message_utf8(r->message)},
+                   mime_message_eight_bit(r->message)},
         .timeout_us = a->config->timeout_us,
         .transcript = r->transcript,
         .done = done,

@@ -138,7 +138,7 @@ char *messages_head(const request *r, int64_t now, int64_t expires_at, const cha
     jsonw_key(&w, "utf8");
     jsonw_bool(&w, r->utf8);
     jsonw_key(&w, "eight_bit");
-    jsonw_bool(&w, mime_message_utf8(r->message));
+    jsonw_bool(&w, mime_message_eight_bit(r->message));
     jsonw_key(&w, "message_id");
     jsonw_str(&w, mime_message_id(r->message));
     write_time(&w, "accepted_at", now);

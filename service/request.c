@@ -44,9 +44,10 @@ static const struct {
     {"tags", "/tags", request_read_tags, DRAFTED},
     {"metadata", "/metadata", request_read_metadata, DRAFTED},
     {"recipients", "/recipients", request_read_recipients, REQUEST_BATCH},
+    {"mime", "/mime", request_read_mime, REQUEST_DRAFTED},
 };
 
-void request_read_members(request_reader *r, const json_t *root, request_kind kind)
+void request_read_members(request_reader *r, const json_t *root, int kinds)
 {
     const char *key;
     json_t *value;
@@ -56,7 +57,7 @@ void request_read_members(request_reader *r, const json_t *root, request_kind ki
         size_t i = 0;
         while (i < sizeof members / sizeof *members && strcmp(members[i].name, key) != 0)
             i++;
-        if (i == sizeof members / sizeof *members || !(members[i].kinds & (int)kind))
+        if (i == sizeof members / sizeof *members || !(members[i].kinds & kinds))
             faults_unknown(r->errors, "", key);
         else if (!json_is_null(value))
             members[i].read(r, members[i].pointer, value);
@@ -101,6 +102,11 @@ bool request_check_shared(request_reader *r, const json_t *root)
 {
     bool rendered = false;
 
+    if (r->parts->whole) { /* it has all but the envelope */
+        if (!request_is_given(root, "relay") && r->config->relay_count > 0)
+            choose_relay(r);
+        return false;
+    }
     if (!request_is_given(root, "from") && !r->config->senders.fallback.address)
         faults_add(r->errors, "/from", "required", "A sender is required.");
     if (r->request->list[0])
@@ -127,6 +133,8 @@ static void check_whole(request_reader *r, const json_t *root)
 
 static const mime_mailbox *sender_of(const request_reader *r)
 {
+    if (r->parts->whole)
+        return &r->parts->raw.from;
     return r->parts->from.address ? &r->parts->from : &r->config->senders.fallback;
 }
 
@@ -230,7 +238,8 @@ static bool make_message(request_reader *r)
         .message_id = p->message_id,
     };
     request *q = r->request;
-    q->message = mime_compose(&draft);
+    q->message =
+        p->whole ? mime_raw_message(&p->raw, r->now, r->request->id) : mime_compose(&draft);
     if (!q->message || !sign(r) || !document_hold(q->document, mime_message_memory(q->message)))
         return false;
     q->utf8 = q->utf8 || mime_message_utf8(q->message);
@@ -259,10 +268,11 @@ static request_result build(request_reader *r, const json_t *root)
 {
     if (json_is_object(root)) {
         request_read_members(r, root,
-                             r->only_lint ? REQUEST_LINTED
-                             : r->queued  ? REQUEST_QUEUED
-                             : r->drafted ? REQUEST_DRAFTED
-                                          : REQUEST_SENT);
+                             r->only_lint              ? REQUEST_LINTED
+                             : r->queued && r->drafted ? REQUEST_QUEUED | REQUEST_DRAFTED
+                             : r->queued               ? REQUEST_QUEUED
+                             : r->drafted              ? REQUEST_DRAFTED
+                                                       : REQUEST_SENT);
         if (r->drafted && r->at_once && r->request->delivery.send_at)
             faults_add(r->errors, "/send_at", "time",
                        "What is for later needs the queue; the relay can't be waited for.");
@@ -276,7 +286,7 @@ static request_result build(request_reader *r, const json_t *root)
         return REQUEST_INVALID;
     if (!request_sender_allowed(r))
         return r->errors->failed ? REQUEST_NOMEM : REQUEST_FORBIDDEN;
-    if (r->lint || r->only_lint || r->config->lint_enforced) {
+    if (!r->parts->whole && (r->lint || r->only_lint || r->config->lint_enforced)) {
         request_result linted = request_lint(r);
         if (linted != REQUEST_OK || r->only_lint)
             return linted;
@@ -429,6 +439,7 @@ void request_free(request *r)
         return;
     struct request_parts *p = r->parts;
     mime_message_free(r->message);
+    mime_raw_clear(&p->raw);
     mime_mailbox_clear(&p->from);
     mime_mailbox_clear(&p->envelope_from);
     request_mailboxes_free(&p->to);

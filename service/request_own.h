@@ -18,6 +18,7 @@
 
 #include "mime/address.h"
 #include "mime/message.h"
+#include "mime/raw.h"
 #include "service/config.h"
 #include "service/document.h"
 #include "service/problem.h"
@@ -48,6 +49,9 @@ struct request_parts {
     bool subject_given;        /* which wins over the template's */
     templates_result rendered; /* what it became, which subject, html and text point into */
     const json_t *entries;     /* of a batch: an array; NULL: none, or a faulty one */
+    bool whole;                /* the message came whole: */
+    mime_stored whole_base64;  /* … as base64, which its source reads */
+    mime_raw raw;
 };
 
 /* What the readers of members share. */
@@ -75,10 +79,12 @@ typedef enum request_kind {
     REQUEST_QUEUED = 2,
     REQUEST_BATCH = 4,   /* queued, too */
     REQUEST_LINTED = 8,  /* only looked at */
-    REQUEST_DRAFTED = 16 /* at once, from a draft whose author knows of no such difference */
+    REQUEST_DRAFTED = 16 /* a dialect's: queued, with the other, or at once, and its author knows of
+                            no difference */
 } request_kind;
 
-void request_read_members(request_reader *r, const json_t *root, request_kind kind);
+/* `kinds`: of request_kind. */
+void request_read_members(request_reader *r, const json_t *root, int kinds);
 /* What every kind must have. True: there is a template to be rendered. */
 bool request_check_shared(request_reader *r, const json_t *root);
 /* POSTERN_FROM. */
@@ -144,6 +150,7 @@ void request_read_priority(request_reader *r, const char *pointer, const json_t 
 void request_read_tags(request_reader *r, const char *pointer, const json_t *value);
 void request_read_metadata(request_reader *r, const char *pointer, const json_t *value);
 void request_read_template(request_reader *r, const char *pointer, const json_t *value);
+void request_read_mime(request_reader *r, const char *pointer, const json_t *value);
 void request_read_recipients(request_reader *r, const char *pointer, const json_t *value);
 void request_read_data(request_reader *r, const char *pointer, const json_t *value);
 

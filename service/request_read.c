@@ -101,6 +101,35 @@ void request_read_text(request_reader *r, const char *pointer, const json_t *val
     (void)request_string(r, pointer, value, &r->parts->text);
 }
 
+/* ---- a message that comes whole ---- */
+
+/* What the source reads stands among the parts, which the message's readers don't outlive. */
+void request_read_mime(request_reader *r, const char *pointer, const json_t *value)
+{
+    struct request_parts *p = r->parts;
+    char fault[RAW_FAULT];
+    document_string found;
+
+    p->whole = true;
+    if (!request_find_string(r, pointer, value, &found))
+        return;
+    mime_stored source = {.data = found.text.data, .len = found.text.len};
+    if (found.is_base64 && found.info.fault) {
+        faults_add_at(r->errors, pointer, "base64", found.info.fault_offset, "Not valid base64.");
+        return;
+    }
+    if (found.is_base64) {
+        p->whole_base64 = found.wrapped;
+        source = mime_raw_octets(&p->whole_base64, found.info.octets);
+    }
+    if (mime_raw_read(&source, &p->raw, fault))
+        return;
+    if (fault[0])
+        faults_add(r->errors, pointer, "mime", "The message can't be sent: %s.", fault);
+    else
+        r->nomem = true;
+}
+
 /* ---- headers ---- */
 
 /* Programs that speak to providers name their mails themselves. */

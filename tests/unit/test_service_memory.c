@@ -12,6 +12,8 @@
 #include <cmocka.h>
 #include <openssl/err.h>
 
+#include "dialect/dialect.h"
+#include "service/form.h"
 #include "service/hooks.h"
 #include "service/request.h"
 
@@ -323,6 +325,127 @@ static void templates_leave_nothing_either(void **state)
     assert_int_equal(e, SENT);
 }
 
+/* ---- a form becomes mails ---- */
+
+#define FIELD(name, content)                                                                       \
+    "--b\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n" content "\r\n"
+#define A_LINE "a text that is longer than what stands in the tree, for %recipient.n%\r\n"
+#define A_TEXT A_LINE A_LINE A_LINE A_LINE A_LINE A_LINE A_LINE A_LINE
+
+static const char *no_header(void *ctx, const char *name)
+{
+    (void)ctx;
+    (void)name;
+    return NULL;
+}
+
+static bool find_text(void *ctx, const json_t *string, mime_bytes *out)
+{
+    document_string found;
+    if (!document_lifted(ctx, string, &found)) {
+        *out = (mime_bytes){json_string_value(string), json_string_length(string)};
+        return true;
+    }
+    *out = found.text;
+    return !found.is_base64;
+}
+
+static ending compose_drafts(const fixture *f, document *d, const dialect_plan *plan)
+{
+    ending e = plan->count == 0 ? WRONG : SENT;
+
+    for (size_t i = 0; i < plan->count && e == SENT; i++) {
+        request *q = NULL;
+        faults errors;
+        faults_init(&errors);
+        request_result made =
+            plan->drafts[i].message
+                ? request_create_draft(f->config, NULL, d, plan->drafts[i].message, ID, 0,
+                                       REQUEST_DRAFT_ONE_OF_MANY, &q, &errors)
+                : REQUEST_INVALID;
+        e = made == REQUEST_OK ? SENT : made == REQUEST_NOMEM ? NOMEM : WRONG;
+        request_free(q);
+        faults_free(&errors);
+    }
+    return e;
+}
+
+static ending take_plan(const fixture *f, document *d, const dialect_endpoint *endpoint)
+{
+    const dialect_body body = {.root = document_root(d),
+                               .parameter = "x.test",
+                               .header = no_header,
+                               .text = find_text,
+                               .ctx = d};
+    dialect_plan plan = {0};
+    bool failed = false;
+
+    document_enter(d);
+    endpoint->read(&body, &plan);
+    failed = !document_leave(d) || plan.nomem || plan.errors.failed;
+    for (size_t i = 0; i < plan.count; i++)
+        failed = failed || plan.drafts[i].errors.failed;
+    ending e = failed ? NOMEM : plan.errors.total > 0 ? WRONG : compose_drafts(f, d, &plan);
+    document_enter(d);
+    dialect_plan_clear(&plan);
+    (void)document_leave(d);
+    return e;
+}
+
+static ending take_form(const fixture *f, const char *text, const dialect_endpoint *endpoint)
+{
+    const document_options options = {.store = f->store, .lift_at = 100, .share = 1024};
+    const char *reason;
+    document_result result;
+    buf detail = BUF_INIT;
+    form_reader *body = form_create(&options, "multipart/form-data; boundary=b", &reason);
+
+    if (!body)
+        return reason ? WRONG : NOMEM;
+    for (size_t at = 0, len = strlen(text); at < len; at += 100)
+        form_add(body, text + at, len - at < 100 ? len - at : 100);
+    document *d = form_finish(body, &result, &detail);
+    form_free(body);
+    buf_free(&detail);
+    ending e = d ? take_plan(f, d, endpoint) : of_document(result);
+    document_free(d);
+    return e;
+}
+
+static void forms_leave_nothing_either(void **state)
+{
+    static const char *const texts[] = {
+        FIELD("from", "Shop <a@x.test>") FIELD("to", "b@x.test, C <c@x.test>") FIELD("text", A_TEXT)
+            FIELD("subject", "%recipient.n%") FIELD("h:X-A", "%recipient.n%") FIELD("v:k", "v")
+                FIELD("o:tag", "t") FIELD("recipient-variables", "{\"b@x.test\":{\"n\":\"name\"},"
+                                                                 "\"c@x.test\":{\"n\":1}}")
+                    FIELD("attachment\"; filename=\"a.txt", A_TEXT A_TEXT A_TEXT) "--b--\r\n",
+        FIELD("to", "b@x.test")
+            FIELD("message\"; filename=\"m", "Bcc: c@x.test\r\nFrom: a@x.test\n\n" A_TEXT) "--b--",
+    };
+    const fixture *f = *state;
+    for (size_t i = 0; i < 2; i++) {
+        const dialect_endpoint *endpoint = &dialect_mailgun.endpoints[i];
+        ending e = take_form(f, texts[i], endpoint);
+        assert_int_equal(e, SENT);
+        if (!is_ours())
+            skip();
+        fail_at = 0;
+        do {
+            fail_at++;
+            asked = kept = 0;
+            counting = true;
+            e = take_form(f, texts[i], endpoint);
+            counting = false;
+            if (e == WRONG || kept != 0 || store_used(f->store) != 0)
+                fail_msg("form %zu, allocation %ld: ending %d, %ld kept, %zu taken", i, fail_at, e,
+                         kept, store_used(f->store));
+        } while (asked >= fail_at);
+        assert_true(fail_at > 20);
+        assert_int_equal(e, SENT);
+    }
+}
+
 /* A configuration with one hook, in a file that is gone afterwards. */
 static config *hook_configuration(void)
 {
@@ -422,6 +545,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(whatever_allocation_fails_nothing_is_left, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(templates_leave_nothing_either, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(forms_leave_nothing_either, set_up, tear_down),
         cmocka_unit_test(a_hook_is_taken_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
