@@ -73,16 +73,34 @@ void faults_add_at(faults *f, const char *pointer, const char *code, size_t offs
     add(f, pointer, code, &offset, strdup(detail));
 }
 
+/* A pointer is made for each member that is read, whether or not it has a fault: without printf. */
+static void join(char out[FAULTS_POINTER_MAX], const char *parent, const char *step, size_t len)
+{
+    size_t at = strnlen(parent, FAULTS_POINTER_MAX - 2);
+    size_t room = FAULTS_POINTER_MAX - at - 2;
+
+    if (out != parent)
+        memcpy(out, parent, at);
+    out[at++] = '/';
+    len = len < room ? len : room;
+    memcpy(out + at, step, len);
+    out[at + len] = '\0';
+}
+
 void faults_member(char out[FAULTS_POINTER_MAX], const char *parent, const char *name)
 {
-    if (snprintf(out, FAULTS_POINTER_MAX, "%s/%s", parent, name) >= FAULTS_POINTER_MAX)
-        out[FAULTS_POINTER_MAX - 1] = '\0';
+    join(out, parent, name, strlen(name));
 }
 
 void faults_item_pointer(char out[FAULTS_POINTER_MAX], const char *parent, size_t i)
 {
-    if (snprintf(out, FAULTS_POINTER_MAX, "%s/%zu", parent, i) >= FAULTS_POINTER_MAX)
-        out[FAULTS_POINTER_MAX - 1] = '\0';
+    char digits[24];
+    size_t at = sizeof digits;
+
+    do
+        digits[--at] = (char)('0' + i % 10);
+    while ((i /= 10) > 0);
+    join(out, parent, digits + at, sizeof digits - at);
 }
 
 void faults_pointer(char out[FAULTS_POINTER_MAX], const char *parent, const char *name)

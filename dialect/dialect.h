@@ -121,9 +121,12 @@ typedef struct dialect_endpoint {
     dialect_action action;
     dialect_form form;
     bool keyed; /* knows Idempotency-Key */
-    /* Where the base64 of attachments stands in JSON, at any depth: the member that has the array,
-     * and the items' member. It is checked and wrapped as it comes. NULL: nowhere. */
+    /* Where the base64 of attachments stands in JSON: the member that has the array, the items'
+     * member, and the array's level (1: a member of the body itself; 2: of an item of a bare array;
+     * 3: of an item of an array that is a member of the body). It is checked and wrapped as it
+     * comes. NULL: nowhere. */
     const char *files, *content;
+    unsigned level;
     size_t most; /* octets that a body may have; 0: POSTERN_MAX_BODY, beyond which it is never */
     /* Fills a plan that is all zeros. */
     void (*read)(const dialect_body *body, dialect_plan *plan);

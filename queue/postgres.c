@@ -48,6 +48,7 @@ static const pg_kind *const kinds[QUEUE_KINDS] = {
     [QUEUE_COUNT] = &pg_kind_count,
     [QUEUE_CANCEL] = &pg_kind_cancel,
     [QUEUE_CANCEL_TAGGED] = &pg_kind_cancel_tagged,
+    [QUEUE_RESCHEDULE] = &pg_kind_reschedule,
     [QUEUE_KEY_BEGIN] = &pg_kind_key_begin,
     [QUEUE_KEY_END] = &pg_kind_key_end,
     [QUEUE_SUPPRESS] = &pg_kind_suppress,

@@ -175,7 +175,7 @@ static void claim_later(pg_batch *b, pg_step *s)
         pg_step_refuse(s, "there is no room for a large body, on the disk or in memory");
 }
 
-/* ---- SETTLE, CANCEL ---- */
+/* ---- SETTLE, CANCEL, RESCHEDULE ---- */
 
 static void add_events(pg_args *a, const queue_event *e, size_t count)
 {
@@ -284,6 +284,30 @@ static void cancel_later(pg_batch *b, pg_step *s)
         pg_confirm(b->p);
 }
 
+static void reschedule_send(pg_batch *b, pg_step *s)
+{
+    const queue_op *op = s->op;
+    pg_args args = {0};
+
+    pg_text(&args, op->id);
+    pg_int(&args, op->in.reschedule.next_at);
+    pg_int(&args, op->in.reschedule.expires_at);
+    pg_text(&args, op->in.reschedule.head);
+    pg_step_send(b->p, s, PG_RESCHEDULE, &args);
+}
+
+static void reschedule_later(pg_batch *b, pg_step *s)
+{
+    queue_op *op = s->op;
+    PGresult *r = pg_get_anywhere(b->p, op->id, s->day);
+    bool found = r && PQntuples(r) > 0;
+
+    op->outcome = found ? QUEUE_CONFLICT : QUEUE_NOT_FOUND;
+    if (found)
+        op->found = (queue_state)pg_get_int(r, 0, 1);
+    PQclear(r);
+}
+
 /* ---- events ---- */
 
 static void event_claim_send(pg_batch *b, pg_step *s)
@@ -389,6 +413,8 @@ const pg_kind pg_kind_put = {
     .send = put_send, .read = put_read, .send_second = put_send_second, .later = put_later};
 const pg_kind pg_kind_claim = {.send = claim_send, .read = claim_read, .later = claim_later};
 const pg_kind pg_kind_settle = {.send = settle_send, .read = settle_read, .later = settle_later};
+const pg_kind pg_kind_reschedule = {
+    .send = reschedule_send, .read = cancel_read, .later = reschedule_later};
 const pg_kind pg_kind_cancel = {.send = cancel_send, .read = cancel_read, .later = cancel_later};
 const pg_kind pg_kind_event_claim = {.send = event_claim_send, .read = event_claim_read};
 const pg_kind pg_kind_event_settle = {.send = event_settle_send, .read = event_settle_read};

@@ -72,6 +72,7 @@ typedef enum pg_name {
     PG_CLAIM,
     PG_CLAIM_NEXT,
     PG_REQUEUE,
+    PG_RESCHEDULE,
     PG_KEY_PUT,
     PG_KEY_GET,
     PG_KEY_SET,
@@ -188,7 +189,7 @@ extern const pg_kind pg_kind_get, pg_kind_list, pg_kind_count, pg_kind_cancel_ta
 
 /* ---- postgres_ops.c ---- */
 
-extern const pg_kind pg_kind_put, pg_kind_claim, pg_kind_settle, pg_kind_cancel;
+extern const pg_kind pg_kind_put, pg_kind_claim, pg_kind_settle, pg_kind_cancel, pg_kind_reschedule;
 extern const pg_kind pg_kind_event_claim, pg_kind_event_settle;
 extern const pg_kind pg_kind_stats, pg_kind_clean;
 

@@ -85,6 +85,8 @@ static const pg_sql statements[PG_NAMES] = {
                     "WITH gone AS (UPDATE postern_message SET state = $4, due_at = $15,"
                     " attempts = $3, recipients = coalesce($5, recipients), log = coalesce($6, log)"
                     " WHERE " MINE " RETURNING id), " BESIDE " SELECT id FROM gone"},
+    [PG_RESCHEDULE] = {"tiit", "UPDATE postern_message SET due_at = $2, expires_at = $3, head = $4"
+                               " WHERE id = $1 AND state = 0 AND attempts = 0 RETURNING id"},
     /* While a key runs, its answer is who has begun it: a former run of the same begins it again.
      */
     [PG_KEY_PUT] = {"ttiit", KEY_SAVE " WHERE postern_key.keep_until <= " PG_NOW
@@ -348,6 +350,7 @@ void pg_step_prepare(pg *p, pg_step *s)
     case QUEUE_GET:
     case QUEUE_SETTLE:
     case QUEUE_CANCEL:
+    case QUEUE_RESCHEDULE:
         s->day = queue_day_of(op->id);
         if (!use_day(p, s->day, false) && (op->kind == QUEUE_GET || p->trouble != PG_FINE ||
                                            !is_live(p, op->id) || !use_day(p, s->day, true)))

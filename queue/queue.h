@@ -106,6 +106,7 @@ typedef enum queue_kind {
     QUEUE_COUNT,
     QUEUE_CANCEL,
     QUEUE_CANCEL_TAGGED,
+    QUEUE_RESCHEDULE,
     QUEUE_KEY_BEGIN,
     QUEUE_KEY_END,
     QUEUE_SUPPRESS,
@@ -122,8 +123,9 @@ typedef enum queue_kind {
 typedef enum queue_outcome {
     QUEUE_OK,
     QUEUE_FAILED,    /* nothing was done: `error` says why (disk full, database away) */
-    QUEUE_NOT_FOUND, /* GET, CANCEL, UNSUPPRESS */
-    QUEUE_CONFLICT,  /* CANCEL: it is being sent, or done (`found` is its state) */
+    QUEUE_NOT_FOUND, /* GET, CANCEL, RESCHEDULE, UNSUPPRESS */
+    QUEUE_CONFLICT,  /* CANCEL: it is being sent, or done (`found` is its state); RESCHEDULE: or it
+                        was tried already */
     QUEUE_LOST,      /* SETTLE, EVENT_SETTLE: another has the lease, or it is done already */
     /* KEY_BEGIN, and PUT with a key: */
     QUEUE_KEY_RUNNING,   /* the same key, not yet answered */
@@ -154,7 +156,8 @@ struct queue_op {
     void *ctx;
 
     /* ---- in ---- */
-    char id[QUEUE_ID + 1]; /* GET, CANCEL, SETTLE, EVENT_SETTLE; COUNT, CANCEL_TAGGED: see `tag` */
+    char id[QUEUE_ID +
+            1]; /* GET, CANCEL, RESCHEDULE, SETTLE, EVENT_SETTLE; COUNT, CANCEL_TAGGED: see `tag` */
     union {
         struct { /* PUT. state QUEUED, or SENDING: leased to `owner` at once, sent without a CLAIM
                   */
@@ -198,6 +201,10 @@ struct queue_op {
          * queued are cancelled. Of messages of the day of the operation's `id`, and the day
          * after: what is put together has ids of one day, or of two. */
         const char *tag;
+        struct { /* RESCHEDULE: one that waits and was never tried gets other times */
+            int64_t next_at, expires_at;
+            const char *head; /* in place of the old */
+        } reschedule;
         queue_key key; /* KEY_BEGIN: without answer; KEY_END: status 0 forgets the key */
         struct {
             const queue_suppressed *entries; /* SUPPRESS */

@@ -69,6 +69,8 @@ static const char *const texts[DB_NAMES] = {
     [DB_MESSAGE_REQUEUE] =
         "UPDATE postern_message SET state = ?2, due_at = ?3, attempts = ?4,"
         " recipients = coalesce(?5, recipients), log = coalesce(?6, log) WHERE n = ?1",
+    [DB_MESSAGE_RESCHEDULE] =
+        "UPDATE postern_message SET due_at = ?2, expires_at = ?3, head = ?4 WHERE n = ?1",
     [DB_MESSAGE_DELETE] = "DELETE FROM postern_message WHERE n = ?1",
     [DB_MESSAGE_GET] = LIVE(LIVE_COLUMNS ", log, size") "id = ?1",
     [DB_MESSAGE_BETWEEN] = LIVE("1") "id >= ?1 AND id < ?2 LIMIT 1",

@@ -299,7 +299,7 @@ static void claim(sqlite_connection *c, queue_op *op)
     free(rows);
 }
 
-/* ---- SETTLE, CANCEL ---- */
+/* ---- SETTLE, CANCEL, RESCHEDULE ---- */
 
 typedef struct live_row {
     int64_t n;
@@ -408,6 +408,22 @@ static void cancel(sqlite_connection *c, queue_op *op)
         op->outcome = op->found == QUEUE_CANCELLED ? QUEUE_OK : QUEUE_CONFLICT;
     } else {
         op->outcome = QUEUE_NOT_FOUND;
+    }
+}
+
+static void reschedule(sqlite_connection *c, queue_op *op)
+{
+    live_row row;
+    if (find_live(c, op->id, NULL, &row)) {
+        op->found = row.state;
+        if (row.state == QUEUE_QUEUED && row.attempts == 0)
+            (void)db_run(&c->db, db_start(&c->db, DB_MESSAGE_RESCHEDULE, "iiit", row.n,
+                                          op->in.reschedule.next_at, op->in.reschedule.expires_at,
+                                          op->in.reschedule.head));
+        else
+            op->outcome = QUEUE_CONFLICT;
+    } else {
+        op->outcome = done_state(c, op->id, &op->found) ? QUEUE_CONFLICT : QUEUE_NOT_FOUND;
     }
 }
 
@@ -599,6 +615,7 @@ void sqlite_op_run(sqlite_connection *c, queue_op *op)
         [QUEUE_COUNT] = sqlite_op_count,
         [QUEUE_CANCEL] = cancel,
         [QUEUE_CANCEL_TAGGED] = cancel_tagged,
+        [QUEUE_RESCHEDULE] = reschedule,
         [QUEUE_KEY_BEGIN] = key_begin,
         [QUEUE_KEY_END] = key_end,
         [QUEUE_SUPPRESS] = op_suppress,

@@ -198,6 +198,8 @@ answer answer_send(const request *r, const smtp_result *result, buf *out)
         jsonw_object(&w);
         jsonw_key(&w, "id");
         jsonw_str(&w, r->id);
+        jsonw_key(&w, "message_id");
+        jsonw_str(&w, mime_message_id(r->message));
         jsonw_key(&w, "status");
         jsonw_str(&w, whole ? "sent" : "partial");
         jsonw_key(&w, "relay");
@@ -205,9 +207,9 @@ answer answer_send(const request *r, const smtp_result *result, buf *out)
         write_reply(&w, &result->reply);
     } else {
         a = begin_fault(&w, r->id, r->relay, result);
+        jsonw_key(&w, "message_id");
+        jsonw_str(&w, mime_message_id(r->message));
     }
-    jsonw_key(&w, "message_id");
-    jsonw_str(&w, mime_message_id(r->message));
     write_recipients(&w, r, result);
     jsonw_key(&w, "size");
     jsonw_int(&w, (int64_t)mime_message_size(r->message));

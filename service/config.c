@@ -226,6 +226,15 @@ static void check_events(loader *l)
     check_readable(l, "POSTERN_EVENTS_CA", c->events_ca);
 }
 
+static void check_dialects(loader *l)
+{
+    const config *c = l->config;
+    if (c->dialects && !c->dialects_sync && !c->queue_url)
+        config_fault(l, "POSTERN_DIALECTS",
+                     "mails need a queue: set POSTERN_DATA or POSTERN_QUEUE, or "
+                     "POSTERN_DIALECT_MODE=sync");
+}
+
 /* Without a queue nobody who leaves a list could be remembered. */
 static void make_lists(loader *l)
 {
@@ -265,6 +274,7 @@ static config *load(const char *const *environment, bool serving, buf *faults)
     config_hooks_check(&l, serving);
     if (serving) {
         check_serving(&l);
+        check_dialects(&l);
         check_events(&l);
     }
     ok = !l.no_memory && buf_ok(&found) && found.len == 0;

@@ -80,6 +80,8 @@ typedef struct config {
     int64_t session_idle_us; /* POSTERN_SESSION_IDLE; default 30s */
     log_format log_format;
     bool log_addresses;
+    unsigned dialects;  /* POSTERN_DIALECTS: bits, in the order of dialects[] (dialect.h) */
+    bool dialects_sync; /* POSTERN_DIALECT_MODE=sync */
     bool lint_enforced; /* POSTERN_LINT=enforce: a message with an error is refused */
     char *dns;          /* POSTERN_DNS: servers as dns/resolver.h takes them; NULL: the system's */
     char *templates;    /* POSTERN_TEMPLATES: a folder; NULL: those built in alone */

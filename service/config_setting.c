@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "dialect/dialect.h"
 #include "dns/resolver.h"
 #include "queue/events.h"
 #include "service/config_value.h"
@@ -437,6 +439,42 @@ static void read_unknown(loader *l, const setting *s, const char *where, const c
         l->config->resend_unknown = strcmp(value, "resend") == 0;
 }
 
+/* The bit of a dialect's name; 0: there is none. */
+static unsigned dialect_bit(const char *name, size_t len)
+{
+    for (unsigned i = 0; dialects[i]; i++) {
+        if (strlen(dialects[i]->name) == len && strncasecmp(dialects[i]->name, name, len) == 0)
+            return 1U << i;
+    }
+    return 0;
+}
+
+static void read_dialects(loader *l, const setting *s, const char *where, const char *value)
+{
+    const char *item = NULL;
+    size_t len = 0;
+
+    (void)s;
+    l->config->dialects = 0;
+    while (config_value_item(&value, &item, &len)) {
+        unsigned bit = dialect_bit(item, len);
+        if (!bit)
+            config_fault(l, where,
+                         "names a dialect that there is not: sendgrid, postmark, resend "
+                         "and mailgun are known");
+        l->config->dialects |= bit;
+    }
+}
+
+static void read_dialect_mode(loader *l, const setting *s, const char *where, const char *value)
+{
+    (void)s;
+    if (strcmp(value, "queue") != 0 && strcmp(value, "sync") != 0)
+        config_fault(l, where, "must be queue or sync");
+    else
+        l->config->dialects_sync = strcmp(value, "sync") == 0;
+}
+
 static void read_lint(loader *l, const setting *s, const char *where, const char *value)
 {
     (void)s;
@@ -746,6 +784,19 @@ const setting config_settings[] = {
      .offset = offsetof(config, events_ca),
      .shown = "the system's",
      .help = "CA certificates in PEM that the receiver's is verified with, a path."},
+    {.variable = "POSTERN_DIALECTS",
+     .read = read_dialects,
+     .form = FORM_LIST,
+     .shown = "none",
+     .help = "Other providers' APIs that are spoken, too, for their SDKs: sendgrid, postmark, "
+             "resend, mailgun; at their own paths, and below /sendgrid and so on."},
+    {.variable = "POSTERN_DIALECT_MODE",
+     .read = read_dialect_mode,
+     .form = FORM_STRING,
+     .fallback = "queue",
+     .help =
+         "queue: they answer when a mail is in the queue, which they need. sync: when the relay "
+         "has spoken. The header Postern-Mode chooses for one request."},
     {.variable = "POSTERN_LINT",
      .read = read_lint,
      .form = FORM_STRING,

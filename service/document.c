@@ -50,6 +50,7 @@ struct document {
     int fd;                    /* -1: no file yet */
     uint64_t file_end;
     uint64_t size;
+    unsigned others;         /* owners besides one */
     document_result refused; /* of what came so far */
     bool is_plain;           /* the tree: plain.h has made it */
     arena arena;             /* of the tree */
@@ -144,10 +145,10 @@ static lifted *current(const document *d)
     return d->list[d->count - 1];
 }
 
-static bool is_content(const scan *s)
+static bool is_content(const scan *s, const document_files *f)
 {
-    return scan_depth(s) == 3 && strcmp(scan_name(s, 1), "attachments") == 0 &&
-           strcmp(scan_name(s, 3), "content") == 0;
+    return scan_depth(s) == f->level + 2 && strcmp(scan_name(s, f->level), f->array) == 0 &&
+           strcmp(scan_name(s, f->level + 2), f->content) == 0;
 }
 
 static bool add_lifted(document *d)
@@ -173,7 +174,7 @@ static bool begin(void *ctx)
     if (!add_lifted(d))
         return false;
     lifted *l = current(d);
-    l->is_base64 = is_content(&d->scan);
+    l->is_base64 = is_content(&d->scan, &d->options.files);
     d->seen = 0;
     if (l->is_base64)
         mime_base64_stream_init(&d->base64);
@@ -256,7 +257,8 @@ static bool end(void *ctx)
 
 document_options document_defaults(store *s, unsigned recipients)
 {
-    return (document_options){s, SCAN_LIFT_AT, SHARE, REST + RECIPIENT * recipients, false};
+    return (document_options){
+        .store = s, .lift_at = SCAN_LIFT_AT, .share = SHARE, .rest = REST + RECIPIENT * recipients};
 }
 
 document *document_create(const document_options *options)
@@ -267,6 +269,8 @@ document *document_create(const document_options *options)
     memset(d, 0, offsetof(document, scan));
     const scan_sink sink = {begin, add, end, d};
     d->options = *options;
+    if (!d->options.files.array)
+        d->options.files = (document_files){"attachments", "content", 1};
     d->fd = -1;
     arena_init(&d->arena, d->block, sizeof d->block);
     scan_init(&d->scan, &d->rest, &sink, options->lift_at);
@@ -314,10 +318,32 @@ static void free_lifted(lifted *l)
     free(l);
 }
 
+void document_enter(document *d)
+{
+    arena_use(&d->arena);
+}
+
+void document_leave(document *d)
+{
+    (void)d;
+    arena_use(NULL);
+}
+
+document *document_share(document *d)
+{
+    d->others++;
+    return d;
+}
+
 void document_free(document *d)
 {
     if (!d)
         return;
+    if (d->others > 0) {
+        give(d, d->held);
+        d->others--;
+        return;
+    }
     free_tree(d);
     free(d->taken_block);
     for (size_t i = 0; i < d->count; i++)

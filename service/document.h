@@ -5,7 +5,7 @@
  * duplicate names, bad UTF-8, anything behind the document and more than DOCUMENT_DEPTH levels are
  * faults. A text is accepted if and only if jansson alone would accept it.
  *
- * The base64 of an attachment ("content" of an item of "attachments") is checked on its way and
+ * The base64 of an attachment (document_files) is checked on its way and
  * kept as the mail will have it, in lines of 76 columns, so that sending only has to read: in
  * memory, or in the store's file when the document's share of memory is used up. Other strings stay
  * in memory.
@@ -31,12 +31,20 @@
 
 typedef struct document document;
 
+/* Where the base64 of attachments stands: an array, the member of that name, has them as objects,
+ * and they have it as the other. */
+typedef struct document_files {
+    const char *array, *content;
+    unsigned level; /* of the array: 1 is a member of the document itself */
+} document_files;
+
 typedef struct document_options {
     store *store;   /* NULL: memory alone, without a budget */
     size_t lift_at; /* strings longer than this are lifted */
     size_t share;   /* memory that one document may hold before its base64 goes to a file */
     size_t rest;    /* what may be left to the parser; a text with more is too large */
     bool weighed;   /* the tree's own memory is counted: where it may be far more than the text's */
+    document_files files; /* all zeros: "attachments", "content", 1 */
 } document_options;
 
 /* What a service takes; `recipients`: how many a request may have. */
@@ -69,6 +77,15 @@ document_result document_parse(document *d, buf *detail);
 
 /* The tree; owned by the document. */
 json_t *document_root(const document *d);
+
+/* Between these the calling thread makes and frees what goes with the tree, and may share values of
+ * it. */
+void document_enter(document *d);
+void document_leave(document *d);
+
+/* One more owner: document_free() by the first gives back what of the budget is taken, and by the
+ * last all else. By one owner at a time. */
+document *document_share(document *d);
 
 /* Takes so much of the store's budget, for what is made of the document, until it is freed; false:
  * there is not so much left. */

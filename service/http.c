@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <microhttpd.h>
+#include <openssl/crypto.h>
 
 #include "base/clock.h"
 #include "base/hex.h"
@@ -29,7 +30,8 @@
 #define STREAM_BLOCK    ((size_t)32 * 1024)
 /* Descriptors that are not clients': sessions to relays, files, the system's. */
 #define OTHER_DESCRIPTORS 512u
-#define HEADERS_MORE      2
+#define HEADERS_MORE      3
+#define KEY_ROOM          1024 /* for a key that is decoded */
 
 struct http {
     app *app;
@@ -79,6 +81,8 @@ struct http_exchange {
     unsigned retry_after;
     size_t content_size;
     struct MHD_Response *response;
+    void *context; /* the handler's */
+    void (*drop_context)(void *context);
 };
 
 /* ---- answering ---- */
@@ -106,8 +110,12 @@ static void add_headers(http_exchange *x)
         add_header(x->response, f->name, f->value);
     if (x->allow[0])
         add_header(x->response, MHD_HTTP_HEADER_ALLOW, x->allow);
-    if (x->status == 401 && x->route->auth == HTTP_AUTH_KEY)
-        add_header(x->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"postern\"");
+    if (x->status == 401 && x->route->auth == HTTP_AUTH_KEY) {
+        const http_manners *m = x->route->manners;
+        const char *challenge = m ? m->challenge : "Bearer realm=\"postern\"";
+        if (challenge)
+            add_header(x->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, challenge);
+    }
     if (atomic_load_explicit(&x->http->app->draining, memory_order_relaxed))
         add_header(x->response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
@@ -119,6 +127,8 @@ static void set_answer(http_exchange *x, unsigned status, const char *content_ty
     if (x->answered)
         return;
     x->answered = true;
+    if (x->route && x->route->manners && buf_ok(content))
+        x->route->manners->answer(x, &status, &content_type, content);
     x->status = status;
     x->content_type = content_type;
     x->retry_after = retry_after;
@@ -263,6 +273,27 @@ const char *http_parameter(const http_exchange *x)
     return x->parameter;
 }
 
+void http_set_parameter(http_exchange *x, const char *parameter)
+{
+    x->parameter = parameter;
+}
+
+const http_route *http_exchange_route(const http_exchange *x)
+{
+    return x->route;
+}
+
+void http_set_context(http_exchange *x, void *context, void (*drop)(void *context))
+{
+    x->context = context;
+    x->drop_context = drop;
+}
+
+void *http_context(const http_exchange *x)
+{
+    return x->context;
+}
+
 typedef struct unknown_search {
     const char *const *known;
     const char *found;
@@ -387,12 +418,28 @@ static bool find_route(http_exchange *x, const char *path, const char *method)
     return false;
 }
 
+/* The API key that the caller presents; NULL: none. */
+static const char *presented_key(http_exchange *x, char room[KEY_ROOM], size_t *len)
+{
+    const http_manners *m = x->route->manners;
+    if (m)
+        return m->key(x, room, KEY_ROOM, len);
+    const char *authorization = http_header(x, MHD_HTTP_HEADER_AUTHORIZATION);
+    return authorization ? keys_token(authorization, len) : NULL;
+}
+
 static bool authorized(http_exchange *x)
 {
     const config *c = x->http->app->config;
+    char room[KEY_ROOM];
+    size_t len = 0;
+
     if (x->route->auth == HTTP_AUTH_OPEN || !c->keys)
         return true;
-    if (keys_authorized(c->keys, http_header(x, MHD_HTTP_HEADER_AUTHORIZATION)))
+    const char *key = presented_key(x, room, &len);
+    bool good = key && keys_has(c->keys, key, len);
+    OPENSSL_cleanse(room, sizeof room);
+    if (good)
         return true;
     http_problem(x, PROBLEM_UNAUTHORIZED,
                  "Send one of the configured API keys as \"Authorization: Bearer KEY\".", NULL);
@@ -431,7 +478,7 @@ static bool content_fits(http_exchange *x, bool has_body)
         http_problem(x, PROBLEM_MEDIA_TYPE, "The body must not be compressed.", NULL);
         return false;
     }
-    if (x->route->content != HTTP_RAW_BODY &&
+    if (x->route->content != HTTP_RAW_BODY && x->route->content != HTTP_TEXT_BODY &&
         !http_is_type(http_header(x, MHD_HTTP_HEADER_CONTENT_TYPE), "application/json")) {
         http_problem(x, PROBLEM_MEDIA_TYPE, "Send Content-Type: application/json (in UTF-8).",
                      NULL);
@@ -514,10 +561,10 @@ static bool key_fits(http_exchange *x)
                      NULL);
         return false;
     }
-    const char *authorization =
-        a->config->keys ? http_header(x, MHD_HTTP_HEADER_AUTHORIZATION) : NULL;
-    const char *caller = authorization ? keys_token(authorization, &len) : NULL;
+    char room[KEY_ROOM];
+    const char *caller = a->config->keys ? presented_key(x, room, &len) : NULL;
     x->key = idempotency_create(caller ? caller : "", len, x->route->path, key);
+    OPENSSL_cleanse(room, sizeof room);
     if (!x->key)
         http_problem(x, PROBLEM_MEMORY, "The request could not be kept.", NULL);
     return x->key != NULL;
@@ -529,6 +576,16 @@ static bool set_most(http_exchange *x)
     size_t most = x->route->most ? x->route->most(a, x) : a->config->max_body;
     x->most = most < a->config->max_body ? most : a->config->max_body;
     return true;
+}
+
+static document *create_document(const http_exchange *x)
+{
+    const http_manners *m = x->route->manners;
+    bool many = x->route->content == HTTP_BATCH_BODY || x->route->content == HTTP_TEXT_BODY;
+    document_options options = many ? x->http->batches : x->http->documents;
+    if (m && m->files)
+        options.files = *m->files;
+    return document_create(&options);
 }
 
 /* The checks on a request's head. Sets the answer if one of them refuses. */
@@ -550,8 +607,7 @@ static enum MHD_Result head_came(http_exchange *x, const char *path, const char 
     if (!x->refused) {
         if (x->route->content == HTTP_NO_BODY || x->route->content == HTTP_RAW_BODY)
             return MHD_YES;
-        x->document = document_create(x->route->content == HTTP_BATCH_BODY ? &x->http->batches
-                                                                           : &x->http->documents);
+        x->document = create_document(x);
         return x->document ? MHD_YES : MHD_NO;
     }
     /* Where the body is small, reading it keeps the connection; else it is not waited for. */
@@ -715,6 +771,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     document_free(x->document);
     drop_body(x);
     idempotency_free(x->key);
+    if (x->drop_context)
+        x->drop_context(x->context);
     free(x);
     *con_cls = NULL;
     atomic_fetch_sub(&h->active, 1);

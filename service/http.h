@@ -33,10 +33,24 @@ typedef enum http_content {
     HTTP_OPTIONAL_BODY, /* JSON, or none */
     HTTP_JSON_BODY,
     HTTP_BATCH_BODY, /* JSON of many small values */
+    HTTP_TEXT_BODY,  /* the same, whatever Content-Type says */
+    HTTP_FORM_BODY,  /* a form (form.h), which becomes a document, too */
     HTTP_RAW_BODY    /* of any type, kept as it comes: http_body() */
 } http_content;
 
 typedef void http_handler(app *a, http_exchange *x);
+
+/* How a route speaks where it doesn't speak as the others do. */
+typedef struct http_manners {
+    /* The API key that was presented, and its length; NULL: none. `room` is for one that must be
+     * decoded. */
+    const char *(*key)(http_exchange *x, char *room, size_t cap, size_t *len);
+    const char *challenge; /* WWW-Authenticate of a 401; NULL: none */
+    /* What is answered, whoever answers, becomes another answer. On any thread. */
+    void (*answer)(http_exchange *x, unsigned *status, const char **content_type, buf *content);
+    /* Where the base64 of attachments stands in the body. */
+    const document_files *files;
+} http_manners;
 
 /* A path may have one "{…}". At its end that stands for whatever is there; with more behind it, for
  * one segment ("/v1/templates/{name}/render"). Routes of one path are neighbours in the table, and
@@ -52,6 +66,8 @@ typedef struct http_route {
     /* Octets that a body may have, asked for before it comes; NULL: POSTERN_MAX_BODY, beyond which
      * it is never. */
     size_t (*most)(const app *a, const http_exchange *x);
+    const http_manners *manners; /* NULL: ours */
+    const void *context;         /* the handler's */
 } http_route;
 
 /* Starts listening and serving. NULL, and *error a sentence the caller frees, if that can't be
@@ -89,6 +105,16 @@ bool http_is_type(const char *value, const char *type);
 /* What the path has in place of "{…}", decoded; it lives as long as the exchange. */
 const char *http_parameter(const http_exchange *x);
 
+/* Puts another text in its place, which must live as long. */
+void http_set_parameter(http_exchange *x, const char *parameter);
+
+/* The route that the exchange came by. */
+const http_route *http_exchange_route(const http_exchange *x);
+
+/* What a handler keeps with the exchange until it is over; one, at most. */
+void http_set_context(http_exchange *x, void *context, void (*drop)(void *context));
+void *http_context(const http_exchange *x); /* NULL: none */
+
 /* A value of the query, decoded, which is done once: each name can be asked for once. It lives as
  * long as the exchange. NULL: there is none of that name ("name" alone: ""). */
 const char *http_query(http_exchange *x, const char *name);
@@ -101,7 +127,7 @@ const char *http_query_unknown(http_exchange *x, const char *const *known);
 idempotency *http_exchange_key(http_exchange *x);
 
 /* A header of the answer to come; the value is copied, and has HTTP_HEADER_MAX characters at most.
- * Two at most; before the answer, by whoever answers. */
+ * Three at most; before the answer, by whoever answers. */
 #define HTTP_HEADER_MAX 63
 void http_set_header(http_exchange *x, const char *name, const char *value);
 

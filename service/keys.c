@@ -119,14 +119,12 @@ const char *keys_token(const char *authorization, size_t *len)
     return token;
 }
 
-bool keys_authorized(const keys *k, const char *authorization)
+bool keys_has(const keys *k, const char *key, size_t len)
 {
     unsigned char presented[HASH_BYTES];
-    size_t len = 0;
     unsigned found = 0;
 
-    const char *token = k && authorization ? keys_token(authorization, &len) : NULL;
-    if (!token || !hash(k, token, len, presented))
+    if (!hash(k, key, len, presented))
         return false;
     for (size_t i = 0; i < k->count; i++)
         found |= CRYPTO_memcmp(k->hashes[i], presented, HASH_BYTES) == 0;

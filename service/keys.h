@@ -24,11 +24,11 @@ bool keys_add(keys *k, const char *key, size_t len, const char **reason);
 
 size_t keys_count(const keys *k);
 
-/* Whether an Authorization header's value ("Bearer KEY", the scheme in any case) holds one of the
- * keys. NULL: false. */
-bool keys_authorized(const keys *k, const char *authorization);
+/* Whether that is one of the keys. */
+bool keys_has(const keys *k, const char *key, size_t len);
 
-/* The key of such a value, and its length; NULL: it has none. */
+/* The key of an Authorization header's value ("Bearer KEY", the scheme in any case), and its
+ * length; NULL: it has none. */
 const char *keys_token(const char *authorization, size_t *len);
 
 #endif

@@ -262,21 +262,22 @@ char *messages_body(const request *r)
 }
 
 /* Into memory, within the budget. */
-static bool compose_small(posting *p)
+static bool compose_small(const request *r, queue_body *out)
 {
-    if (document_hold(p->request->document, (size_t)p->size))
-        p->message.body.data = messages_body(p->request);
-    return p->message.body.data != NULL;
+    out->data = NULL;
+    if (document_hold(r->document, (size_t)mime_message_size(r->message)))
+        out->data = messages_body(r);
+    return out->data != NULL;
 }
 
-static bool compose_file(posting *p, int fd)
+static bool compose_file(const request *r, int fd)
 {
-    mime_reader *reader = mime_reader_create(p->request->message);
+    mime_reader *reader = mime_reader_create(r->message);
     char *block = malloc(BLOCK);
-    uint64_t at = 0;
+    uint64_t at = 0, size = mime_message_size(r->message);
     size_t n = 1;
 
-    while (reader && block && at < p->size && n > 0) {
+    while (reader && block && at < size && n > 0) {
         n = mime_reader_read(reader, block, BLOCK);
         if (n == MIME_READ_FAILED || !file_write_at(fd, block, n, at))
             break;
@@ -284,23 +285,26 @@ static bool compose_file(posting *p, int fd)
     }
     mime_reader_free(reader);
     free(block);
-    return at == p->size;
+    return at == size;
+}
+
+/* Where no folder can be written, memory has to do. */
+bool messages_store(app *a, const request *r, queue_body *out)
+{
+    out->size = mime_message_size(r->message);
+    out->fd = out->size > QUEUE_SMALL ? outbox_file(a->outbox) : -1;
+    return out->fd >= 0 ? compose_file(r, out->fd) : compose_small(r, out);
 }
 
 static void look_up(posting *p);
 
-/* On the outbox's thread: signing, too, where that takes long. Where no folder can be written,
- * memory has to do. */
+/* On the outbox's thread: signing, too, where that takes long. */
 static void compose_large(void *ctx)
 {
     posting *p = ctx;
     bool ok = request_sign(p->app->config, p->request);
     p->size = mime_message_size(p->request->message);
-    int fd = ok && p->size > QUEUE_SMALL ? outbox_file(p->app->outbox) : -1;
-    ok = ok && (fd >= 0 ? compose_file(p, fd) : compose_small(p));
-
-    p->message.body.fd = fd;
-    if (ok)
+    if (ok && messages_store(p->app, p->request, &p->message.body))
         look_up(p);
     else
         refuse(p, PROBLEM_STORAGE, "There is no room for the composed message.");
@@ -552,7 +556,7 @@ void messages_keep_so(app *a, http_exchange *x, request *r, idempotency *key,
     }
     p->how = *how;
     bool small = p->size <= QUEUE_SMALL && !r->to_sign;
-    if (small && !compose_small(p)) {
+    if (small && !compose_small(p->request, &p->message.body)) {
         refuse(p, PROBLEM_STORAGE, "There is no room for the composed message.");
         return;
     }

@@ -38,6 +38,10 @@ typedef struct messages_manner {
 void messages_keep_so(app *a, http_exchange *x, request *r, idempotency *key,
                       const messages_manner *how);
 
+/* Gives the message that the path names another time: `change` is {"send_at": …}, which stands with
+ * the document; the document is taken over. */
+void messages_reschedule(app *a, http_exchange *x, document *d, const json_t *change);
+
 /* ---- for others that put messages into the queue ---- */
 
 /* What is kept of one (record.h): its head, of a batch if that is not NULL; its recipients, those
@@ -46,6 +50,10 @@ void messages_keep_so(app *a, http_exchange *x, request *r, idempotency *key,
 char *messages_head(const request *r, int64_t now, int64_t expires_at, const char *batch);
 char *messages_recipients(const request *r, const bool *marks);
 char *messages_body(const request *r);
+
+/* The octets as the queue takes them: in memory, within the budget, or a large one in a file. The
+ * body's data or fd is the caller's. False: no room, or the message can't be read. */
+bool messages_store(app *a, const request *r, queue_body *out);
 
 /* Answers what a PUT with a key says if it didn't keep anything. What was answered before is at
  * `route` and its id. */

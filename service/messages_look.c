@@ -1,6 +1,6 @@
 /*
- * messages_look - the routes that show queued messages and cancel them: GET /v1/messages,
- * GET and DELETE /v1/messages/{id}.
+ * messages_look - the routes that show queued messages and change them: GET /v1/messages,
+ * GET, DELETE and PATCH /v1/messages/{id}.
  *
  * The texts that are kept of a message are in the API's words (record.h): what is shown is made of
  * them, less what is for the sender alone.
@@ -14,6 +14,7 @@
 #include "queue/record.h"
 #include "service/batches.h"
 #include "service/look.h"
+#include "service/messages.h"
 #include "service/routes.h"
 #include "service/when.h"
 
@@ -99,7 +100,7 @@ static bool answer_message(look *l)
                : not_found(l);
 }
 
-/* It can't be cancelled: in which state it is. */
+/* It can't be changed: in which state it is. */
 static bool answer_conflict(look *l)
 {
     buf content = BUF_INIT;
@@ -108,7 +109,9 @@ static bool answer_conflict(look *l)
 
     jsonw_init(&w, &content);
     problem_begin(&w, PROBLEM_CONFLICT,
-                  sending ? "The message is being sent." : "The message is done.");
+                  sending                       ? "The message is being sent."
+                  : l->op.found == QUEUE_QUEUED ? "The message was tried already."
+                                                : "The message is done.");
     jsonw_key(&w, "message_status");
     jsonw_str(&w, queue_state_name(l->op.found));
     jsonw_key(&w, "retryable");
@@ -124,7 +127,8 @@ static bool answer_conflict(look *l)
     return true;
 }
 
-static bool answer_cancelled(look *l)
+/* It was changed, and is shown. */
+static bool answer_changed(look *l)
 {
     queue_op get = {.kind = QUEUE_GET};
 
@@ -136,20 +140,29 @@ static bool answer_cancelled(look *l)
     return look_on(l, &get, answer_message);
 }
 
-static void start(app *a, http_exchange *x, queue_kind kind, look_answer_fn *answer)
+/* Of the message that the path names; NULL, and answered. */
+static look *look_of(app *a, http_exchange *x, look_answer_fn *answer)
 {
     const char *id = http_parameter(x);
     look *l = look_create(a, x, answer);
 
-    if (!l)
-        return;
-    if (!ids_is(id)) {
+    if (l && ids_is(id)) {
+        memcpy(l->op.id, id, sizeof l->op.id);
+        return l;
+    }
+    if (l) {
         (void)not_found(l);
         look_drop(l);
-        return;
     }
+    return NULL;
+}
+
+static void start(app *a, http_exchange *x, queue_kind kind, look_answer_fn *answer)
+{
+    look *l = look_of(a, x, answer);
+    if (!l)
+        return;
     l->op.kind = kind;
-    memcpy(l->op.id, id, sizeof l->op.id);
     look_start(l);
 }
 
@@ -160,7 +173,110 @@ void messages_get(app *a, http_exchange *x)
 
 void messages_cancel(app *a, http_exchange *x)
 {
-    start(a, x, QUEUE_CANCEL, answer_cancelled);
+    start(a, x, QUEUE_CANCEL, answer_changed);
+}
+
+/* ---- another time ---- */
+
+typedef struct other_time {
+    int64_t send_at; /* 0: now */
+    char head[];     /* once it is made: in place of the old */
+} other_time;
+
+static bool answer_rescheduled(look *l)
+{
+    if (l->op.outcome == QUEUE_OK)
+        deliver_wake(outbox_deliver(l->app->outbox));
+    return answer_changed(l);
+}
+
+/* The head with its new times; the caller's. NULL: no memory, or it can't be read. */
+static char *make_head(const char *old, int64_t send_at, int64_t expires_at)
+{
+    char text[CIVIL_TIME + 1];
+    json_t *head = parse(old);
+    bool ok = head != NULL;
+    char *out = NULL;
+
+    (void)json_object_del(head, "send_at");
+    if (ok && send_at) {
+        civil_time(send_at, text);
+        ok = json_object_set_new(head, "send_at", json_string(text)) == 0;
+    }
+    civil_time(expires_at, text);
+    if (ok && json_object_set_new(head, "expires_at", json_string(text)) == 0)
+        out = json_dumps(head, JSON_COMPACT);
+    json_decref(head);
+    return out;
+}
+
+/* It lives as long from its new time on as it would have from the old. */
+static bool reschedule(look *l)
+{
+    const queue_message *m = l->op.messages;
+    other_time *t = l->inputs;
+    queue_op op = {.kind = QUEUE_RESCHEDULE};
+
+    if (l->op.outcome != QUEUE_OK || l->op.message_count != 1)
+        return not_found(l);
+    if (m->state != QUEUE_QUEUED || m->attempts > 0) {
+        l->op.found = m->state;
+        return answer_conflict(l);
+    }
+    op.in.reschedule.next_at = t->send_at ? t->send_at : clock_wall_us();
+    op.in.reschedule.expires_at = op.in.reschedule.next_at + (m->expires_at - m->next_at);
+    char *head = make_head(m->head, t->send_at, op.in.reschedule.expires_at);
+    size_t len = head ? strlen(head) : 0;
+    other_time *grown = head ? realloc(t, sizeof *t + len + 1) : NULL;
+    if (grown) {
+        memcpy(grown->head, head, len + 1);
+        l->inputs = grown;
+    }
+    free(head);
+    if (!grown) {
+        http_problem(l->exchange, PROBLEM_MEMORY, "The message could not be read.", NULL);
+        return true;
+    }
+    op.in.reschedule.head = grown->head;
+    memcpy(op.id, l->op.id, sizeof op.id);
+    return look_on(l, &op, answer_rescheduled);
+}
+
+void messages_reschedule(app *a, http_exchange *x, document *d, const json_t *change)
+{
+    faults errors;
+    int64_t send_at = 0;
+
+    faults_init(&errors);
+    bool good =
+        request_read_change(d, change, (time_t)(clock_wall_us() / 1000000), &send_at, &errors);
+    document_free(d);
+    if (!good && errors.total > 0 && !errors.failed)
+        http_problem(x, PROBLEM_INVALID,
+                     "Each of the errors names a member and what is wrong with it.", &errors);
+    else if (!good)
+        http_problem(x, PROBLEM_MEMORY, "The request could not be kept.", NULL);
+    faults_free(&errors);
+    look *l = good ? look_of(a, x, reschedule) : NULL;
+    other_time *t = l ? malloc(sizeof *t) : NULL;
+    if (!l)
+        return;
+    if (!t) {
+        http_problem(x, PROBLEM_MEMORY, "The request could not be kept.", NULL);
+        look_drop(l);
+        return;
+    }
+    t->send_at = send_at;
+    l->inputs = t;
+    l->op.kind = QUEUE_GET;
+    look_start(l);
+}
+
+void messages_patch(app *a, http_exchange *x)
+{
+    document *d = http_exchange_document(x);
+    if (d)
+        messages_reschedule(a, x, d, document_root(d));
 }
 
 /* ---- many ---- */

@@ -283,7 +283,7 @@ void request_pointer(const request *r, size_t recipient, char out[FAULTS_POINTER
     enum { LISTS = 3 };
     static const char *const names[LISTS] = {"to", "cc", "bcc"};
     const request_mailboxes *const lists[LISTS] = {&r->parts->to, &r->parts->cc, &r->parts->bcc};
-    const json_t *root = document_root(r->document);
+    const json_t *root = r->root;
 
     for (size_t i = 0; i < LISTS; i++) {
         for (size_t k = 0; k < lists[i]->count; k++) {
@@ -325,22 +325,33 @@ typedef struct whole_request {
 void request_begin(request *q, document *d, const config *cfg)
 {
     q->document = d;
+    q->root = document_root(d);
     q->list = "";
     q->delivery.expires_us = cfg->expires_us;
     q->delivery.priority = PRIORITY_USUAL;
 }
 
+/* How one is made. */
+typedef struct request_terms {
+    const json_t *root; /* NULL: the document's own */
+    bool queued, late, only_lint;
+    bool borrows; /* the document stays the caller's */
+} request_terms;
+
 static request_result create(const config *cfg, const templates *t, document *d, const char id[27],
-                             time_t now, bool queued, bool late, bool only_lint, request **out,
-                             faults *errors)
+                             time_t now, const request_terms *terms, request **out, faults *errors)
 {
     whole_request *whole = zeroed(1, sizeof *whole);
     if (!whole) {
-        document_free(d);
+        if (!terms->borrows)
+            document_free(d);
         return REQUEST_NOMEM;
     }
     request *q = &whole->request;
     request_begin(q, d, cfg);
+    if (terms->root)
+        q->root = terms->root;
+    q->borrows = terms->borrows;
     q->parts = &whole->parts;
     memcpy(q->id, id, sizeof q->id);
     request_reader r = {.config = cfg,
@@ -349,10 +360,10 @@ static request_result create(const config *cfg, const templates *t, document *d,
                         .parts = q->parts,
                         .errors = errors,
                         .now = now,
-                        .queued = queued,
-                        .late = late,
-                        .only_lint = only_lint};
-    request_result result = build(&r, document_root(d));
+                        .queued = terms->queued,
+                        .late = terms->late,
+                        .only_lint = terms->only_lint};
+    request_result result = build(&r, q->root);
     if (result == REQUEST_OK)
         *out = q;
     else
@@ -363,26 +374,41 @@ static request_result create(const config *cfg, const templates *t, document *d,
 request_result request_create(const config *cfg, const templates *t, document *d, const char id[27],
                               time_t now, request **out, faults *errors)
 {
-    return create(cfg, t, d, id, now, false, false, false, out, errors);
+    const request_terms terms = {0};
+    return create(cfg, t, d, id, now, &terms, out, errors);
 }
 
 request_result request_create_queued(const config *cfg, const templates *t, document *d,
                                      const char id[27], time_t now, request **out, faults *errors)
 {
-    return create(cfg, t, d, id, now, true, false, false, out, errors);
+    const request_terms terms = {.queued = true};
+    return create(cfg, t, d, id, now, &terms, out, errors);
 }
 
 request_result request_create_late(const config *cfg, const templates *t, document *d,
                                    const char id[27], time_t now, bool queued, request **out,
                                    faults *errors)
 {
-    return create(cfg, t, d, id, now, queued, true, false, out, errors);
+    const request_terms terms = {.queued = queued, .late = true};
+    return create(cfg, t, d, id, now, &terms, out, errors);
 }
 
 request_result request_create_lint(const config *cfg, const templates *t, document *d,
                                    const char id[27], time_t now, request **out, faults *errors)
 {
-    return create(cfg, t, d, id, now, false, false, true, out, errors);
+    const request_terms terms = {.only_lint = true};
+    return create(cfg, t, d, id, now, &terms, out, errors);
+}
+
+request_result request_create_draft(const config *cfg, const templates *t, document *d,
+                                    const json_t *draft, const char id[27], time_t now,
+                                    request_manner manner, request **out, faults *errors)
+{
+    const request_terms terms = {.root = draft,
+                                 .queued = manner != REQUEST_DRAFT_SENT,
+                                 .late = manner != REQUEST_DRAFT_ONE_OF_MANY,
+                                 .borrows = manner == REQUEST_DRAFT_ONE_OF_MANY};
+    return create(cfg, t, d, id, now, &terms, out, errors);
 }
 
 void request_free(request *r)
@@ -406,6 +432,7 @@ void request_free(request *r)
     free(r->recipients);
     free(r->suppressed);
     free(r->lint);
-    document_free(r->document);
+    if (!r->borrows)
+        document_free(r->document);
     free(r);
 }

@@ -43,7 +43,9 @@ typedef struct request_delivery {
 
 typedef struct request {
     char id[27];
-    document *document;      /* owned */
+    document *document;      /* owned, unless it is one of many that share it */
+    const json_t *root;      /* what it was read from: the document's root, or a draft */
+    bool borrows;            /* the document is another's */
     const smtp_relay *relay; /* NULL: none is configured (compose only) */
     mime_message *message;   /* owned */
     char *reverse_path;      /* owned; "" is null */
@@ -92,6 +94,18 @@ request_result request_create_late(const config *cfg, const templates *t, docume
 /* For /v1/lint: nothing is composed, members of both are known, and `lint` is there. */
 request_result request_create_lint(const config *cfg, const templates *t, document *d,
                                    const char id[27], time_t now, request **out, faults *errors);
+
+/* The same for a message that was made beside the document (dialect.h), of values of it. */
+typedef enum request_manner {
+    REQUEST_DRAFT_SENT,       /* at once; signed late */
+    REQUEST_DRAFT_QUEUED,     /* for the queue; signed late */
+    REQUEST_DRAFT_ONE_OF_MANY /* for the queue, too; the document stays the caller's, and must
+                                 outlive the request */
+} request_manner;
+
+request_result request_create_draft(const config *cfg, const templates *t, document *d,
+                                    const json_t *draft, const char id[27], time_t now,
+                                    request_manner manner, request **out, faults *errors);
 void request_free(request *r);
 
 /* Who is given the mails of a batch, in order. */
@@ -109,6 +123,12 @@ typedef struct request_batch_sink {
  * REQUEST_OK *out is what they share: its document, delivery and list are set, and nothing else. */
 request_result request_create_batch(const config *cfg, const templates *t, document *d, time_t now,
                                     const request_batch_sink *sink, request **out, faults *errors);
+
+/* What may be changed of a message that waits: {"send_at": …}, microseconds (0: now). False, and a
+ * fault; none: no memory. */
+bool request_read_change(document *d, const json_t *change, time_t now, int64_t *send_at,
+                         faults *errors);
+
 /* Signs the message, if that is still to be done; before it is read. False: no memory, or what of
  * it is stored can't be read. */
 bool request_sign(const config *cfg, request *r);

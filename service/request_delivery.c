@@ -94,6 +94,29 @@ void request_read_send_at(request_reader *r, const char *pointer, const json_t *
         r->request->delivery.send_at = at > now ? at : 0;
 }
 
+bool request_read_change(document *d, const json_t *change, time_t now, int64_t *send_at,
+                         faults *errors)
+{
+    request q = {.document = d};
+    request_reader r = {.request = &q, .errors = errors, .now = now};
+    const char *key;
+    json_t *value;
+
+    if (!json_is_object(change))
+        request_wrong_type(&r, "", "an object", change);
+    json_object_foreach((json_t *)change, key, value)
+    {
+        if (strcmp(key, "send_at") != 0)
+            faults_unknown(errors, "", key);
+        else if (!json_is_null(value))
+            request_read_send_at(&r, "/send_at", value);
+    }
+    if (json_is_object(change) && !request_is_given(change, "send_at"))
+        faults_add(errors, "/send_at", "required", "The new time is required.");
+    *send_at = q.delivery.send_at;
+    return errors->total == 0 && !errors->failed && !r.nomem;
+}
+
 void request_read_expires_in(request_reader *r, const char *pointer, const json_t *value)
 {
     int64_t us = 0;

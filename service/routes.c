@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/dialects.h"
 #include "service/openapi.h"
 #include "service/outbox.h"
 
@@ -48,55 +49,94 @@ static void openapi_handle(app *a, http_exchange *x)
     http_answer(x, 200, "application/yaml", 0, &content);
 }
 
-const http_route routes[] = {
-    {"/v1/send", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, true, send_handle, NULL},
-    {"/v1/messages", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, true, messages_post, NULL},
-    {"/v1/messages", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_list, NULL},
-    {"/v1/messages/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_get, NULL},
+static const http_route ours[] = {
+    {"/v1/send", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, true, send_handle, NULL, NULL, NULL},
+    {"/v1/messages", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, true, messages_post, NULL, NULL,
+     NULL},
+    {"/v1/messages", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_list, NULL, NULL,
+     NULL},
+    {"/v1/messages/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_get, NULL,
+     NULL, NULL},
     {"/v1/messages/{id}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_cancel,
+     NULL, NULL, NULL},
+    {"/v1/messages/{id}", "PATCH", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, messages_patch,
+     NULL, NULL, NULL},
+    {"/v1/batches", "POST", HTTP_AUTH_KEY, HTTP_BATCH_BODY, true, true, batches_post, NULL, NULL,
      NULL},
-    {"/v1/batches", "POST", HTTP_AUTH_KEY, HTTP_BATCH_BODY, true, true, batches_post, NULL},
-    {"/v1/batches/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, batches_get, NULL},
-    {"/v1/batches/{id}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, batches_cancel, NULL},
-    {"/v1/suppressions", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, suppressions_list, NULL},
+    {"/v1/batches/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, batches_get, NULL, NULL,
+     NULL},
+    {"/v1/batches/{id}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, batches_cancel, NULL,
+     NULL, NULL},
+    {"/v1/suppressions", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, suppressions_list, NULL,
+     NULL, NULL},
     {"/v1/suppressions", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, suppressions_post,
-     NULL},
+     NULL, NULL, NULL},
     {"/v1/suppressions/{email}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, suppressions_get,
-     NULL},
+     NULL, NULL, NULL},
     {"/v1/suppressions/{email}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false,
-     suppressions_remove, NULL},
+     suppressions_remove, NULL, NULL, NULL},
     {"/v1/unsubscribe/{token}", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, unsubscribe_show,
-     NULL},
+     NULL, NULL, NULL},
     {"/v1/unsubscribe/{token}", "POST", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false,
-     unsubscribe_post, NULL},
+     unsubscribe_post, NULL, NULL, NULL},
     {"/v1/hooks/{name}", "POST", HTTP_AUTH_OPEN, HTTP_RAW_BODY, true, false, hooks_handle,
-     hooks_most},
+     hooks_most, NULL, NULL},
     {"/v1/hooks/{name}", "PUT", HTTP_AUTH_OPEN, HTTP_RAW_BODY, true, false, hooks_handle,
-     hooks_most},
-    {"/v1/templates", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, previews_list, NULL},
+     hooks_most, NULL, NULL},
+    {"/v1/templates", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, previews_list, NULL, NULL,
+     NULL},
     {"/v1/templates/{name}/render", "POST", HTTP_AUTH_KEY, HTTP_OPTIONAL_BODY, false, false,
-     previews_render, NULL},
-    {"/v1/compose", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, compose_handle, NULL},
-    {"/v1/lint", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, lint_handle, NULL},
-    {"/v1/check", "POST", HTTP_AUTH_KEY, HTTP_OPTIONAL_BODY, true, false, check_handle, NULL},
-    {"/healthz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, health_handle, NULL},
-    {"/readyz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, ready_handle, NULL},
-    {"/metrics", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, metrics_handle, NULL},
-    {"/openapi.yaml", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, openapi_handle, NULL},
-    {NULL, NULL, HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, NULL, NULL},
+     previews_render, NULL, NULL, NULL},
+    {"/v1/compose", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, compose_handle, NULL, NULL,
+     NULL},
+    {"/v1/lint", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, lint_handle, NULL, NULL,
+     NULL},
+    {"/v1/check", "POST", HTTP_AUTH_KEY, HTTP_OPTIONAL_BODY, true, false, check_handle, NULL, NULL,
+     NULL},
+    {"/healthz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, health_handle, NULL, NULL,
+     NULL},
+    {"/readyz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, ready_handle, NULL, NULL, NULL},
+    {"/metrics", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, metrics_handle, NULL, NULL,
+     NULL},
+    {"/openapi.yaml", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, openapi_handle, NULL, NULL,
+     NULL},
 };
 
-#define ROUTES (sizeof routes / sizeof *routes - 1)
+#define OURS (sizeof ours / sizeof *ours)
 
-const char **routes_names(size_t *count)
+bool routes_create(const config *c, routes *out)
 {
-    const char **names = malloc((ROUTES + 1) * sizeof *names);
+    size_t more = dialects_count(c->dialects);
+
+    out->list = calloc(OURS + more + 1, sizeof *out->list);
+    out->places = calloc(more + 1, sizeof *out->places);
+    if (!out->list || !out->places) {
+        routes_clear(out);
+        return false;
+    }
+    memcpy(out->list, ours, sizeof ours);
+    dialects_routes(c->dialects, out->places, out->list + OURS);
+    return true;
+}
+
+void routes_clear(routes *r)
+{
+    free(r->list);
+    free(r->places);
+    *r = (routes){0};
+}
+
+const char **routes_names(const routes *r, size_t *count)
+{
+    size_t total = 0, n = 0;
+    while (r->list[total].path)
+        total++;
+    const char **names = malloc((total + 1) * sizeof *names);
     if (!names)
         return NULL;
-    size_t n = 0;
-    for (size_t i = 0; i < ROUTES; i++) {
-        if (i == 0 || strcmp(routes[i].path, routes[i - 1].path) != 0)
-            names[n++] = routes[i].path;
+    for (size_t i = 0; i < total; i++) {
+        if (i == 0 || strcmp(r->list[i].path, r->list[i - 1].path) != 0)
+            names[n++] = r->list[i].path;
     }
     names[n++] = "other";
     *count = n;

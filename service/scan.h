@@ -28,7 +28,7 @@
 #include "base/utf8.h"
 
 #define SCAN_DEPTH   64 /* levels that are followed */
-#define SCAN_NAMES   4  /* levels whose members' names are remembered */
+#define SCAN_NAMES   5  /* levels whose members' names are remembered */
 #define SCAN_NAME    24 /* of a name, with its NUL; longer ones are not remembered */
 #define SCAN_ESCAPE  12 /* \uD83D\uDE00 */
 #define SCAN_GATHER  1024

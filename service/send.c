@@ -179,21 +179,22 @@ static send_job *job_create(app *a, http_exchange *x, request *r)
     return NULL;
 }
 
-void send_handle(app *a, http_exchange *x)
+bool send_enter(app *a, http_exchange *x)
 {
-    if (a->config->relay_count == 0) {
+    if (a->config->relay_count == 0)
         http_problem(x, PROBLEM_NO_RELAY, "Set POSTERN_RELAY to be able to send.", NULL);
-        return;
-    }
-    if (!job_enter(a)) {
+    else if (!job_enter(a))
         http_problem(x, PROBLEM_BUSY, JOB_FULL, NULL);
-        return;
-    }
-    request *r = send_read_request(a, x, false);
-    send_job *job = r ? job_create(a, x, r) : NULL;
+    else
+        return true;
+    return false;
+}
+
+void send_request(app *a, http_exchange *x, request *r)
+{
+    send_job *job = job_create(a, x, r);
     if (!job) {
-        if (r)
-            http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
+        http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
         job_leave(a);
         return;
     }
@@ -202,6 +203,17 @@ void send_handle(app *a, http_exchange *x)
         go_on(job);
     else if (!worker_do(a->worker, &job->task))
         give_up(job, PROBLEM_DRAINING, "This instance is shutting down.");
+}
+
+void send_handle(app *a, http_exchange *x)
+{
+    if (!send_enter(a, x))
+        return;
+    request *r = send_read_request(a, x, false);
+    if (r)
+        send_request(a, x, r);
+    else
+        job_leave(a);
 }
 
 /* ---- /v1/compose ---- */

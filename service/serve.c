@@ -31,6 +31,7 @@
 typedef struct service {
     app app;
     ids ids;
+    routes routes;
     const char **route_names;
     const char **hook_names;
     http *http;
@@ -98,7 +99,8 @@ static bool create_parts(service *s, const config *c)
     if (folder && strcmp(folder, "off") == 0)
         folder = NULL;
     s->app.store = store_create(folder, c->max_memory);
-    s->route_names = routes_names(&count);
+    if (routes_create(c, &s->routes))
+        s->route_names = routes_names(&s->routes, &count);
     s->app.worker = worker_create(c->http_threads);
     s->app.asker = worker_create(ASKERS);
     s->app.dns_cache = dns_cache_create();
@@ -111,7 +113,7 @@ static bool create_parts(service *s, const config *c)
     if (s->app.sender && c->queue_url)
         s->app.outbox = outbox_create(&s->app, &error);
     if (s->app.sender && (s->app.outbox || !c->queue_url))
-        s->http = http_start(&s->app, routes, &error);
+        s->http = http_start(&s->app, s->routes.list, &error);
     if (!s->http)
         complain(error);
     free(error);
@@ -145,6 +147,7 @@ static void free_parts(service *s)
     dns_cache_free(s->app.dns_cache);
     store_free(s->app.store);
     free(s->route_names);
+    routes_clear(&s->routes);
     free(s->hook_names);
     ids_clear(&s->ids);
     log_free(s->app.log);

@@ -135,6 +135,43 @@ senders() {
     fi
 }
 
+# up_to_date FOLDER FILE...: FOLDER was made from these files, as they are.
+up_to_date() {
+    dir=$1
+    shift
+    cat "$@" | cmp -s - "$dir/from"
+}
+
+# Providers' SDKs, in the versions of the lock files: of tests/blackbox/sdks/NAME what is for Node.js, Python and Go goes
+# into build/sdks/NAME/node, python and go.
+sdks() {
+    for from in tests/blackbox/sdks/*; do
+        into=build/sdks/${from##*/}
+        if [ -d "$from/node" ] && ! up_to_date "$into/node" "$from/node/package-lock.json"; then
+            echo "Installing: the SDK of $from/node (npm) into $into/node"
+            rm -rf "$into/node"
+            mkdir -p "$into/node"
+            cp "$from/node/package.json" "$from/node/package-lock.json" "$into/node"
+            quietly npm ci --no-audit --no-fund --ignore-scripts --prefix "$into/node"
+            cp "$from/node/package-lock.json" "$into/node/from"
+        fi
+        if [ -d "$from/python" ] && ! up_to_date "$into/python" "$from/python/requirements.txt"; then
+            echo "Installing: the SDK of $from/python (PyPI) into $into/python"
+            rm -rf "$into/python"
+            quietly python3 -m pip install --no-deps --only-binary :all: --require-hashes --no-compile \
+                --target "$into/python" -r "$from/python/requirements.txt"
+            cp "$from/python/requirements.txt" "$into/python/from"
+        fi
+        if [ -d "$from/go" ] && ! up_to_date "$into/go" "$from"/go/*; then
+            echo "Building: the SDK of $from/go (Go) into $into/go"
+            rm -rf "$into/go"
+            mkdir -p "$into/go"
+            quietly sh -c "cd '$from/go' && GOFLAGS=-mod=readonly go build -o '$PWD/$into/go/send' ."
+            cat "$from"/go/* >"$into/go/from"
+        fi
+    done
+}
+
 # What drives Chromium, whose own is Debian's.
 puppeteer() {
     has_module puppeteer-core $PUPPETEER && return 0
@@ -186,9 +223,10 @@ for what; do
     case $what in
     build) packages $BUILD_PACKAGES ;;
     test)
-        packages $TEST_PACKAGES $(node_packages) $(pip_package) $(php_packages) $(java_package)
+        packages $TEST_PACKAGES $(node_packages) $(pip_package) $(go_package) $(php_packages) $(java_package)
         node_modules
         senders
+        sdks
         mustache_specification
         spf_suite
         opensmtpd

@@ -10,12 +10,12 @@ import subprocess
 import sys
 import time
 
-from tests.bench import (build, footprint, growth, hooks, netns, overload, queued, relays, rounds, svg, table, templates,
+from tests.bench import (build, dialects, footprint, growth, hooks, netns, overload, queued, relays, rounds, svg, table, templates,
                          verify, works)
 from tests.bench.procs import POSTERN, ROOT, Trouble
 
 PARTS = {"idle": growth.idle, "busy": growth.busy, "sizes": growth.sizes, "overload": overload.overload,
-         "fairness": overload.fairness, "queue": queued.queue, "template": templates.template, "hooks": hooks.hooks,
+         "fairness": overload.fairness, "queue": queued.queue, "template": templates.template, "hooks": hooks.hooks, "dialects": dialects.dialects,
          "footprint": footprint.footprint}
 QUICK = ["3KB", "footprint"]
 

@@ -134,6 +134,9 @@ class Postern:
         headers = {"Content-Type": "application/json"} | (headers or {})
         return self.request("POST", path, body, headers, **options)
 
+    def patch(self, path, document, **options):
+        return self.request("PATCH", path, json.dumps(document).encode(), {"Content-Type": "application/json"}, **options)
+
     def send(self, document, **options):
         return self.post("/v1/send", document, **options)
 

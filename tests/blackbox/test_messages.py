@@ -9,11 +9,13 @@ import time
 
 import pytest
 
+from .contract import contract
 from .places import scratch
 from .postern import Postern, mail
 from .process import wait_until
 from .queued import FAST, cluster, end, hand_over, kept, look, state  # noqa: F401: fixtures
 from .scripted import ScriptedServer, by_recipient, drop, gate, hang, nth, then
+from .wire import Wire
 
 KEY = "k3y-of-the-back-gate-0001"
 NO_ID = "01KQXW3V9M4T5Y8ZC2B7D6F1GH"
@@ -265,8 +267,51 @@ def test_what_is_sent_or_being_sent_can_t_be_cancelled():
             assert answer.status == 409 and answer.json["message_status"] == "sent", answer
 
 
+def test_a_message_that_waits_can_be_given_another_time(kept):
+    with ScriptedServer() as relay, Postern(relay=relay.url(), **kept) as postern:
+        message_id = hand_over(postern, mail(send_at=time.time() + 3600, expires_in="2h"))
+        before = look(postern, message_id)
+        answer = postern.patch(f"/v1/messages/{message_id}", {"send_at": "2026-12-31T23:00:00Z"})
+        assert answer.status == 200 and answer.json["status"] == "scheduled", answer
+        assert answer.json["send_at"].startswith("2026-12-31T23:00:00"), answer
+        assert answer.json["expires_at"].startswith("2027-01-01T01:00:00"), answer
+        same = ("message_id", "recipients", "tags", "metadata", "accepted_at", "envelope_from", "relays")
+        assert {k: answer.json.get(k) for k in same} == {k: before.get(k) for k in same}
+        assert not relay.mails
+        answer = postern.patch(f"/v1/messages/{message_id}", {"send_at": time.time() - 5})
+        assert answer.status == 200, answer
+        assert end(postern, message_id)["status"] == "sent"
+        assert len(relay.mails) == 1
+        answer = postern.patch(f"/v1/messages/{message_id}", {"send_at": time.time() + 60})
+        assert answer.status == 409 and answer.json["message_status"] == "sent", answer
+
+
+@pytest.mark.parametrize("change, pointer", [({}, "/send_at"), ({"send_at": "tomorrow"}, "/send_at"), ({"send_at": None}, "/send_at"),
+                                             ([], ""), ({"send_at": 1, "to": "a@b.test"}, "/to")])
+def test_a_change_that_is_none_is_422(queued, change, pointer):
+    message_id = hand_over(queued, mail(send_at=time.time() + 3600))
+    answer = queued.patch(f"/v1/messages/{message_id}", change)
+    assert answer.status == 422 and answer.json["errors"][0]["pointer"] == pointer, answer
+    assert look(queued, message_id)["status"] == "scheduled"
+
+
+def test_a_change_is_a_request_like_others():
+    path = f"/v1/messages/{NO_ID}"
+    typed = {"Content-Type": "application/json"}
+    with Postern(data=scratch("data"), max_body="2000") as postern:
+        assert postern.request("PATCH", path, b"{", typed).status == 400
+        assert postern.request("PATCH", path, b" " * 3000, typed).status == 413
+        assert postern.request("PATCH", path, b"{}", {"Content-Type": "text/plain"}).status == 415
+        with Wire(postern) as wire:
+            wire.send(f"PATCH {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\r\n".encode())
+            answer = wire.answer()
+            assert answer.status == 411
+        contract.seen("PATCH", path, answer)
+
+
 def test_what_is_not_there_is_404(queued):
     for message_id in (NO_ID, "x", "01kqxw3v9m4t5y8zc2b7d6f1gh", NO_ID + "/x", "%00"):
+        assert queued.patch(f"/v1/messages/{message_id}", {"send_at": 1}).status == 404, message_id
         for method in ("GET", "DELETE"):
             answer = queued.request(method, f"/v1/messages/{message_id}")
             assert answer.status == 404, (message_id, answer)
@@ -346,7 +391,7 @@ def test_a_sender_that_is_not_allowed_is_403():
 def test_keys_are_asked_for():
     with Postern(data=scratch("data"), api_keys=KEY) as postern:
         for method, path in (("POST", "/v1/messages"), ("GET", "/v1/messages"), ("GET", f"/v1/messages/{NO_ID}"),
-                             ("DELETE", f"/v1/messages/{NO_ID}"), ("POST", "/v1/suppressions"),
+                             ("DELETE", f"/v1/messages/{NO_ID}"), ("PATCH", f"/v1/messages/{NO_ID}"), ("POST", "/v1/suppressions"),
                              ("GET", "/v1/suppressions"), ("GET", "/v1/suppressions/a@b.c"),
                              ("DELETE", "/v1/suppressions/a@b.c")):
             assert postern.request(method, path).status == 401, path
@@ -357,6 +402,7 @@ def test_keys_are_asked_for():
 def test_without_a_queue_the_routes_say_so(gateway):
     answers = [gateway.post("/v1/messages", mail()), gateway.get("/v1/messages"),
                gateway.get(f"/v1/messages/{NO_ID}"), gateway.request("DELETE", f"/v1/messages/{NO_ID}"),
+               gateway.patch(f"/v1/messages/{NO_ID}", {"send_at": 1}),
                gateway.post("/v1/suppressions", {"email": "a@b.test"}), gateway.get("/v1/suppressions"),
                gateway.get("/v1/suppressions/a@b.test"), gateway.request("DELETE", "/v1/suppressions/a@b.test")]
     for answer in answers:

@@ -565,6 +565,52 @@ static void cancelling(void **state)
     queue_op_clear(&op);
 }
 
+/* One that waits goes out at its new time, once; one that was tried, is being sent or is done stays
+ * as it is. */
+static void another_time(void **state)
+{
+    fixture *f = *state;
+    queue_message m = message(1, "x");
+    queue_op op = {.kind = QUEUE_RESCHEDULE};
+
+    (void)id_at(op.id, now_us(), 9);
+    op.in.reschedule.head = "{}";
+    run(f->q, &op, QUEUE_NOT_FOUND);
+    queue_op_clear(&op);
+    m.next_at = now_us() + DAY;
+    put(f->q, &m);
+    memcpy(op.id, m.id, sizeof op.id);
+    op.in.reschedule.next_at = now_us() + 2 * DAY;
+    op.in.reschedule.expires_at = now_us() + 3 * DAY;
+    op.in.reschedule.head = "{\"later\":true}";
+    for (int i = 0; i < 2; i++) { /* it can be run again */
+        run(f->q, &op, QUEUE_OK);
+        queue_op_clear(&op);
+    }
+    queue_op shown = get(f->q, m.id, QUEUE_OK);
+    assert_int_equal(shown.messages[0].next_at, op.in.reschedule.next_at);
+    assert_int_equal(shown.messages[0].expires_at, op.in.reschedule.expires_at);
+    assert_string_equal(shown.messages[0].head, "{\"later\":true}");
+    queue_op_clear(&shown);
+    assert_int_equal(claimed(f->q, "a"), 0);
+    op.in.reschedule.next_at = now_us() - 1;
+    run(f->q, &op, QUEUE_OK);
+    queue_op_clear(&op);
+    assert_int_equal(claimed(f->q, "a"), 1);
+    run(f->q, &op, QUEUE_CONFLICT);
+    assert_int_equal(op.found, QUEUE_SENDING);
+    queue_op_clear(&op);
+    settle(f->q, m.id, "a", 1, QUEUE_QUEUED, QUEUE_OK);
+    run(f->q, &op, QUEUE_CONFLICT);
+    assert_int_equal(op.found, QUEUE_QUEUED);
+    queue_op_clear(&op);
+    assert_int_equal(claimed(f->q, "a"), 1);
+    settle(f->q, m.id, "a", 2, QUEUE_SENT, QUEUE_OK);
+    run(f->q, &op, QUEUE_CONFLICT);
+    assert_int_equal(op.found, QUEUE_SENT);
+    queue_op_clear(&op);
+}
+
 /* ---- messages that belong together ---- */
 
 static void assert_counts(queue *q, const char *tag, const char *id,
@@ -1813,7 +1859,7 @@ static void days_and_states_have_names(void **state)
         TEST(a_message_can_be_leased_as_it_is_put, set_up), TEST(a_lease_runs_out, set_up),        \
         TEST(an_operation_run_again_does_no_harm, set_up),                                         \
         TEST(a_batch_of_messages_is_kept_whole, set_up), TEST(cancelling, set_up),                 \
-        TEST(what_belongs_together_is_counted_and_cancelled, set_up),                              \
+        TEST(another_time, set_up), TEST(what_belongs_together_is_counted_and_cancelled, set_up),  \
         TEST(ten_thousand_are_kept_whole_or_not_at_all, set_up), TEST(a_key_is_asked_for, set_up), \
         TEST(a_key_runs_and_is_answered, set_up), TEST(a_key_is_kept_until_its_time, set_up),      \
         TEST(who_has_begun_a_key_has_it, set_up), TEST(a_message_is_put_with_its_key, set_up),     \

@@ -16,6 +16,14 @@
 
 #define KEY "correct-horse-battery"
 
+/* Whether an Authorization header's value has one of the keys. */
+static bool keys_authorized(const keys *k, const char *authorization)
+{
+    size_t len = 0;
+    const char *key = k && authorization ? keys_token(authorization, &len) : NULL;
+    return key && keys_has(k, key, len);
+}
+
 typedef struct fixture {
     buf faults;
     char paths[8][64]; /* files that tear_down() deletes */

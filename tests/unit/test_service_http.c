@@ -23,6 +23,7 @@
 
 typedef struct fixture {
     config *config;
+    routes routes;
     const char **names;
     app app;
     ids ids;
@@ -40,7 +41,8 @@ static void start(fixture *f, const char *sender_threads)
     *f = (fixture){0};
     f->config = config_load(environment, &complaints);
     assert_non_null(f->config);
-    f->names = routes_names(&count);
+    assert_true(routes_create(f->config, &f->routes));
+    f->names = routes_names(&f->routes, &count);
     ids_init(&f->ids);
     f->app.config = f->config;
     f->app.ids = &f->ids;
@@ -54,7 +56,7 @@ static void start(fixture *f, const char *sender_threads)
         .idle_us = INT64_C(30000000)};
     f->app.sender = smtp_sender_create(&options, &error);
     assert_non_null(f->app.sender);
-    f->http = http_start(&f->app, routes, &error);
+    f->http = http_start(&f->app, f->routes.list, &error);
     assert_non_null(f->http);
 }
 
@@ -71,6 +73,7 @@ static void end(fixture *f)
     log_free(f->app.log);
     ids_clear(&f->ids);
     free(f->names);
+    routes_clear(&f->routes);
     config_free(f->config);
 }
 

@@ -14,6 +14,14 @@
 /* printf %s correct-horse-battery | sha256sum */
 #define KEY_HASH "sha256:62249369389075490555a758353aec61500c6218fa597252d52dc4bd0148f12d"
 
+/* Whether an Authorization header's value has one of the keys. */
+static bool keys_authorized(const keys *k, const char *authorization)
+{
+    size_t len = 0;
+    const char *key = k && authorization ? keys_token(authorization, &len) : NULL;
+    return key && keys_has(k, key, len);
+}
+
 static bool add(keys *k, const char *key)
 {
     const char *reason = NULL;

@@ -3,7 +3,7 @@
 // what is under way then is waited for and counted. Prints one line of JSON.
 //
 // -header adds a line to each request, and may be repeated; a {n} in one becomes a number of 12 digits that is another for
-// each request.
+// each request. Where none says otherwise, the body is JSON.
 //
 // With -idle N it only opens N connections and keeps them: prints "ready" when they are there, and at SIGTERM how many
 // the server has closed meanwhile.
@@ -89,10 +89,14 @@ func run(o *options) error {
 }
 
 func request(o *options, body []byte) []byte {
-	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n",
-		o.path, o.address, len(body))
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n", o.path, o.address, len(body))
+	typed := false
 	for _, line := range o.headers {
 		head += strings.Replace(line, numberMark, numberRoom, 1) + "\r\n"
+		typed = typed || strings.HasPrefix(line, "Content-Type:")
+	}
+	if !typed {
+		head += "Content-Type: application/json\r\n"
 	}
 	return append([]byte(head+"\r\n"), body...)
 }
