@@ -15,7 +15,7 @@
 #include "template/prepare.h"
 #include "template/template.h"
 
-static _Noreturn void die(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static _Noreturn void die(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
