@@ -46,12 +46,18 @@ static mime_bytes domain_in_name(const mime_mailbox *from)
     return len > 0 && memchr(at + 1, '.', len) ? (mime_bytes){at + 1, len} : (mime_bytes){NULL, 0};
 }
 
+/* The sender's name shows an address, of the mail's own domain or of another. */
+static bool shows_address(const mime_mailbox *from, bool own)
+{
+    mime_bytes shown = domain_in_name(from);
+    return shown.len > 0 &&
+           words_same_owner(shown.data, shown.len, from->domain, strlen(from->domain)) == own;
+}
+
 void lint_name_spoof(lint_context *c)
 {
     const mime_mailbox *from = c->mail->from;
-    mime_bytes shown = domain_in_name(from);
-    if (shown.len > 0 &&
-        !words_same_owner(shown.data, shown.len, from->domain, strlen(from->domain)))
+    if (shows_address(from, false))
         lint_tell(c, "/from", 0, from->name, strlen(from->name));
 }
 
@@ -59,10 +65,7 @@ void lint_name_spoof(lint_context *c)
 void lint_name_repeats(lint_context *c)
 {
     const mime_mailbox *from = c->mail->from;
-    mime_bytes shown = domain_in_name(from);
-    if ((from->name && strcasecmp(from->name, from->address) == 0) ||
-        (shown.len > 0 &&
-         words_same_owner(shown.data, shown.len, from->domain, strlen(from->domain))))
+    if (from->name && (strcasecmp(from->name, from->address) == 0 || shows_address(from, true)))
         lint_tell(c, "/from", 0, from->name, strlen(from->name));
 }
 
