@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes, policy
@@ -15,7 +16,7 @@ import pytest
 from .places import BINARY, REPO, scratch
 from .postern import PATIENCE, Postern, run
 from .process import free_port, wait_until
-from .scripted import ScriptedServer
+from .scripted import ScriptedServer, gate
 
 KEY = "hook-secret-0001"
 WHSEC = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -307,6 +308,30 @@ def test_a_form_s_payload_is_taken_and_its_raw_bytes_are_signed(hooks):
     assert hooks.fire("github", body, ident="form", **kind | {"X-GitHub-Event": "star"}).status == 202
     assert "From a form, 100 %" in str(hooks.mails(before + 1)[-1].get_body(("plain",)).get_content())
     assert hooks.fire("github", b"a=b", ident="form-2", **kind).status == 400
+
+
+def test_a_form_for_a_slack_style_receiver(hooks):
+    before = len(hooks.relay.mails)
+    body = b"payload=" + quote(json.dumps({"text": "Form & *bold*"})).encode()
+    answer = hooks.post("slack", body, {"Content-Type": "application/x-www-form-urlencoded"}, path=f"/v1/hooks/slack/{KEY}")
+    assert (answer.status, answer.body) == (200, b"ok")
+    assert hooks.mails(before + 1)[-1]["Subject"] == "Form & bold"
+
+
+def test_no_sender_waits_for_the_relay():
+    """Sentry gives up after a second, and for good after a thousand of them."""
+    go = threading.Event()
+    with ScriptedServer(body=gate(go, "250 2.0.0 ok")) as relay, Postern(
+            relay=relay.url(), config=configuration({"sentry": declared("sentry")}), secrets=[KEY], data=scratch("data"),
+            **FAST) as postern:
+        body = b'{"action": "created", "data": {"issue": {"title": "x"}}}'
+        headers = hexed("Sentry-Hook-Signature")(KEY, body, 0, "") | {"Content-Type": "application/json"}
+        for number in range(20):
+            answer = postern.request("POST", "/v1/hooks/sentry", body, headers | {"Request-ID": str(number)}, key="")
+            assert answer.status == 202, answer
+        assert not [m for m in relay.mails if m.accepted]
+        go.set()
+        wait_until(lambda: len([m for m in relay.mails if m.accepted]) == 20, PATIENCE, "the mails")
 
 
 def test_grafana_may_put(hooks):
