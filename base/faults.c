@@ -13,6 +13,11 @@ void faults_init(faults *f)
     *f = (faults){0};
 }
 
+void faults_init_many(faults *f, size_t items)
+{
+    *f = (faults){.more = items};
+}
+
 void faults_free(faults *f)
 {
     for (size_t i = 0; i < f->count; i++) {
@@ -27,7 +32,7 @@ void faults_free(faults *f)
 static faults_item *next_fault(faults *f)
 {
     f->total++;
-    if (f->failed || f->count == FAULTS_MAX)
+    if (f->failed || f->count == FAULTS_MAX + f->more)
         return NULL;
     if (f->count % FIRST_FAULTS == 0) {
         faults_item *list = realloc(f->list, (f->count + FIRST_FAULTS) * sizeof *list);

@@ -2,7 +2,8 @@
  * faults - what is wrong with one request, all of it.
  *
  * Each fault has a JSON Pointer (RFC 6901) to the member, a stable code and a sentence. The list is
- * bounded: after FAULTS_MAX it only counts, and the answer says so.
+ * bounded: after FAULTS_MAX, or as many more as it was made for, it only counts, and the answer
+ * says so.
  *
  * Memory: the list owns its strings, but for the codes, which are static. Threads: none of its own.
  */
@@ -26,10 +27,13 @@ typedef struct faults {
     faults_item *list;
     size_t count; /* kept in `list` */
     size_t total; /* met */
+    size_t more;  /* that are kept beyond FAULTS_MAX */
     bool failed;  /* memory ran out: the answer is 503, not a shorter list */
 } faults;
 
 void faults_init(faults *f);
+/* For a request of `items`, each of which may have one, beside what they share. */
+void faults_init_many(faults *f, size_t items);
 void faults_free(faults *f);
 void faults_add(faults *f, const char *pointer, const char *code, const char *detail, ...)
     __attribute__((format(printf, 4, 5)));

@@ -27,7 +27,8 @@ static const lint_rule rules[] = {
      "provider, which filters take for fraud.",
      "Let Reply-To be of the same domain as From."},
     {"lint.from_name_repeats", N, 0, lint_name_repeats,
-     "The sender's name is the address once more.", "Use the name of a person or a shop, or none."},
+     "The sender's name is an address, its own or another of its domain.",
+     "Use the name of a person or a shop, or none."},
     {"lint.no_unsubscribe", W, 0, lint_unsubscribe,
      "It is bulk mail without List-Unsubscribe, which Gmail and Yahoo ask for.",
      "Set List-Unsubscribe with an https address, and List-Unsubscribe-Post: "

@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "lint/lint_own.h"
+#include "lint/rar.h"
 
-#define ZIP_HEADER 30 /* octets of a local file header before its name (APPNOTE.TXT 4.3.7) */
+#define ZIP_HEADER      30 /* octets of a local file header before its name (APPNOTE.TXT 4.3.7) */
+#define ZIP_LOCKED      1  /* its flags (4.4.4): bit 0 … */
+#define ZIP_SIZE_BEHIND 8  /* … and bit 3 */
 
 typedef struct ending {
     const char *s;
@@ -36,13 +39,28 @@ static bool is_zip(const lint_attachment *a)
     return a->head_len >= ZIP_HEADER && memcmp(a->head, "PK\3\4", 4) == 0;
 }
 
-/* The name of the archive's first file, or as much of it as is at hand. */
-static mime_bytes first_file(const lint_attachment *a)
+typedef struct zip_file {
+    mime_bytes name; /* empty where not all of it is at hand */
+    bool locked;
+} zip_file;
+
+/* The file of a ZIP archive whose header is at *at, which moves on to the next one's; false: there
+ * is none, or it isn't at hand. */
+static bool zip_next(const lint_attachment *a, size_t *at, zip_file *out)
 {
-    if (!is_zip(a))
-        return (mime_bytes){NULL, 0};
-    size_t len = two(a->head + 26), room = a->head_len - ZIP_HEADER;
-    return (mime_bytes){(const char *)a->head + ZIP_HEADER, len <= room ? len : 0};
+    const unsigned char *h = a->head + *at;
+    size_t left = *at < a->head_len ? a->head_len - *at : 0;
+
+    if (left < ZIP_HEADER || memcmp(h, "PK\3\4", 4) != 0)
+        return false;
+    unsigned flags = two(h + 6);
+    size_t name = two(h + 26), size = two(h + 18) | (size_t)two(h + 20) << 16;
+    *out = (zip_file){{(const char *)h + ZIP_HEADER, name <= left - ZIP_HEADER ? name : 0},
+                      (flags & ZIP_LOCKED) != 0};
+    /* Where the size stands behind the file nobody knows from here where the next one begins. */
+    bool known = !(flags & ZIP_SIZE_BEHIND) && size < a->head_len;
+    *at = known ? *at + ZIP_HEADER + name + two(h + 28) + size : a->head_len;
+    return true;
 }
 
 /* A .jar, a document: archives that hold what they hold. */
@@ -60,16 +78,28 @@ static void tell_name(lint_context *c, size_t i)
     lint_tell_attachment(c, i, a->filename.data ? a->filename.data : "", a->filename.len);
 }
 
+/* The first of the archive's files, as far as they are at hand, that is of a blocked kind. */
+static bool find_blocked(const lint_attachment *a, mime_bytes *name)
+{
+    zip_file file;
+    for (size_t at = 0; is_archive(a) && zip_next(a, &at, &file);) {
+        ending e = ending_of(file.name.data, file.name.len);
+        *name = file.name;
+        if (e.len > 0 && words_is_blocked(e.s, e.len))
+            return true;
+    }
+    return false;
+}
+
 void lint_blocked(lint_context *c)
 {
     for (size_t i = 0; i < c->mail->attachment_count; i++) {
         const lint_attachment *a = &c->mail->attachments[i];
         ending e = ending_of(a->filename.data, a->filename.len);
-        mime_bytes inner = first_file(a);
-        ending within = ending_of(inner.data, inner.len);
+        mime_bytes inner;
         if (e.len > 0 && words_is_blocked(e.s, e.len))
             tell_name(c, i);
-        else if (is_archive(a) && within.len > 0 && words_is_blocked(within.s, within.len))
+        else if (find_blocked(a, &inner))
             lint_tell_attachment(c, i, inner.data, inner.len);
     }
 }
@@ -122,11 +152,15 @@ void lint_disguised(lint_context *c)
     }
 }
 
+/* A folder that stands before its files is never locked. */
 void lint_locked(lint_context *c)
 {
     for (size_t i = 0; i < c->mail->attachment_count; i++) {
         const lint_attachment *a = &c->mail->attachments[i];
-        if (is_zip(a) && two(a->head + 6) & 1) /* 4.4.4, bit 0 */
+        zip_file file = {.locked = false};
+        for (size_t at = 0; !file.locked && zip_next(a, &at, &file);)
+            ;
+        if (file.locked || rar_is_locked(a->head, a->head_len))
             tell_name(c, i);
     }
 }

@@ -35,24 +35,37 @@ static bool is_in_domain(char ch)
            ch == '.' || ch == '-' || (unsigned char)ch >= 0x80;
 }
 
+/* The domain of the address that the sender's name shows; its length is 0: it shows none. */
+static mime_bytes domain_in_name(const mime_mailbox *from)
+{
+    const char *at = from->name ? strchr(from->name, '@') : NULL;
+    size_t len = 0;
+
+    while (at && at > from->name && is_in_domain(at[1 + len]))
+        len++;
+    return len > 0 && memchr(at + 1, '.', len) ? (mime_bytes){at + 1, len} : (mime_bytes){NULL, 0};
+}
+
+/* The sender's name shows an address, of the mail's own domain or of another. */
+static bool shows_address(const mime_mailbox *from, bool own)
+{
+    mime_bytes shown = domain_in_name(from);
+    return shown.len > 0 &&
+           words_same_owner(shown.data, shown.len, from->domain, strlen(from->domain)) == own;
+}
+
 void lint_name_spoof(lint_context *c)
 {
     const mime_mailbox *from = c->mail->from;
-    const char *at = from->name ? strchr(from->name, '@') : NULL;
-    if (!at || at == from->name)
-        return;
-    size_t len = 0;
-    while (is_in_domain(at[1 + len]))
-        len++;
-    if (memchr(at + 1, '.', len) &&
-        !words_same_owner(at + 1, len, from->domain, strlen(from->domain)))
+    if (shows_address(from, false))
         lint_tell(c, "/from", 0, from->name, strlen(from->name));
 }
 
+/* Of its own domain: no fraud, but it says nothing of who writes. */
 void lint_name_repeats(lint_context *c)
 {
     const mime_mailbox *from = c->mail->from;
-    if (from->name && strcasecmp(from->name, from->address) == 0)
+    if (from->name && (strcasecmp(from->name, from->address) == 0 || shows_address(from, true)))
         lint_tell(c, "/from", 0, from->name, strlen(from->name));
 }
 

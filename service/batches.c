@@ -240,7 +240,7 @@ static void leave_out(batch *b)
 static void refuse_suppressed(batch *b)
 {
     faults errors;
-    faults_init(&errors);
+    faults_init_many(&errors, REQUEST_BATCH_MOST);
     for (size_t i = 0; i < b->count; i++) {
         char pointer[FAULTS_POINTER_MAX];
         (void)snprintf(pointer, sizeof pointer, "/recipients/%zu/to", i);
@@ -401,7 +401,7 @@ static void compose(void *ctx)
         return;
     }
     b->now = ids_time(b->id);
-    faults_init(&errors);
+    faults_init_many(&errors, REQUEST_BATCH_MOST);
     templates *t = templates_now(a->templates);
     request_result result = request_create_batch(a->config, t, d, (time_t)(b->now / 1000000), &sink,
                                                  &b->shared, &errors);

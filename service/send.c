@@ -4,10 +4,12 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "lint/lint.h"
 #include "service/answer.h"
+#include "service/composed_json.h"
 #include "service/guard.h"
 #include "service/job.h"
 #include "service/routes.h"
@@ -224,35 +226,55 @@ typedef struct composed {
     http_exchange *exchange;
     request *request;
     mime_reader *reader;
+    composed_json *json; /* NULL: the message is the answer as it is */
 } composed;
 
 static size_t read_composed(void *ctx, char *out, size_t cap)
 {
     const composed *c = ctx;
-    return mime_reader_read(c->reader, out, cap);
+    return c->json ? composed_json_read(c->json, out, cap) : mime_reader_read(c->reader, out, cap);
 }
 
 static void free_composed(void *ctx)
 {
     composed *c = ctx;
+    composed_json_free(c->json);
     mime_reader_free(c->reader);
     request_free(c->request);
     free(c);
 }
 
+/* Of clients that say they take anything too, as HTTP libraries do, most want the message. */
+static bool wants_json(http_exchange *x)
+{
+    const char *accepted = http_header(x, "Accept");
+    return accepted && strcasestr(accepted, "application/json") && !strstr(accepted, "*/*") &&
+           !strcasestr(accepted, "message/");
+}
+
 static void answer_composed(composed *c)
 {
-    const http_stream stream = {read_composed, free_composed, c,
-                                mime_message_size(c->request->message)};
     const request *r = c->request;
     char counts[HTTP_HEADER_MAX + 1];
+    http_exchange *x = c->exchange;
+    bool json = wants_json(x);
 
+    if (json)
+        c->json = composed_json_create(c->reader, r->lint);
+    if (json && !c->json) {
+        free_composed(c);
+        http_problem(x, PROBLEM_MEMORY, "The message could not be read again.", NULL);
+        return;
+    }
     if (r->lint) {
         (void)snprintf(counts, sizeof counts, "errors=%zu, warnings=%zu, notes=%zu",
                        r->lint_of[LINT_ERROR], r->lint_of[LINT_WARNING], r->lint_of[LINT_NOTE]);
-        http_set_header(c->exchange, "Postern-Lint", counts);
+        http_set_header(x, "Postern-Lint", counts);
     }
-    http_answer_stream(c->exchange, "message/rfc822", &stream);
+    const http_stream stream = {read_composed, free_composed, c,
+                                json ? composed_json_size(c->json) : mime_message_size(r->message)};
+    http_set_header(x, "Vary", "Accept");
+    http_answer_stream(x, json ? "application/json" : "message/rfc822", &stream);
 }
 
 /* On a worker's thread. */
@@ -282,7 +304,7 @@ void compose_handle(app *a, http_exchange *x)
         http_problem(x, PROBLEM_MEMORY, "The message could not be kept.", NULL);
         return;
     }
-    *c = (composed){{NULL, sign_composed, c}, a, x, r, reader};
+    *c = (composed){{NULL, sign_composed, c}, a, x, r, reader, NULL};
     if (!r->to_sign) {
         answer_composed(c);
         return;

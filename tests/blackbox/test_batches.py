@@ -238,13 +238,25 @@ def test_what_all_share_is_looked_at_too(postern, document, pointer):
     assert postern.get("/v1/messages").json["messages"] == []
 
 
-def test_all_faults_are_told_at_once_up_to_a_hundred(postern):
-    document = by_template([{"to": f"wrong{i}"} for i in range(500)], send_at="x")
+def test_all_faults_are_told_at_once(postern):
+    """One of each recipient, and those of what they share; what there is more is counted."""
+    document = by_template([{"to": f"wrong{i}"} for i in range(10_000)], send_at="x")
     answer = postern.post("/v1/batches", document)
     assert answer.status == 422
-    assert answer.json["errors"][0]["pointer"] == "/send_at"
-    assert [e["pointer"] for e in answer.json["errors"][1:]] == [f"/recipients/{i}/to" for i in range(99)]
-    assert answer.json["errors_total"] == 501
+    assert [e["pointer"] for e in answer.json["errors"]] == ["/send_at"] + [f"/recipients/{i}/to" for i in range(10_000)]
+    assert "errors_total" not in answer.json
+    document["recipients"] = [{"to": f"wrong{i}", "typo": 1} for i in range(10_000)]
+    answer = postern.post("/v1/batches", document)
+    assert len(answer.json["errors"]) == 10_100 and answer.json["errors_total"] == 20_001
+    assert postern.get("/v1/messages").json["messages"] == []
+
+
+def test_all_who_are_suppressed_are_told(postern):
+    for i in range(150):
+        postern.post("/v1/suppressions", {"email": f"p{i}@postern.test"})
+    answer = postern.post("/v1/batches", batch([f"p{i}@postern.test" for i in range(150)]))
+    assert answer.status == 422 and answer.json["type"].endswith("suppressed")
+    assert [e["pointer"] for e in answer.json["errors"]] == [f"/recipients/{i}/to" for i in range(150)]
 
 
 def test_senders_are_those_of_the_gateway(relay):

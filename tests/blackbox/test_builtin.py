@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from .places import BUILD, REPO
+from .places import BUILD, REPO, TOOLS
 from .postern import WRAPPER
 
 html5lib = pytest.importorskip("html5lib")
@@ -16,6 +16,8 @@ html5lib = pytest.importorskip("html5lib")
 TEMPLATES = REPO / "templates"
 PAYLOADS = REPO / "tests" / "blackbox" / "payloads"
 NAMES = sorted(p.name for p in TEMPLATES.iterdir() if p.is_dir())
+# What GitHub documents, and what was received of it (@octokit/webhooks-examples of npm).
+DOCUMENTED = TOOLS / "senders/node_modules/@octokit/webhooks-examples/api.github.com/index.json"
 CLIPPED = 102 * 1024  # Gmail shows no more of a mail's HTML
 KEPT = {"status", "action", "conclusion", "state", "object_kind", "type", "color", "level", "ref", "currency"}
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{#alerts}}\r\nBcc: victim@example.com\r\n"
@@ -32,6 +34,14 @@ def cases():
         yield name, "sample", payload(TEMPLATES / name / "sample.json")
         for path in sorted((PAYLOADS / name).glob("*.json")):
             yield name, path.stem, payload(path)
+
+
+def documented():
+    events = payload(DOCUMENTED) if DOCUMENTED.is_file() else []
+    for event in events:
+        for number, example in enumerate(event["examples"]):
+            if f"github-{event['name']}" in NAMES:
+                yield f"github-{event['name']}", f"documented-{number}", example
 
 
 def changed(value, change, key=""):
@@ -103,7 +113,7 @@ def rendered(all_of_them):
 
 @pytest.fixture(scope="module")
 def mails():
-    return rendered([*cases(), *variations()])
+    return rendered([*cases(), *documented(), *variations()])
 
 
 @functools.cache
@@ -204,6 +214,24 @@ def test_samples_show_what_matters():
         shown = "".join(parsed(mails[name]["html"])[0].itertext())
         assert all(w in mails[name]["text"] and w in shown for w in words), name
         assert payload(TEMPLATES / name / "sample.json")["postern"]["hook"] in mails[name]["html"], name
+
+
+def test_what_github_documents_is_shown():
+    if not DOCUMENTED.is_file():
+        pytest.skip("GitHub's examples aren't installed")
+    mails = rendered([*documented()])
+    assert len(mails) >= 80
+    wanted = {"github-push": lambda d: [c["message"].split("\n")[0] for c in d["commits"][:3]],
+              "github-pull_request": lambda d: [d["pull_request"]["title"], f"#{d['number']}"],
+              "github-issues": lambda d: [d["issue"]["title"], f"#{d['issue']['number']}"],
+              "github-workflow_run": lambda d: [d["workflow_run"]["name"], d["workflow_run"]["head_branch"]],
+              "github-release": lambda d: [d["release"]["tag_name"]]}
+    assert {what.split()[0] for what, _, _ in mails} == set(wanted)
+    for what, data, mail in mails:
+        words = [data["repository"]["full_name"], *wanted[what.split()[0]](data)]
+        shown = " ".join("".join(parsed(mail["html"])[0].itertext()).split())
+        for word in (" ".join(w.split()) for w in words):
+            assert word in shown and word in " ".join(mail["text"].split()), (what, word)
 
 
 def test_states_have_their_colours():

@@ -1,6 +1,9 @@
 """What DNS says of a sender's domain, asked of a real server."""
 
 import json
+import os
+import re
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,7 +11,7 @@ import pytest
 
 from . import dkim_keys
 from .nsd import Between, Nsd
-from .places import scratch
+from .places import BINARY, REPO, scratch
 from .postern import Postern, mail, run
 from .scripted import ScriptedServer
 
@@ -321,3 +324,41 @@ def test_what_providers_have_their_customers_include(dns, relay, policy, bounces
     spf = json.loads(done.stdout)["checks"][0]
     assert spf["publish"] == f"v=spf1 include:{policy} ~all" if policy else "include" not in spf["publish"]
     assert any("domain of its own" in note for note in spf["why"]) == bounces
+
+
+def test_the_walk_from_550_to_delivered():
+    """The README's commands as they are, but for the domain, the folder of the key and the addresses; what they say is to be
+    published is published."""
+    text = (REPO / "README.md").read_text().split("## From 550 to delivered")[1].split("```")[1]
+    commands = "\n".join(line[2:] for line in text.splitlines() if line.startswith("$ "))
+    folder = scratch("walk")
+    commands = commands.replace("example.com", "walk.test").replace("/etc/postern", f"{folder}/keys")
+    before, again, after = re.fullmatch(r"(.*?check --domain[^\n]*)\n([^\n]*check --domain[^\n]*)\n(.*)", commands,
+                                        re.DOTALL).groups()
+    zone = f"relay IN A {RELAY}\nmx.walk IN A {RELAY}\nwalk IN MX 10 mx.walk.test.\n"
+
+    def walk(script, **settings):
+        environment = {f"POSTERN_{name.upper()}": value for name, value in settings.items()}
+        return subprocess.run(["sh", "-c", script], cwd=folder, capture_output=True, text=True, timeout=60,
+                              env=environment | {"PATH": f"{BINARY.parent}:{os.environ['PATH']}"})
+    settings = {"relay": "smtp://relay.test:2525", "config": "postern.json"}
+    server = Nsd({"test": zone})
+    try:
+        done = walk(before, dns=server.address, **settings)
+    finally:
+        server.stop()
+    assert done.returncode == 1 and done.stdout.count("walk.test: missing") == 1, done
+    for check in ("spf", "dkim", "dmarc"):
+        assert re.search(rf"^{check} +missing ", done.stdout, re.MULTILINE), done
+    zone += "".join(f"{name} {record}\n" for name, record in re.findall(r"publish: (\S+) (IN TXT .*)", done.stdout)
+                    if re.search("v=(spf1|DKIM1|DMARC1)", record))
+    server = Nsd({"test": zone})
+    try:
+        done = walk(again, dns=server.address, **settings)
+    finally:
+        server.stop()
+    assert done.returncode == 0 and done.stdout.startswith("walk.test: ok\n"), done
+    with ScriptedServer() as relay:
+        done = walk(after, **settings | {"relay": relay.url()})
+        assert done.returncode == 0 and '"status":"sent"' in done.stdout, done
+        assert relay.complete[0].message.startswith(b"DKIM-Signature:") and b"Hello" in relay.complete[0].message

@@ -4,6 +4,8 @@ import base64
 import hashlib
 import hmac
 import json
+import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes, policy
@@ -11,10 +13,10 @@ from urllib.parse import quote
 
 import pytest
 
-from .places import REPO, scratch
+from .places import BINARY, REPO, scratch
 from .postern import PATIENCE, Postern, run
-from .process import wait_until
-from .scripted import ScriptedServer
+from .process import free_port, wait_until
+from .scripted import ScriptedServer, gate
 
 KEY = "hook-secret-0001"
 WHSEC = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -308,6 +310,30 @@ def test_a_form_s_payload_is_taken_and_its_raw_bytes_are_signed(hooks):
     assert hooks.fire("github", b"a=b", ident="form-2", **kind).status == 400
 
 
+def test_a_form_for_a_slack_style_receiver(hooks):
+    before = len(hooks.relay.mails)
+    body = b"payload=" + quote(json.dumps({"text": "Form & *bold*"})).encode()
+    answer = hooks.post("slack", body, {"Content-Type": "application/x-www-form-urlencoded"}, path=f"/v1/hooks/slack/{KEY}")
+    assert (answer.status, answer.body) == (200, b"ok")
+    assert hooks.mails(before + 1)[-1]["Subject"] == "Form & bold"
+
+
+def test_no_sender_waits_for_the_relay():
+    """Sentry gives up after a second, and for good after a thousand of them."""
+    go = threading.Event()
+    with ScriptedServer(body=gate(go, "250 2.0.0 ok")) as relay, Postern(
+            relay=relay.url(), config=configuration({"sentry": declared("sentry")}), secrets=[KEY], data=scratch("data"),
+            **FAST) as postern:
+        body = b'{"action": "created", "data": {"issue": {"title": "x"}}}'
+        headers = hexed("Sentry-Hook-Signature")(KEY, body, 0, "") | {"Content-Type": "application/json"}
+        for number in range(20):
+            answer = postern.request("POST", "/v1/hooks/sentry", body, headers | {"Request-ID": str(number)}, key="")
+            assert answer.status == 202, answer
+        assert not [m for m in relay.mails if m.accepted]
+        go.set()
+        wait_until(lambda: len([m for m in relay.mails if m.accepted]) == 20, PATIENCE, "the mails")
+
+
 def test_grafana_may_put(hooks):
     assert hooks.fire("grafana", {"title": "put"}, method="PUT").status == 202
     assert hooks.postern.get("/v1/hooks/grafana").status == 405
@@ -518,7 +544,6 @@ def test_hook_test_prints_the_mail():
 
 @pytest.mark.parametrize("name", SENDERS)
 def test_hook_sign_prints_what_the_service_would_send(hooks, name, tmp_path):
-    import subprocess
     file = payload_file(payload_of(name, 9))
     settings = {"listen": f"127.0.0.1:{hooks.postern.port}"}
     done = hook_command("sign", name, str(file), **settings)
@@ -527,3 +552,25 @@ def test_hook_sign_prints_what_the_service_would_send(hooks, name, tmp_path):
     sent = subprocess.run(["sh", "-c", script], env={"SECRET": SENDERS[name][2], "PATH": "/usr/bin:/bin"},
                           capture_output=True, check=True, timeout=PATIENCE)
     assert sent.stdout.decode().rsplit("\n", 1)[1] in ("200", "202"), (script, sent)
+
+
+def test_the_cookbook_does_what_it_says():
+    """The README's commands as they are, but for the relay and the address; and then the delivery."""
+    text = (REPO / "README.md").read_text().split("From nothing to a mail for each push:")[1].split("```")[1]
+    commands = [line.removeprefix("$ ") for line in text.strip().splitlines()]
+    assert len(commands) == 5 and "smtp://…" in text and "0.0.0.0:8025" in text
+    address = f"127.0.0.1:{free_port()}"
+    with ScriptedServer() as relay:
+        script = "\n".join([
+            "set -e", *commands[:3], commands[3] + " trap \"kill $!\" EXIT", commands[4],
+            f"until curl -s -o /dev/null http://{address}/healthz; do sleep 0.05; done",
+            "postern hook sign repo push.json --event push >sign.sh", "sh sign.sh"])
+        script = script.replace("smtp://…", f"'{relay.url()}'").replace("0.0.0.0:8025", address)
+        done = subprocess.run(["sh", "-c", script], cwd=scratch("cookbook"), capture_output=True, timeout=PATIENCE,
+                              env={"PATH": f"{BINARY.parent}:/usr/bin:/bin"})
+        assert done.returncode == 0, done
+        printed, answer = done.stdout.rsplit(b"\n{", 1)
+        assert message_from_bytes(printed)["Subject"] == "acme/site: 1 commit on main by li", printed
+        assert json.loads(b"{" + answer)["status"] == "queued", done
+        wait_until(lambda: relay.complete, PATIENCE, "the mail")
+        assert b"Subject: acme/site: 1 commit on main by li" in relay.complete[0].message

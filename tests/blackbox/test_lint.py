@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import zipfile
 
 import pytest
@@ -83,9 +84,21 @@ def protected_zip():
     return bytes(data)
 
 
+def protected_folder():
+    """As zip -r writes one: the folder itself, which has no password, stands before its files."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as z:
+        z.writestr(zipfile.ZipInfo("papers/"), b"")
+        z.writestr("papers/a.pdf", b"x")
+    data = bytearray(archive.getvalue())
+    data[data.index(b"PK\3\4", 4) + 6] |= 1
+    return bytes(data)
+
+
 @pytest.mark.parametrize("size", [0, 3_000_000], ids=["small", "stored"])
 @pytest.mark.parametrize("name, content, code", [
     ("a.pdf.exe", b"x", "attachment_double_ending"), ("a.zip", protected_zip(), "attachment_locked"),
+    ("a.zip", protected_folder(), "attachment_locked"),
     ("a.pdf", b"MZ\x90" + bytes(200), "attachment_disguised"), ("a.pdf", b"%PDF" + bytes(200), None)])
 def test_attachments_are_known_by_name_and_by_content(bare, name, content, code, size):
     answer = bare.post("/v1/lint", FINE | {"attachments": [
@@ -113,6 +126,40 @@ def test_compose_counts_in_a_header(bare):
     assert answer.status == 200 and answer.headers["Postern-Lint"] == "errors=2, warnings=0, notes=1"
     assert b"Postern-Lint" not in answer.body
     assert "Postern-Lint" not in bare.post("/v1/compose", BAD).headers
+
+
+JSON = {"Accept": "application/json"}
+
+
+def test_compose_has_it_in_its_answer_where_json_is_accepted(bare):
+    message = {"attachments": [{"filename": "\"a\\b\".bin", "content": base64.b64encode(bytes(100_000)).decode()}],
+               "text": "Grüße \u2028 \"quoted\" \\ \x07\n.\n", "from": {"email": "ü@postern.test"}}
+    whole = bare.post("/v1/compose", BAD | message | {"lint": True}, headers=JSON)
+    assert whole.status == 200 and whole.type == "application/json", whole
+    assert set(whole.json) == {"message", "lint"} and whole.headers["Postern-Lint"]
+    assert whole.json["lint"] == bare.post("/v1/lint", BAD | message).json
+    plain = bare.post("/v1/compose", BAD | message)
+    of_its_own = re.compile(rb"[0-9A-Z]{26}|Date: .*")
+    assert of_its_own.sub(b"", whole.json["message"].encode()) == of_its_own.sub(b"", plain.body)
+    assert set(bare.post("/v1/compose", BAD, headers=JSON).json) == {"message"}
+
+
+@pytest.mark.parametrize("accepted", [None, "*/*", "application/json, text/plain, */*", "message/rfc822, application/json"])
+def test_compose_answers_the_message_to_all_others(bare, accepted):
+    answer = bare.post("/v1/compose", FINE, headers={"Accept": accepted} if accepted else {})
+    assert answer.status == 200 and answer.type == "message/rfc822" and answer.headers["Vary"] == "Accept"
+
+
+def test_a_signed_message_is_json_too():
+    key, config = scratch("dkim") / "s1.pem", scratch("dkim") / "postern.json"
+    assert run("dkim", "keygen", "--type", "ed25519", "--out", str(key), "postern.test", "s1").returncode == 0
+    config.write_text(json.dumps({"dkim": {"postern.test": [{"selector": "s1", "key_file": str(key)}]}}))
+    with Postern(config=config) as postern:
+        for size in (10, 1_000_000):
+            document = FINE | {"lint": True, "attachments": [
+                {"filename": "a.bin", "content": base64.b64encode(bytes(size)).decode()}]}
+            answer = postern.post("/v1/compose", document, headers=JSON)
+            assert answer.json["message"].startswith("DKIM-Signature:") and answer.json["lint"]["findings"] == []
 
 
 @pytest.mark.parametrize("route", ["/v1/send", "/v1/messages", "/v1/compose"])

@@ -102,6 +102,23 @@ static const lint_finding *find(const lint_report *r, const char *code)
     "PK\3\4\24\0" flags "\0\10\0"                                                                  \
     "0123456789abcdef" name_len "\0\0\0" name
 
+/* A folder, and behind it a file; and the same, but where the file begins can't be told. */
+#define ZIP_FOLDER(flags, name)                                                                    \
+    "PK\3\4\12\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\3\0d/xyz" ZIP(flags, "\5", name)
+#define ZIP_BEHIND(flags, name)                                                                    \
+    "PK\3\4\12\0\10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\3\0d/xyz" ZIP(flags, "\5", name)
+
+/* RAR 4: the archive's header, and a file's, of seven octets each and what stands behind. */
+#define RAR_4(archive, file)                                                                       \
+    "Rar!\x1A\7\0"                                                                                 \
+    "ss\x73" archive "\0\15\0......"                                                               \
+    "ss\x74" file "\x80\x20\0\0\0\0\0....................."
+/* RAR 5: the archive's header, and a file's with an extra record. */
+#define RAR_5(first, record)                                                                       \
+    "Rar!\x1A\7\1\0"                                                                               \
+    "ssss\3" first "\0\0"                                                                          \
+    "ssss\13\2\3\4\0abc\3" record "xx"
+
 static const struct {
     const char *code;
     sample has, has_not;
@@ -126,6 +143,12 @@ static const struct {
     {"from_name_repeats",
      {.from = "\"A@example.com\" <a@example.com>"},
      {.from = "\"example.com\" <a@example.com>"}},
+    {"from_name_repeats",
+     {.from = "\"shop@mail.example.com\" <a@example.com>"},
+     {.from = "\"shop@mail.example.org\" <a@example.com>"}},
+    {"from_name_repeats",
+     {.from = "\"Shop, sales@example.com\" <a@example.com>"},
+     {.from = "\"Shop @ example.com\" <a@example.com>"}},
     {"no_unsubscribe",
      {.headers = {"Precedence", "bulk"}},
      {.headers = {"Precedence", "bulk", "List-Unsubscribe", "<https://example.com/u>"}}},
@@ -366,6 +389,9 @@ static const struct {
     {"attachment_blocked",
      {.file = "a.zip", .head = ZIP("\0", "\5", "a.exe"), .head_len = 35},
      {.file = "a.zip", .head = ZIP("\0", "\5", "a.pdf"), .head_len = 35}},
+    {"attachment_blocked",
+     {.file = "a.zip", .head = ZIP_FOLDER("\0", "a.exe"), .head_len = 70},
+     {.file = "a.zip", .head = ZIP_FOLDER("\0", "a.exe"), .head_len = 69}},
     {"attachment_double_ending", {.file = "invoice.pdf.exe"}, {.file = "invoice.2026.pdf"}},
     {"attachment_double_ending",
      {.file = "a\xE2\x80\xAE"
@@ -382,6 +408,27 @@ static const struct {
     {"attachment_locked",
      {.file = "a.zip", .head = ZIP("\1", "\5", "a.pdf"), .head_len = 35},
      {.file = "a.zip", .head = ZIP("\2", "\5", "a.pdf"), .head_len = 35}},
+    {"attachment_locked", /* a folder with a password */
+     {.file = "a.zip", .head = ZIP_FOLDER("\1", "a.pdf"), .head_len = 70},
+     {.file = "a.zip", .head = ZIP_FOLDER("\0", "a.pdf"), .head_len = 70}},
+    {"attachment_locked",
+     {.file = "a.zip", .head = ZIP_FOLDER("\1", "a.pdf"), .head_len = 65},
+     {.file = "a.zip", .head = ZIP_FOLDER("\1", "a.pdf"), .head_len = 64}},
+    {"attachment_locked",
+     {.file = "a.zip", .head = ZIP_FOLDER("\1", "a.pdf"), .head_len = 70},
+     {.file = "a.zip", .head = ZIP_BEHIND("\1", "a.pdf"), .head_len = 70}},
+    {"attachment_locked", /* names, too */
+     {.file = "a.rar", .head = RAR_4("\x80", "\0"), .head_len = 52},
+     {.file = "a.rar", .head = RAR_4("\1", "\0"), .head_len = 52}},
+    {"attachment_locked",
+     {.file = "a.rar", .head = RAR_4("\0", "\4"), .head_len = 52},
+     {.file = "a.rar", .head = RAR_4("\4", "\0"), .head_len = 52}},
+    {"attachment_locked",
+     {.file = "a.rar", .head = RAR_5("\4", "\3"), .head_len = 16},
+     {.file = "a.rar", .head = RAR_5("\1", "\3"), .head_len = 32}},
+    {"attachment_locked",
+     {.file = "a.rar", .head = RAR_5("\1", "\1"), .head_len = 32},
+     {.file = "a.rar", .head = RAR_5("\1", "\1"), .head_len = 31}},
     {"attachment_active", {.file = "a.xlsm"}, {.file = "a.xlsx"}},
 };
 
