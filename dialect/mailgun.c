@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/jsonw.h"
+#include "base/plain.h"
 #include "base/utf8.h"
 #include "dialect/mail_date.h"
 #include "dialect/mailgun_own.h"
@@ -19,6 +20,7 @@
 #define OPTIONS_MOST 16384 /* octets of what begins with o:, h: and v: */
 #define METADATA     512   /* octets of a value that is kept with the message (request.h) */
 #define DEPTH        32    /* of JSON in a field */
+#define TREES        ((size_t)64 << 20) /* octets of what JSON in fields becomes */
 
 /* A fault whose sentence is Mailgun's own, and stands alone. */
 #define OURS "mailgun"
@@ -230,6 +232,11 @@ static json_t *parse_object(dialect_reader *r, const char *pointer, const json_t
 
     if (!only_text(r, pointer, value, &text))
         return NULL;
+    own(r)->weight += text.len + plain_weight(text.data, text.len);
+    if (own(r)->weight > TREES) {
+        faults_add(r->errors, pointer, "too_large", "It has too many values.");
+        return NULL;
+    }
     json_t *object = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, &error);
     if (json_is_object(object) && is_flat(object, DEPTH))
         return object;
@@ -319,6 +326,8 @@ static void read_header(dialect_reader *r, const char *pointer, const char *name
                         const json_t *value)
 {
     if (strcasecmp(name, "Reply-To") == 0) {
+        if (json_object_get(r->message, "reply_to"))
+            faults_add(r->errors, pointer, "repeated", "It may be given once.");
         (void)set_mailboxes(r, pointer, value, "reply_to");
     } else if (strcasecmp(name, "X-Mailgun-Variables") == 0) {
         read_variables(r, pointer, value);
@@ -618,6 +627,7 @@ static void read_body(const dialect_body *body, dialect_plan *plan, const dialec
     plan->dry = m.dry;
     if (ok && !r->nomem && plan->errors.total == 0)
         mailgun_drafts(&m, plan);
+    plan->made += m.weight;
     plan->nomem = plan->nomem || r->nomem || !ok;
     reader_end(&m);
 }

@@ -92,6 +92,35 @@ void dialect_read_members(dialect_reader *r, const dialect_member *table, const 
     }
 }
 
+void dialect_read_attachments(dialect_reader *r, const char *pointer, const json_t *value,
+                              void (*read)(dialect_reader *r, const char *pointer,
+                                           const json_t *item))
+{
+    char at[FAULTS_POINTER_MAX];
+    json_t *draft = r->message, *list;
+
+    if (!json_is_array(value)) {
+        dialect_wrong_type(r, pointer, "an array", value);
+        return;
+    }
+    if (json_array_size(value) > DIALECT_ATTACHMENTS) {
+        faults_add(r->errors, pointer, "too_many", "At most %d attachments are allowed.",
+                   DIALECT_ATTACHMENTS);
+        return;
+    }
+    list = json_array();
+    for (size_t i = 0; list && i < json_array_size(value); i++) {
+        faults_item_pointer(at, pointer, i);
+        r->message = json_object();
+        if (r->message)
+            read(r, at, json_array_get(value, i));
+        if (!r->message || json_array_append_new(list, r->message) != 0)
+            r->nomem = true;
+    }
+    r->message = draft;
+    dialect_set(r, "attachments", list);
+}
+
 /* ---- lists of mailboxes ---- */
 
 /* The end of what begins with that character: a quoted string, a comment, an angle address. */

@@ -11,6 +11,12 @@
 
 #include "dialect/dialect.h"
 
+/* What a draft has at most: who reads it refuses more, and says so too late for what a dialect does
+ * with each, of each of a thousand drafts. */
+#define DIALECT_HEADERS     200
+#define DIALECT_METADATA    32
+#define DIALECT_ATTACHMENTS 1000
+
 typedef struct dialect_reader {
     const dialect_body *body;
     json_t *message; /* the draft at hand */
@@ -49,6 +55,12 @@ void dialect_share(dialect_reader *r, const char *name, const json_t *value);
 /* A copy of an object, with the same values; NULL: no memory (where json_copy() may give one that
  * lacks some). */
 json_t *dialect_copy(const json_t *object);
+
+/* Sets `attachments` of the draft to what `read` makes of each item of an array, which fills
+ * r->message, an empty object then. What is no array, or has too many, is a fault. */
+void dialect_read_attachments(dialect_reader *r, const char *pointer, const json_t *value,
+                              void (*read)(dialect_reader *r, const char *pointer,
+                                           const json_t *item));
 
 /* A string's text, wherever it stands; false, and a fault, for anything else and for one that holds
  * NUL. */

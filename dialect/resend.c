@@ -266,24 +266,7 @@ static void read_attachment(dialect_reader *r, const char *pointer, const json_t
 
 static bool read_attachments(dialect_reader *r, const char *pointer, const json_t *value)
 {
-    char at[FAULTS_POINTER_MAX];
-    json_t *message = r->message, *list;
-
-    if (!json_is_array(value)) {
-        dialect_wrong_type(r, pointer, "an array", value);
-        return false;
-    }
-    list = json_array();
-    for (size_t i = 0; list && i < json_array_size(value); i++) {
-        faults_item_pointer(at, pointer, i);
-        r->message = json_object();
-        if (r->message)
-            read_attachment(r, at, json_array_get(value, i));
-        if (!r->message || json_array_append_new(list, r->message) != 0)
-            r->nomem = true;
-    }
-    r->message = message;
-    dialect_set(r, "attachments", list);
+    dialect_read_attachments(r, pointer, value, read_attachment);
     return true;
 }
 

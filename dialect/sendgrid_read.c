@@ -277,40 +277,24 @@ static const dialect_member attachment_members[] = {
     {.name = NULL},
 };
 
-static json_t *read_attachment(dialect_reader *whole, const char *pointer, const json_t *value)
+static void read_attachment(dialect_reader *r, const char *pointer, const json_t *value)
 {
-    dialect_reader r = *whole;
     char at[FAULTS_POINTER_MAX];
     const json_t *filename = json_object_get(value, "filename");
 
-    r.message = json_object();
-    if (!r.message)
-        return NULL;
-    dialect_read_members(&r, attachment_members, pointer, value);
+    dialect_read_members(r, attachment_members, pointer, value);
     if (json_is_object(value) && (!filename || json_is_null(filename))) {
         faults_member(at, pointer, "filename");
-        faults_add(r.errors, at, "required", "filename is required.");
+        faults_add(r->errors, at, "required", "filename is required.");
     }
     /* A draft's that has a content_id is inline unless it says otherwise. */
-    if (json_object_get(r.message, "content_id") && !json_object_get(r.message, "disposition"))
-        dialect_set(&r, "disposition", json_string("attachment"));
-    whole->nomem = whole->nomem || r.nomem;
-    return r.message;
+    if (json_object_get(r->message, "content_id") && !json_object_get(r->message, "disposition"))
+        dialect_set(r, "disposition", json_string("attachment"));
 }
 
 static bool read_attachments(dialect_reader *r, const char *pointer, const json_t *value)
 {
-    char at[FAULTS_POINTER_MAX];
-
-    if (!is_array(r, pointer, value))
-        return true;
-    json_t *list = json_array();
-    for (size_t i = 0; list && i < json_array_size(value); i++) {
-        faults_item_pointer(at, pointer, i);
-        if (json_array_append_new(list, read_attachment(r, at, json_array_get(value, i))) != 0)
-            r->nomem = true;
-    }
-    dialect_set(r, "attachments", list);
+    dialect_read_attachments(r, pointer, value, read_attachment);
     return true;
 }
 
@@ -701,6 +685,7 @@ void sendgrid_read(const dialect_body *body, dialect_plan *plan)
         check_whole(&r, body->root, list);
     }
     plan->dry = m.dry;
+    plan->made = m.made + (MADE_OCTETS - m.budget.octets);
     plan->nomem = plan->nomem || r.nomem;
     json_decref(r.message);
     json_decref(m.parsed);

@@ -10,7 +10,7 @@
 
 #include "dialect/reader.h"
 #include "dialect/replace.h"
-#include "tests/unit/dialect_twin.h"
+#include "tests/unit/dialect_given.h"
 
 /* ---- ids ---- */
 
@@ -93,7 +93,7 @@ static void assert_split(const char *text, const char *expected)
     mime_bytes bytes = {text, strlen(text)};
     json_t *list = json_array();
     assert_true(dialect_split_mailboxes(&bytes, list));
-    json_t *wanted = twin_json(expected);
+    json_t *wanted = given_json(expected);
     char *found = json_dumps(list, JSON_COMPACT);
     char *should = json_dumps(wanted, JSON_COMPACT);
     assert_string_equal(found, should);
@@ -197,11 +197,11 @@ static const dialect_member members[] = {
 
 static void assert_members(const char *text, const char *draft, const char *errors)
 {
-    twin t = {.root = twin_json(text), .body = {.text = twin_text}};
-    dialect_reader r = {.body = &t.body, .message = json_object(), .errors = &t.plan.errors};
-    dialect_read_members(&r, members, "/at", t.root);
-    json_t *wanted = twin_json(draft);
-    char *found = twin_faults(&t);
+    given g = {.root = given_json(text), .body = {.text = given_text}};
+    dialect_reader r = {.body = &g.body, .message = json_object(), .errors = &g.plan.errors};
+    dialect_read_members(&r, members, "/at", g.root);
+    json_t *wanted = given_json(draft);
+    char *found = given_faults(&g);
     assert_non_null(found);
     assert_string_equal(found, errors);
     assert_true(json_equal(r.message, wanted));
@@ -209,7 +209,8 @@ static void assert_members(const char *text, const char *draft, const char *erro
     free(found);
     json_decref(wanted);
     json_decref(r.message);
-    twin_end(&t);
+    dialect_plan_clear(&g.plan);
+    json_decref(g.root);
 }
 
 static void a_table_says_what_becomes_of_each_member(void **state)
