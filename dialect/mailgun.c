@@ -102,7 +102,13 @@ static bool read_plain(dialect_reader *r, const char *pointer, const json_t *val
 
 static bool read_from(dialect_reader *r, const char *pointer, const json_t *value)
 {
-    return set_text(r, pointer, value, "from");
+    mime_bytes text;
+
+    if (!only_text(r, pointer, value, &text))
+        return false;
+    if (text.len > 0)
+        dialect_set(r, "from", dialect_mailbox_of(r, json_array_get(value, 0)));
+    return true;
 }
 
 static bool read_template(dialect_reader *r, const char *pointer, const json_t *value)

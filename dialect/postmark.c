@@ -133,7 +133,7 @@ static bool read_from(dialect_reader *r, const char *pointer, const json_t *valu
     if (!dialect_text(r, pointer, value, &text) || text.len == 0)
         return false;
     check_mailbox(r, pointer, "From", &text);
-    dialect_share(r, "from", value);
+    dialect_set(r, "from", dialect_mailbox_of(r, value));
     return true;
 }
 

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "mime/address.h"
+#include "mime/word.h"
+
 void dialect_set(dialect_reader *r, const char *name, json_t *value)
 {
     if (!value || json_object_set_new_nocheck(r->message, name, value) != 0)
@@ -145,6 +148,53 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* "Name" <address>, with the name in quotes. */
+static json_t *write_mailbox(const char *name, size_t len, const char *address)
+{
+    buf out = BUF_INIT;
+
+    buf_addc(&out, '"');
+    for (size_t i = 0; i < len; i++) {
+        if (name[i] == '"' || name[i] == '\\')
+            buf_addc(&out, '\\');
+        buf_addc(&out, name[i]);
+    }
+    buf_addf(&out, "\" <%s>", address);
+    json_t *made = buf_ok(&out) ? json_stringn(out.data, out.len) : NULL;
+    buf_free(&out);
+    return made;
+}
+
+json_t *dialect_mailbox(const char *s, size_t len)
+{
+    const char *reason = NULL;
+    json_t *made = NULL;
+    buf name = BUF_INIT;
+    mime_mailbox m = {0};
+
+    bool decoded = memmem(s, len, "=?", 2) && mime_mailbox_parse(s, len, &m, &reason) && m.name &&
+                   mime_words_decode(m.name, strlen(m.name), &name);
+    if (!buf_ok(&name))
+        made = NULL;
+    else if (decoded)
+        made = write_mailbox(name.data ? name.data : "", name.len, m.address);
+    else
+        made = json_stringn(s, len);
+    mime_mailbox_clear(&m);
+    buf_free(&name);
+    return made;
+}
+
+json_t *dialect_mailbox_of(dialect_reader *r, const json_t *value)
+{
+    mime_bytes text;
+
+    if (!json_is_string(value) || !r->body->text(r->body->ctx, value, &text) ||
+        !memmem(text.data, text.len, "=?", 2))
+        return json_incref((json_t *)value);
+    return dialect_mailbox(text.data, text.len);
+}
+
 /* Without blanks around it; nothing, where there is nothing. */
 static bool add_mailbox(const char *s, size_t from, size_t to, json_t *list)
 {
@@ -152,7 +202,7 @@ static bool add_mailbox(const char *s, size_t from, size_t to, json_t *list)
         from++;
     while (to > from && is_blank(s[to - 1]))
         to--;
-    return from == to || json_array_append_new(list, json_stringn(s + from, to - from)) == 0;
+    return from == to || json_array_append_new(list, dialect_mailbox(s + from, to - from)) == 0;
 }
 
 bool dialect_split_mailboxes(const mime_bytes *text, json_t *list)

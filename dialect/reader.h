@@ -69,6 +69,13 @@ bool dialect_text(dialect_reader *r, const char *pointer, const json_t *value, m
 void dialect_wrong_type(dialect_reader *r, const char *pointer, const char *expected,
                         const json_t *value);
 
+/* A mailbox as a string of a draft. Providers read encoded-words in names (RFC 2047), which a draft
+ * has as they are written: they are decoded. It is not checked. NULL: no memory. */
+json_t *dialect_mailbox(const char *s, size_t len);
+/* The same of a string of the body, which mostly stays as it is: a new reference. What is no text
+ * is told by who reads the draft. */
+json_t *dialect_mailbox_of(dialect_reader *r, const json_t *value);
+
 /* Adds the mailboxes of "A <a@example.com>, \"B, C\" <b@example.com>" (RFC 5322 section 3.4, no
  * groups), each as a string, to `list`, an array. They are not checked: what is between commas
  * outside of quotes, comments and brackets. Nothing between two commas is left out. False: no

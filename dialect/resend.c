@@ -38,17 +38,47 @@ static bool share_unless_empty(dialect_reader *r, const char *name, const json_t
         return share_unless_empty(r, member, value);                                               \
     }
 
-READ_UNLESS_EMPTY(read_from, "from")
-READ_UNLESS_EMPTY(read_to, "to")
-READ_UNLESS_EMPTY(read_cc, "cc")
-READ_UNLESS_EMPTY(read_bcc, "bcc")
-READ_UNLESS_EMPTY(read_reply_to, "reply_to")
 READ_UNLESS_EMPTY(read_subject, "subject")
 READ_UNLESS_EMPTY(read_html, "html")
 READ_UNLESS_EMPTY(read_text, "text")
 READ_UNLESS_EMPTY(read_filename, "filename")
 READ_UNLESS_EMPTY(read_content_type, "content_type")
 READ_UNLESS_EMPTY(read_content_id, "content_id")
+
+/* ---- mailboxes ---- */
+
+static bool set_mailboxes(dialect_reader *r, const json_t *value, const char *name)
+{
+    json_t *list, *one;
+    size_t i;
+
+    if (!json_is_array(value)) {
+        if (!is_empty(value))
+            dialect_set(r, name, dialect_mailbox_of(r, value));
+        return true;
+    }
+    list = json_array();
+    json_array_foreach((json_t *)value, i, one)
+    {
+        if (json_array_append_new(list, dialect_mailbox_of(r, one)) != 0)
+            r->nomem = true;
+    }
+    dialect_set(r, name, list);
+    return true;
+}
+
+#define READ_MAILBOXES(function, member)                                                           \
+    static bool function(dialect_reader *r, const char *pointer, const json_t *value)              \
+    {                                                                                              \
+        (void)pointer;                                                                             \
+        return set_mailboxes(r, value, member);                                                    \
+    }
+
+READ_MAILBOXES(read_from, "from")
+READ_MAILBOXES(read_to, "to")
+READ_MAILBOXES(read_cc, "cc")
+READ_MAILBOXES(read_bcc, "bcc")
+READ_MAILBOXES(read_reply_to, "reply_to")
 
 static bool asks_for_something(dialect_reader *r, const char *pointer, const json_t *value)
 {
