@@ -107,7 +107,7 @@ static void encoded_words_in_names_are_decoded(void **state)
 {
     (void)state;
     assert_split("=?UTF-8?B?5p2O6Zu3?= <a@x.test>", "[\"\\\"李雷\\\" <a@x.test>\"]");
-    assert_split("=?utf-8*de?Q?Gr=C3=BC=C3=9Fe,_A?= =?iso-8859-1?q?=FC?= B =?us-ascii?q?=22?= "
+    assert_split("=?utf-8*de?Q?Gr=C3=BC=C3=9Fe=2C_A?= =?iso-8859-1?q?=FC?= B =?us-ascii?q?=22?= "
                  "<a@x.test>, b@x.test",
                  "[\"\\\"Grüße, Aü B \\\\\\\"\\\" <a@x.test>\", \"b@x.test\"]");
     /* What is none, or would be what no name is. */
