@@ -392,6 +392,40 @@ static void take_files(dialect_reader *r, const char *name, bool is_inline)
 #define NOT_TRACKED "Nobody's opening and clicking is watched here; the mail is the same."
 #define SIGNED      "With which keys a mail is signed is the configuration's business (dkim)."
 
+/* Both routes have them. */
+#define OPTIONS                                                                                    \
+    {"o:tag", DIALECT_READ, "tags", read_tags, NULL},                                              \
+        {"o:deliverytime", DIALECT_READ, "send_at", read_time, NULL},                              \
+        {"o:testmode", DIALECT_READ, NULL, read_test, NULL},                                       \
+        {"o:deliverytime-optimize-period", DIALECT_IGNORE, NULL, NULL,                             \
+         "It is sent at once, which is within the period."},                                       \
+        {"o:time-zone-localize", DIALECT_REFUSE, NULL, NULL,                                       \
+         "Nobody's time zone is known here: it would go out at another hour. Use "                 \
+         "o:deliverytime."},                                                                       \
+        {"o:tracking", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},                                   \
+        {"o:tracking-clicks", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},                            \
+        {"o:tracking-opens", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},                             \
+        {"o:tracking-pixel-location-top", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},                \
+        {"o:dkim", DIALECT_IGNORE, NULL, NULL, SIGNED},                                            \
+        {"o:secondary-dkim", DIALECT_IGNORE, NULL, NULL, SIGNED},                                  \
+        {"o:secondary-dkim-public", DIALECT_IGNORE, NULL, NULL, SIGNED},                           \
+        {"o:require-tls", DIALECT_REFUSE, NULL, is_asked,                                          \
+         "How mail goes on behind the relay isn't known here; to the relay, POSTERN_RELAY says "   \
+         "it."},                                                                                   \
+        {"o:skip-verification", DIALECT_IGNORE, NULL, NULL,                                        \
+         "Certificates are the relay's business, and to it POSTERN_RELAY's: they are not looked "  \
+         "at "                                                                                     \
+         "less."},                                                                                 \
+        {"o:sending-ip", DIALECT_REFUSE, NULL, NULL,                                               \
+         "The relay's addresses can't be chosen here; leave it out."},                             \
+        {"o:sending-ip-pool", DIALECT_REFUSE, NULL, NULL,                                          \
+         "The relay's addresses can't be chosen here; leave it out."},                             \
+        {"o:archive-to", DIALECT_REFUSE, NULL, NULL,                                               \
+         "Copies to other places aren't made; use bcc."},                                          \
+    {                                                                                              \
+        "o:suppress-headers", DIALECT_IGNORE, NULL, NULL, "There are none of Mailgun's headers."   \
+    }
+
 const dialect_member mailgun_fields[] = {
     {"from", DIALECT_READ, "from", read_from, NULL},
     {"to", DIALECT_READ, "to", read_to, NULL},
@@ -409,31 +443,7 @@ const dialect_member mailgun_fields[] = {
     {"t:version", DIALECT_REFUSE, NULL, NULL, "Templates have no versions here."},
     {"t:text", DIALECT_IGNORE, NULL, NULL, "A mail always has a plain text beside its HTML."},
     {"recipient-variables", DIALECT_READ, NULL, read_recipients, NULL},
-    {"o:tag", DIALECT_READ, "tags", read_tags, NULL},
-    {"o:deliverytime", DIALECT_READ, "send_at", read_time, NULL},
-    {"o:testmode", DIALECT_READ, NULL, read_test, NULL},
-    {"o:deliverytime-optimize-period", DIALECT_IGNORE, NULL, NULL,
-     "It is sent at once, which is within the period."},
-    {"o:time-zone-localize", DIALECT_REFUSE, NULL, NULL,
-     "Nobody's time zone is known here: it would go out at another hour. Use o:deliverytime."},
-    {"o:tracking", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:tracking-clicks", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:tracking-opens", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:tracking-pixel-location-top", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:dkim", DIALECT_IGNORE, NULL, NULL, SIGNED},
-    {"o:secondary-dkim", DIALECT_IGNORE, NULL, NULL, SIGNED},
-    {"o:secondary-dkim-public", DIALECT_IGNORE, NULL, NULL, SIGNED},
-    {"o:require-tls", DIALECT_REFUSE, NULL, is_asked,
-     "How mail goes on behind the relay isn't known here; to the relay, POSTERN_RELAY says it."},
-    {"o:skip-verification", DIALECT_IGNORE, NULL, NULL,
-     "Certificates are the relay's business, and to it POSTERN_RELAY's: they are not looked at "
-     "less."},
-    {"o:sending-ip", DIALECT_REFUSE, NULL, NULL,
-     "The relay's addresses can't be chosen here; leave it out."},
-    {"o:sending-ip-pool", DIALECT_REFUSE, NULL, NULL,
-     "The relay's addresses can't be chosen here; leave it out."},
-    {"o:archive-to", DIALECT_REFUSE, NULL, NULL, "Copies to other places aren't made; use bcc."},
-    {"o:suppress-headers", DIALECT_IGNORE, NULL, NULL, "There are none of Mailgun's headers."},
+    OPTIONS,
     {NULL, DIALECT_IGNORE, NULL, NULL, NULL},
 };
 
@@ -447,31 +457,7 @@ const dialect_member mailgun_mime_fields[] = {
     {"t:version", DIALECT_REFUSE, NULL, NULL, READY},
     {"t:text", DIALECT_REFUSE, NULL, NULL, READY},
     {"recipient-variables", DIALECT_REFUSE, NULL, NULL, READY},
-    {"o:tag", DIALECT_READ, "tags", read_tags, NULL},
-    {"o:deliverytime", DIALECT_READ, "send_at", read_time, NULL},
-    {"o:testmode", DIALECT_READ, NULL, read_test, NULL},
-    {"o:deliverytime-optimize-period", DIALECT_IGNORE, NULL, NULL,
-     "It is sent at once, which is within the period."},
-    {"o:time-zone-localize", DIALECT_REFUSE, NULL, NULL,
-     "Nobody's time zone is known here: it would go out at another hour. Use o:deliverytime."},
-    {"o:tracking", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:tracking-clicks", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:tracking-opens", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:tracking-pixel-location-top", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:dkim", DIALECT_IGNORE, NULL, NULL, SIGNED},
-    {"o:secondary-dkim", DIALECT_IGNORE, NULL, NULL, SIGNED},
-    {"o:secondary-dkim-public", DIALECT_IGNORE, NULL, NULL, SIGNED},
-    {"o:require-tls", DIALECT_REFUSE, NULL, is_asked,
-     "How mail goes on behind the relay isn't known here; to the relay, POSTERN_RELAY says it."},
-    {"o:skip-verification", DIALECT_IGNORE, NULL, NULL,
-     "Certificates are the relay's business, and to it POSTERN_RELAY's: they are not looked at "
-     "less."},
-    {"o:sending-ip", DIALECT_REFUSE, NULL, NULL,
-     "The relay's addresses can't be chosen here; leave it out."},
-    {"o:sending-ip-pool", DIALECT_REFUSE, NULL, NULL,
-     "The relay's addresses can't be chosen here; leave it out."},
-    {"o:archive-to", DIALECT_REFUSE, NULL, NULL, "Copies to other places aren't made; use bcc."},
-    {"o:suppress-headers", DIALECT_IGNORE, NULL, NULL, "There are none of Mailgun's headers."},
+    OPTIONS,
     {NULL, DIALECT_IGNORE, NULL, NULL, NULL},
 };
 

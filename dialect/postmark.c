@@ -26,41 +26,28 @@
 
 /* ---- texts ---- */
 
-/* .NET's and Go's clients write "" where there is nothing. */
-static bool is_empty(const json_t *value)
-{
-    return json_is_string(value) && json_string_length(value) == 0;
-}
-
-static bool share_unless_empty(dialect_reader *r, const char *name, const json_t *value)
-{
-    if (!is_empty(value))
-        dialect_share(r, name, value);
-    return true;
-}
-
 static bool read_subject(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    return share_unless_empty(r, "subject", value);
+    return dialect_share_unless_empty(r, "subject", value);
 }
 
 static bool read_html(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    return share_unless_empty(r, "html", value);
+    return dialect_share_unless_empty(r, "html", value);
 }
 
 static bool read_text(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    return share_unless_empty(r, "text", value);
+    return dialect_share_unless_empty(r, "text", value);
 }
 
 static bool read_tag(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    if (is_empty(value))
+    if (dialect_is_empty(value))
         return true;
     json_t *tags = json_array();
     if (json_array_append(tags, (json_t *)value) != 0)
@@ -208,19 +195,19 @@ static bool read_headers(dialect_reader *r, const char *pointer, const json_t *v
 static bool read_name(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    return share_unless_empty(r, "filename", value);
+    return dialect_share_unless_empty(r, "filename", value);
 }
 
 static bool read_content_type(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    return share_unless_empty(r, "content_type", value);
+    return dialect_share_unless_empty(r, "content_type", value);
 }
 
 static bool read_disposition(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    return share_unless_empty(r, "disposition", value);
+    return dialect_share_unless_empty(r, "disposition", value);
 }
 
 /* "cid:x" is a picture of the mail's HTML; "x" may be one, and is what many mail programs give to
@@ -356,7 +343,7 @@ static bool read_template_id(dialect_reader *r, const char *pointer, const json_
 
 static bool read_template_alias(dialect_reader *r, const char *pointer, const json_t *value)
 {
-    return is_empty(value) || name_template(r, pointer, json_incref((json_t *)value));
+    return dialect_is_empty(value) || name_template(r, pointer, json_incref((json_t *)value));
 }
 
 /* ---- the members ---- */
@@ -397,7 +384,7 @@ static const dialect_member message_members[] = {
 static bool is_given(const json_t *item, const char *name)
 {
     const json_t *value = json_object_get(item, name);
-    return value && !json_is_null(value) && !is_empty(value);
+    return value && !json_is_null(value) && !dialect_is_empty(value);
 }
 
 static void read_message(const dialect_body *body, bool templated, const char *pointer,
@@ -534,22 +521,6 @@ static const json_t *item_of(const dialect_body *body, size_t draft, char before
     return json_array_get(list, draft);
 }
 
-/* A header is a member of ours, and an item of theirs. */
-static bool find_header(const json_t *item, const char *pointer, size_t *found)
-{
-    const json_t *headers = json_object_get(item, "Headers");
-    char at[FAULTS_POINTER_MAX];
-
-    for (size_t i = 0; i < json_array_size(headers); i++) {
-        const char *name = json_string_value(json_object_get(json_array_get(headers, i), "Name"));
-        faults_pointer(at, "/headers", name ? name : "");
-        *found = i;
-        if (name && strcmp(at, pointer) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void origin(const dialect_body *body, size_t draft, const char *pointer,
                    char out[FAULTS_POINTER_MAX])
 {
@@ -559,7 +530,7 @@ static void origin(const dialect_body *body, size_t draft, const char *pointer,
 
     if (strcmp(pointer, "/template") == 0 && is_given(item, "TemplateId"))
         (void)snprintf(out, FAULTS_POINTER_MAX, "%s/TemplateId", before);
-    else if (find_header(item, pointer, &i))
+    else if (dialect_find_named(json_object_get(item, "Headers"), "Name", "/headers", pointer, &i))
         (void)snprintf(out, FAULTS_POINTER_MAX, "%s/Headers/%zu", before, i);
     else
         dialect_retell(places, before, pointer, out);

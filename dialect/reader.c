@@ -16,6 +16,18 @@ void dialect_share(dialect_reader *r, const char *name, const json_t *value)
     dialect_set(r, name, json_incref((json_t *)value));
 }
 
+bool dialect_is_empty(const json_t *value)
+{
+    return json_is_string(value) && json_string_length(value) == 0;
+}
+
+bool dialect_share_unless_empty(dialect_reader *r, const char *name, const json_t *value)
+{
+    if (!dialect_is_empty(value))
+        dialect_share(r, name, value);
+    return true;
+}
+
 json_t *dialect_copy(const json_t *object)
 {
     json_t *copy = json_copy((json_t *)object);

@@ -52,6 +52,11 @@ void dialect_set(dialect_reader *r, const char *name, json_t *value);
 /* The same with one more reference to a value of the body. */
 void dialect_share(dialect_reader *r, const char *name, const json_t *value);
 
+/* The empty string: some clients write it where there is nothing. */
+bool dialect_is_empty(const json_t *value);
+/* dialect_share(), but for that; true. */
+bool dialect_share_unless_empty(dialect_reader *r, const char *name, const json_t *value);
+
 /* A copy of an object, with the same values; NULL: no memory (where json_copy() may give one that
  * lacks some). */
 json_t *dialect_copy(const json_t *object);

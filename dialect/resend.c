@@ -17,25 +17,12 @@
 
 /* ---- texts ---- */
 
-/* The Go SDK writes "" where there is nothing, and "" for the text says that there shall be none:
- * the HTML's twin is made then, as always. */
-static bool is_empty(const json_t *value)
-{
-    return json_is_string(value) && json_string_length(value) == 0;
-}
-
-static bool share_unless_empty(dialect_reader *r, const char *name, const json_t *value)
-{
-    if (!is_empty(value))
-        dialect_share(r, name, value);
-    return true;
-}
-
+/* "" for the text says that there shall be none: the HTML's twin is made then, as always. */
 #define READ_UNLESS_EMPTY(function, member)                                                        \
     static bool function(dialect_reader *r, const char *pointer, const json_t *value)              \
     {                                                                                              \
         (void)pointer;                                                                             \
-        return share_unless_empty(r, member, value);                                               \
+        return dialect_share_unless_empty(r, member, value);                                       \
     }
 
 READ_UNLESS_EMPTY(read_subject, "subject")
@@ -53,7 +40,7 @@ static bool set_mailboxes(dialect_reader *r, const json_t *value, const char *na
     size_t i;
 
     if (!json_is_array(value)) {
-        if (!is_empty(value))
+        if (!dialect_is_empty(value))
             dialect_set(r, name, dialect_mailbox_of(r, value));
         return true;
     }
@@ -84,7 +71,7 @@ static bool asks_for_something(dialect_reader *r, const char *pointer, const jso
 {
     (void)r;
     (void)pointer;
-    return !is_empty(value);
+    return !dialect_is_empty(value);
 }
 
 /* ---- times ---- */
@@ -134,7 +121,7 @@ static bool read_scheduled_at(dialect_reader *r, const char *pointer, const json
 {
     mime_bytes text;
 
-    if (is_empty(value))
+    if (dialect_is_empty(value))
         return true;
     if (!dialect_text(r, pointer, value, &text))
         return false;
@@ -404,22 +391,6 @@ static const dialect_place places[] = {
     {.ours = NULL},
 };
 
-/* A tag is a member of ours, and an item of theirs. */
-static bool find_tag(const json_t *item, const char *pointer, size_t *found)
-{
-    const json_t *tags = json_object_get(item, "tags");
-    char at[FAULTS_POINTER_MAX];
-
-    for (size_t i = 0; i < json_array_size(tags); i++) {
-        const char *name = json_string_value(json_object_get(json_array_get(tags, i), "name"));
-        faults_pointer(at, "/metadata", name ? name : "");
-        *found = i;
-        if (name && strcmp(at, pointer) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void origin(const dialect_body *body, size_t draft, const char *pointer,
                    char out[FAULTS_POINTER_MAX])
 {
@@ -430,7 +401,7 @@ static void origin(const dialect_body *body, size_t draft, const char *pointer,
 
     if (many)
         (void)snprintf(before, sizeof before, "/%zu", draft);
-    if (find_tag(item, pointer, &i))
+    if (dialect_find_named(json_object_get(item, "tags"), "name", "/metadata", pointer, &i))
         (void)snprintf(out, FAULTS_POINTER_MAX, "%s/tags/%zu", before, i);
     else
         dialect_retell(places, before, pointer, out);

@@ -15,11 +15,6 @@
 
 /* ---- what several members have in common ---- */
 
-static bool is_empty(const json_t *string)
-{
-    return json_is_string(string) && json_string_length(string) == 0;
-}
-
 /* A text of one character at least. */
 static bool read_filled(dialect_reader *r, const char *pointer, const json_t *value,
                         const char *what)
@@ -249,7 +244,7 @@ static bool read_template(dialect_reader *r, const char *pointer, const json_t *
 static bool read_filename(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    if (!is_empty(value)) /* so says who knows of none, because it is required */
+    if (!dialect_is_empty(value)) /* so says who knows of none, because it is required */
         dialect_share(r, "filename", value);
     return true;
 }
@@ -257,7 +252,7 @@ static bool read_filename(dialect_reader *r, const char *pointer, const json_t *
 static bool read_content_id(dialect_reader *r, const char *pointer, const json_t *value)
 {
     const json_t *other = json_object_get(r->message, "content_id");
-    if (is_empty(value))
+    if (dialect_is_empty(value))
         return true;
     if (other && !json_equal(other, value))
         faults_add(r->errors, pointer, "twice", "content_id and contentId say different things.");
