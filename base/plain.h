@@ -29,4 +29,9 @@ json_t *plain_load(const char *text, size_t len);
  * duplicate names. */
 json_t *plain_load_text(const char *text, size_t len);
 
+/* About what jansson needs for a text's tree, on a machine of 64 bits: objects have a table,
+ * members a key and two lists' links. What stands in strings counts, too: it is an estimate, for
+ * who keeps a budget. */
+size_t plain_weight(const char *text, size_t len);
+
 #endif

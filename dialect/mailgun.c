@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/jsonw.h"
+#include "base/plain.h"
 #include "base/utf8.h"
 #include "dialect/mail_date.h"
 #include "dialect/mailgun_own.h"
@@ -19,6 +20,7 @@
 #define OPTIONS_MOST 16384 /* octets of what begins with o:, h: and v: */
 #define METADATA     512   /* octets of a value that is kept with the message (request.h) */
 #define DEPTH        32    /* of JSON in a field */
+#define TREES        ((size_t)64 << 20) /* octets of what JSON in fields becomes */
 
 /* A fault whose sentence is Mailgun's own, and stands alone. */
 #define OURS "mailgun"
@@ -100,7 +102,13 @@ static bool read_plain(dialect_reader *r, const char *pointer, const json_t *val
 
 static bool read_from(dialect_reader *r, const char *pointer, const json_t *value)
 {
-    return set_text(r, pointer, value, "from");
+    mime_bytes text;
+
+    if (!only_text(r, pointer, value, &text))
+        return false;
+    if (text.len > 0)
+        dialect_set(r, "from", dialect_mailbox_of(r, json_array_get(value, 0)));
+    return true;
 }
 
 static bool read_template(dialect_reader *r, const char *pointer, const json_t *value)
@@ -230,6 +238,11 @@ static json_t *parse_object(dialect_reader *r, const char *pointer, const json_t
 
     if (!only_text(r, pointer, value, &text))
         return NULL;
+    own(r)->weight += text.len + plain_weight(text.data, text.len);
+    if (own(r)->weight > TREES) {
+        faults_add(r->errors, pointer, "too_large", "It has too many values.");
+        return NULL;
+    }
     json_t *object = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, &error);
     if (json_is_object(object) && is_flat(object, DEPTH))
         return object;
@@ -319,6 +332,8 @@ static void read_header(dialect_reader *r, const char *pointer, const char *name
                         const json_t *value)
 {
     if (strcasecmp(name, "Reply-To") == 0) {
+        if (json_object_get(r->message, "reply_to"))
+            faults_add(r->errors, pointer, "repeated", "It may be given once.");
         (void)set_mailboxes(r, pointer, value, "reply_to");
     } else if (strcasecmp(name, "X-Mailgun-Variables") == 0) {
         read_variables(r, pointer, value);
@@ -377,6 +392,40 @@ static void take_files(dialect_reader *r, const char *name, bool is_inline)
 #define NOT_TRACKED "Nobody's opening and clicking is watched here; the mail is the same."
 #define SIGNED      "With which keys a mail is signed is the configuration's business (dkim)."
 
+/* Both routes have them. */
+#define OPTIONS                                                                                    \
+    {"o:tag", DIALECT_READ, "tags", read_tags, NULL},                                              \
+        {"o:deliverytime", DIALECT_READ, "send_at", read_time, NULL},                              \
+        {"o:testmode", DIALECT_READ, NULL, read_test, NULL},                                       \
+        {"o:deliverytime-optimize-period", DIALECT_IGNORE, NULL, NULL,                             \
+         "It is sent at once, which is within the period."},                                       \
+        {"o:time-zone-localize", DIALECT_REFUSE, NULL, NULL,                                       \
+         "Nobody's time zone is known here: it would go out at another hour. Use "                 \
+         "o:deliverytime."},                                                                       \
+        {"o:tracking", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},                                   \
+        {"o:tracking-clicks", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},                            \
+        {"o:tracking-opens", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},                             \
+        {"o:tracking-pixel-location-top", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},                \
+        {"o:dkim", DIALECT_IGNORE, NULL, NULL, SIGNED},                                            \
+        {"o:secondary-dkim", DIALECT_IGNORE, NULL, NULL, SIGNED},                                  \
+        {"o:secondary-dkim-public", DIALECT_IGNORE, NULL, NULL, SIGNED},                           \
+        {"o:require-tls", DIALECT_REFUSE, NULL, is_asked,                                          \
+         "How mail goes on behind the relay isn't known here; to the relay, POSTERN_RELAY says "   \
+         "it."},                                                                                   \
+        {"o:skip-verification", DIALECT_IGNORE, NULL, NULL,                                        \
+         "Certificates are the relay's business, and to it POSTERN_RELAY's: they are not looked "  \
+         "at "                                                                                     \
+         "less."},                                                                                 \
+        {"o:sending-ip", DIALECT_REFUSE, NULL, NULL,                                               \
+         "The relay's addresses can't be chosen here; leave it out."},                             \
+        {"o:sending-ip-pool", DIALECT_REFUSE, NULL, NULL,                                          \
+         "The relay's addresses can't be chosen here; leave it out."},                             \
+        {"o:archive-to", DIALECT_REFUSE, NULL, NULL,                                               \
+         "Copies to other places aren't made; use bcc."},                                          \
+    {                                                                                              \
+        "o:suppress-headers", DIALECT_IGNORE, NULL, NULL, "There are none of Mailgun's headers."   \
+    }
+
 const dialect_member mailgun_fields[] = {
     {"from", DIALECT_READ, "from", read_from, NULL},
     {"to", DIALECT_READ, "to", read_to, NULL},
@@ -394,31 +443,7 @@ const dialect_member mailgun_fields[] = {
     {"t:version", DIALECT_REFUSE, NULL, NULL, "Templates have no versions here."},
     {"t:text", DIALECT_IGNORE, NULL, NULL, "A mail always has a plain text beside its HTML."},
     {"recipient-variables", DIALECT_READ, NULL, read_recipients, NULL},
-    {"o:tag", DIALECT_READ, "tags", read_tags, NULL},
-    {"o:deliverytime", DIALECT_READ, "send_at", read_time, NULL},
-    {"o:testmode", DIALECT_READ, NULL, read_test, NULL},
-    {"o:deliverytime-optimize-period", DIALECT_IGNORE, NULL, NULL,
-     "It is sent at once, which is within the period."},
-    {"o:time-zone-localize", DIALECT_REFUSE, NULL, NULL,
-     "Nobody's time zone is known here: it would go out at another hour. Use o:deliverytime."},
-    {"o:tracking", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:tracking-clicks", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:tracking-opens", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:tracking-pixel-location-top", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:dkim", DIALECT_IGNORE, NULL, NULL, SIGNED},
-    {"o:secondary-dkim", DIALECT_IGNORE, NULL, NULL, SIGNED},
-    {"o:secondary-dkim-public", DIALECT_IGNORE, NULL, NULL, SIGNED},
-    {"o:require-tls", DIALECT_REFUSE, NULL, is_asked,
-     "How mail goes on behind the relay isn't known here; to the relay, POSTERN_RELAY says it."},
-    {"o:skip-verification", DIALECT_IGNORE, NULL, NULL,
-     "Certificates are the relay's business, and to it POSTERN_RELAY's: they are not looked at "
-     "less."},
-    {"o:sending-ip", DIALECT_REFUSE, NULL, NULL,
-     "The relay's addresses can't be chosen here; leave it out."},
-    {"o:sending-ip-pool", DIALECT_REFUSE, NULL, NULL,
-     "The relay's addresses can't be chosen here; leave it out."},
-    {"o:archive-to", DIALECT_REFUSE, NULL, NULL, "Copies to other places aren't made; use bcc."},
-    {"o:suppress-headers", DIALECT_IGNORE, NULL, NULL, "There are none of Mailgun's headers."},
+    OPTIONS,
     {NULL, DIALECT_IGNORE, NULL, NULL, NULL},
 };
 
@@ -432,31 +457,7 @@ const dialect_member mailgun_mime_fields[] = {
     {"t:version", DIALECT_REFUSE, NULL, NULL, READY},
     {"t:text", DIALECT_REFUSE, NULL, NULL, READY},
     {"recipient-variables", DIALECT_REFUSE, NULL, NULL, READY},
-    {"o:tag", DIALECT_READ, "tags", read_tags, NULL},
-    {"o:deliverytime", DIALECT_READ, "send_at", read_time, NULL},
-    {"o:testmode", DIALECT_READ, NULL, read_test, NULL},
-    {"o:deliverytime-optimize-period", DIALECT_IGNORE, NULL, NULL,
-     "It is sent at once, which is within the period."},
-    {"o:time-zone-localize", DIALECT_REFUSE, NULL, NULL,
-     "Nobody's time zone is known here: it would go out at another hour. Use o:deliverytime."},
-    {"o:tracking", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:tracking-clicks", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:tracking-opens", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:tracking-pixel-location-top", DIALECT_IGNORE, NULL, NULL, NOT_TRACKED},
-    {"o:dkim", DIALECT_IGNORE, NULL, NULL, SIGNED},
-    {"o:secondary-dkim", DIALECT_IGNORE, NULL, NULL, SIGNED},
-    {"o:secondary-dkim-public", DIALECT_IGNORE, NULL, NULL, SIGNED},
-    {"o:require-tls", DIALECT_REFUSE, NULL, is_asked,
-     "How mail goes on behind the relay isn't known here; to the relay, POSTERN_RELAY says it."},
-    {"o:skip-verification", DIALECT_IGNORE, NULL, NULL,
-     "Certificates are the relay's business, and to it POSTERN_RELAY's: they are not looked at "
-     "less."},
-    {"o:sending-ip", DIALECT_REFUSE, NULL, NULL,
-     "The relay's addresses can't be chosen here; leave it out."},
-    {"o:sending-ip-pool", DIALECT_REFUSE, NULL, NULL,
-     "The relay's addresses can't be chosen here; leave it out."},
-    {"o:archive-to", DIALECT_REFUSE, NULL, NULL, "Copies to other places aren't made; use bcc."},
-    {"o:suppress-headers", DIALECT_IGNORE, NULL, NULL, "There are none of Mailgun's headers."},
+    OPTIONS,
     {NULL, DIALECT_IGNORE, NULL, NULL, NULL},
 };
 
@@ -618,6 +619,7 @@ static void read_body(const dialect_body *body, dialect_plan *plan, const dialec
     plan->dry = m.dry;
     if (ok && !r->nomem && plan->errors.total == 0)
         mailgun_drafts(&m, plan);
+    plan->made += m.weight;
     plan->nomem = plan->nomem || r->nomem || !ok;
     reader_end(&m);
 }

@@ -11,7 +11,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "dialect/mailgun_own.h"
 #include "mime/address.h"
@@ -19,10 +18,20 @@
 #define MARK  "%recipient"
 #define NAME  128                /* octets of a variable's name */
 #define MADE  ((size_t)64 << 20) /* octets of all that is made of one request */
+#define NODE  80                 /* octets of a member or an item of a copy, without its text */
 #define LEAVE "unsubscribe_url%"
+
+/* What all copies are made of. */
+typedef struct source {
+    mailgun_reader *m;
+    json_t *same, *marked; /* members of the draft: that all share, and that have a mark; owned */
+    json_t *variables;     /* recipient-variables by addresses in lower case; owned */
+    json_t *seen;          /* whom there is a draft for; owned */
+} source;
 
 /* Whom a copy is for. */
 typedef struct copy {
+    const source *from;
     mailgun_reader *m;
     faults *errors;
     mime_mailbox who;
@@ -33,21 +42,46 @@ typedef struct copy {
 
 /* ---- values ---- */
 
-/* In any case, as addresses mostly mean the same then. */
-static const json_t *find_variables(const json_t *recipients, const char *address)
+/* NULL: no memory. The caller's. */
+static char *lower_case(const char *address)
 {
-    const json_t *found = json_object_get(recipients, address);
+    char *lower = strdup(address);
+    for (char *c = lower; c && *c; c++)
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c | 0x20 : *c);
+    return lower;
+}
+
+/* In any case, as addresses mostly mean the same then; of several the first. NULL: no memory. */
+static json_t *index_variables(const json_t *recipients)
+{
+    json_t *index = json_object(), *value;
     const char *name;
-    json_t *value;
+    bool ok = index != NULL;
 
     json_object_foreach((json_t *)recipients, name, value)
     {
-        if (found)
-            break;
-        if (strcasecmp(name, address) == 0)
-            found = value;
+        char *lower = ok ? lower_case(name) : NULL;
+        ok = lower &&
+             (json_object_get(index, lower) || json_object_set_nocheck(index, lower, value) == 0);
+        free(lower);
     }
-    return found;
+    if (ok)
+        return index;
+    json_decref(index);
+    return NULL;
+}
+
+/* As the address is written, or in another case. False: no memory. */
+static bool find_variables(copy *c)
+{
+    c->variables = json_object_get(c->m->recipients, c->who.address);
+    if (c->variables)
+        return true;
+    char *lower = lower_case(c->who.address);
+    if (lower)
+        c->variables = json_object_get(c->from->variables, lower);
+    free(lower);
+    return lower != NULL;
 }
 
 static void add_value(const json_t *value, buf *out)
@@ -175,7 +209,8 @@ static json_t *copy_value(copy *c, const char *pointer, json_t *value)
 
     if (json_is_string(value))
         return copy_text(c, pointer, value);
-    if (!json_is_object(value) && !json_is_array(value))
+    *c->made += NODE * (json_object_size(value) + json_array_size(value));
+    if ((!json_is_object(value) && !json_is_array(value)) || *c->made > MADE)
         return json_incref(value);
     json_t *out = json_is_object(value) ? json_object() : json_array();
     json_object_foreach(value, name, member)
@@ -196,6 +231,30 @@ static json_t *copy_value(copy *c, const char *pointer, json_t *value)
     return NULL;
 }
 
+static bool has_mark(mailgun_reader *m, const json_t *value)
+{
+    dialect_reader *r = &m->reader;
+    const char *name;
+    json_t *member;
+    mime_bytes text;
+    size_t i;
+
+    if (json_is_string(value))
+        return r->body->text(r->body->ctx, value, &text) &&
+               memmem(text.data, text.len, MARK, strlen(MARK));
+    json_object_foreach((json_t *)value, name, member)
+    {
+        if (has_mark(m, member))
+            return true;
+    }
+    json_array_foreach(value, i, member)
+    {
+        if (has_mark(m, member))
+            return true;
+    }
+    return false;
+}
+
 /* Members in which nothing is replaced. */
 static bool is_same(const char *name)
 {
@@ -210,18 +269,15 @@ static bool is_same(const char *name)
 
 static json_t *copy_message(copy *c, json_t *to)
 {
-    json_t *out = json_object(), *value, *list = json_pack("[O]", to);
+    json_t *out = dialect_copy(c->from->same), *value, *list = json_pack("[O]", to);
     const char *name;
     bool ok = out && list && json_object_set(out, "to", list) == 0;
 
-    json_object_foreach(c->m->reader.message, name, value)
+    json_object_foreach(c->from->marked, name, value)
     {
         char pointer[FAULTS_POINTER_MAX];
         faults_member(pointer, "", name);
-        if (strcmp(name, "to") != 0 && ok)
-            ok = json_object_set_new(out, name,
-                                     is_same(name) ? json_incref(value)
-                                                   : copy_value(c, pointer, value)) == 0;
+        ok = ok && json_object_set_new(out, name, copy_value(c, pointer, value)) == 0;
     }
     json_decref(list);
     if (ok)
@@ -234,7 +290,8 @@ static json_t *copy_message(copy *c, json_t *to)
 static bool make_draft(copy *c, json_t *to, dialect_draft *draft)
 {
     c->errors = &draft->errors;
-    c->variables = find_variables(c->m->recipients, c->who.address);
+    if (!find_variables(c))
+        return false;
     json_t *message = copy_message(c, to);
     if (draft->errors.total == 0) {
         draft->message = message;
@@ -245,9 +302,9 @@ static bool make_draft(copy *c, json_t *to, dialect_draft *draft)
 }
 
 /* The next draft, unless there is one for the address: nobody has two. */
-static bool make_copy(mailgun_reader *m, json_t *to, json_t *seen, dialect_plan *plan)
+static bool make_copy(const source *from, json_t *to, dialect_plan *plan)
 {
-    copy c = {.m = m, .made = &plan->made};
+    copy c = {.from = from, .m = from->m, .made = &plan->made};
     const char *reason = NULL;
     bool ok = true;
 
@@ -257,8 +314,8 @@ static bool make_copy(mailgun_reader *m, json_t *to, json_t *seen, dialect_plan 
             faults_add(&plan->errors, "/to", "address", "Not a valid address: %s.", reason);
         return reason != NULL;
     }
-    if (!json_object_get(seen, c.who.address))
-        ok = json_object_set_new_nocheck(seen, c.who.address, json_true()) == 0 &&
+    if (!json_object_get(from->seen, c.who.address))
+        ok = json_object_set_new_nocheck(from->seen, c.who.address, json_true()) == 0 &&
              make_draft(&c, to, &plan->drafts[plan->count++]);
     mime_mailbox_clear(&c.who);
     return ok;
@@ -293,18 +350,48 @@ static void drop_drafts(dialect_plan *plan)
     plan->count = 0;
 }
 
+/* False: no memory. */
+static bool source_begin(source *from, mailgun_reader *m)
+{
+    const char *name;
+    json_t *value;
+
+    *from = (source){.m = m,
+                     .same = json_object(),
+                     .marked = json_object(),
+                     .variables = index_variables(m->recipients),
+                     .seen = json_object()};
+    bool ok = from->same && from->marked && from->variables && from->seen;
+    json_object_foreach(m->reader.message, name, value)
+    {
+        json_t *to = is_same(name) || !has_mark(m, value) ? from->same : from->marked;
+        if (strcmp(name, "to") != 0)
+            ok = ok && json_object_set(to, name, value) == 0;
+    }
+    return ok;
+}
+
+static void source_end(source *from)
+{
+    json_decref(from->same);
+    json_decref(from->marked);
+    json_decref(from->variables);
+    json_decref(from->seen);
+}
+
 static bool make_copies(mailgun_reader *m, dialect_plan *plan)
 {
-    json_t *to = json_object_get(m->reader.message, "to"), *one, *seen = json_object();
-    bool ok = seen && dialect_plan_begin(plan, json_array_size(to));
+    json_t *to = json_object_get(m->reader.message, "to"), *one;
+    source from;
+    bool ok = source_begin(&from, m) && dialect_plan_begin(plan, json_array_size(to));
     size_t i;
 
     plan->count = 0;
     json_array_foreach(to, i, one)
     {
-        ok = ok && (plan->made > MADE || make_copy(m, one, seen, plan));
+        ok = ok && (plan->made > MADE || make_copy(&from, one, plan));
     }
-    json_decref(seen);
+    source_end(&from);
     if (plan->made <= MADE && plan->errors.total == 0)
         return ok;
     drop_drafts(plan);

@@ -16,6 +16,7 @@ typedef struct mailgun_reader {
     json_t *data;       /* … and of t:variables; NULL: none */
     json_t *recipients; /* recipient-variables; NULL: none */
     json_t *files;
+    size_t weight; /* octets that trees of JSON in fields take, and the text they were made of */
     bool dry;
 } mailgun_reader;
 

@@ -1,7 +1,9 @@
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/civil.h"
+#include "base/hex.h"
 #include "base/jsonw.h"
 #include "dialect/dialect.h"
 #include "dialect/reader.h"
@@ -10,11 +12,13 @@
 
 #define MESSAGES      500
 #define MAILBOXES     10000 /* of one list that are looked at; far fewer are allowed */
-#define ADDRESS_SHOWN 320   /* octets of a faulty one */
-#define SENTENCES     10    /* faults that an answer tells */
+#define LIST_OCTETS   (1 << 20)
+#define ADDRESS_SHOWN 320 /* octets of a faulty one */
+#define SENTENCES     10  /* faults that an answer tells */
 #define TEST_TOKEN    "POSTMARK_API_TEST"
 #define TOKEN_HEADER  "X-Postmark-Server-Token"
 #define CID           "cid:"
+#define CID_MOST      200 /* octets of a Content-ID */
 #define WRITTEN_TIME  32
 #define WHY_INACTIVE                                                                               \
     " Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a "     \
@@ -22,41 +26,28 @@
 
 /* ---- texts ---- */
 
-/* .NET's and Go's clients write "" where there is nothing. */
-static bool is_empty(const json_t *value)
-{
-    return json_is_string(value) && json_string_length(value) == 0;
-}
-
-static bool share_unless_empty(dialect_reader *r, const char *name, const json_t *value)
-{
-    if (!is_empty(value))
-        dialect_share(r, name, value);
-    return true;
-}
-
 static bool read_subject(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    return share_unless_empty(r, "subject", value);
+    return dialect_share_unless_empty(r, "subject", value);
 }
 
 static bool read_html(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    return share_unless_empty(r, "html", value);
+    return dialect_share_unless_empty(r, "html", value);
 }
 
 static bool read_text(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    return share_unless_empty(r, "text", value);
+    return dialect_share_unless_empty(r, "text", value);
 }
 
 static bool read_tag(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    if (is_empty(value))
+    if (dialect_is_empty(value))
         return true;
     json_t *tags = json_array();
     if (json_array_append(tags, (json_t *)value) != 0)
@@ -69,17 +60,17 @@ static bool read_tag(dialect_reader *r, const char *pointer, const json_t *value
 
 /* Says what is wrong in the words that clients read an address from. */
 static void check_mailbox(dialect_reader *r, const char *pointer, const char *field,
-                          const json_t *mailbox)
+                          const mime_bytes *text)
 {
-    const char *text = json_string_value(mailbox), *reason = NULL;
-    size_t len = json_string_length(mailbox);
+    const char *reason = NULL;
     mime_mailbox found;
 
-    if (mime_mailbox_parse(text, len, &found, &reason))
+    if (mime_mailbox_parse(text->data, text->len, &found, &reason))
         mime_mailbox_clear(&found);
     else if (reason)
         faults_add(r->errors, pointer, "address", "Invalid '%s' address: '%.*s' (%s).", field,
-                   (int)(len < ADDRESS_SHOWN ? len : ADDRESS_SHOWN), text, reason);
+                   (int)(text->len < ADDRESS_SHOWN ? text->len : ADDRESS_SHOWN), text->data,
+                   reason);
     else
         r->nomem = true;
 }
@@ -101,7 +92,7 @@ static bool read_list(dialect_reader *r, const char *pointer, const json_t *valu
 
     if (!dialect_text(r, pointer, value, &text))
         return false;
-    if (commas(&text) >= MAILBOXES) {
+    if (text.len > LIST_OCTETS || commas(&text) >= MAILBOXES) {
         faults_add(r->errors, pointer, "too_many_recipients", "'%s' has too many addresses.",
                    field);
         return false;
@@ -111,7 +102,8 @@ static bool read_list(dialect_reader *r, const char *pointer, const json_t *valu
         r->nomem = true;
     json_array_foreach(list, i, one)
     {
-        check_mailbox(r, pointer, field, one);
+        const mime_bytes mailbox = {json_string_value(one), json_string_length(one)};
+        check_mailbox(r, pointer, field, &mailbox);
     }
     if (json_array_size(list) > 0)
         dialect_set(r, to, list);
@@ -127,10 +119,8 @@ static bool read_from(dialect_reader *r, const char *pointer, const json_t *valu
 
     if (!dialect_text(r, pointer, value, &text) || text.len == 0)
         return false;
-    json_t *from = json_stringn(text.data, text.len);
-    if (from)
-        check_mailbox(r, pointer, "From", from);
-    dialect_set(r, "from", from);
+    check_mailbox(r, pointer, "From", &text);
+    dialect_set(r, "from", dialect_mailbox_of(r, value));
     return true;
 }
 
@@ -205,36 +195,19 @@ static bool read_headers(dialect_reader *r, const char *pointer, const json_t *v
 static bool read_name(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    return share_unless_empty(r, "filename", value);
+    return dialect_share_unless_empty(r, "filename", value);
 }
 
 static bool read_content_type(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    return share_unless_empty(r, "content_type", value);
+    return dialect_share_unless_empty(r, "content_type", value);
 }
 
 static bool read_disposition(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    return share_unless_empty(r, "disposition", value);
-}
-
-/* True if the HTML shows what has this Content-ID. */
-static bool is_shown(dialect_reader *r, const mime_bytes *id)
-{
-    const json_t *html = r->ctx;
-    mime_bytes text;
-
-    if (!json_is_string(html) || !r->body->text(r->body->ctx, html, &text))
-        return false;
-    const char *at = text.data, *end = text.data + text.len;
-    while ((at = memmem(at, (size_t)(end - at), CID, strlen(CID))) != NULL) {
-        at += strlen(CID);
-        if ((size_t)(end - at) >= id->len && memcmp(at, id->data, id->len) == 0)
-            return true;
-    }
-    return false;
+    return dialect_share_unless_empty(r, "disposition", value);
 }
 
 /* "cid:x" is a picture of the mail's HTML; "x" may be one, and is what many mail programs give to
@@ -249,9 +222,8 @@ static bool read_content_id(dialect_reader *r, const char *pointer, const json_t
     if (is_inline)
         id = (mime_bytes){id.data + strlen(CID), id.len - strlen(CID)};
     dialect_set(r, "content_id", json_stringn(id.data, id.len));
-    if (!json_object_get(r->message, "disposition"))
-        dialect_set(r, "disposition",
-                    json_string(is_inline || is_shown(r, &id) ? "inline" : "attachment"));
+    if (is_inline && !json_object_get(r->message, "disposition"))
+        dialect_set(r, "disposition", json_string("inline"));
     return true;
 }
 
@@ -265,27 +237,82 @@ static const dialect_member attachment_members[] = {
     {.name = NULL},
 };
 
+static void read_attachment(dialect_reader *r, const char *pointer, const json_t *item)
+{
+    dialect_read_members(r, attachment_members, pointer, item);
+}
+
 static bool read_attachments(dialect_reader *r, const char *pointer, const json_t *value)
 {
-    char at[FAULTS_POINTER_MAX];
-    json_t *message = r->message, *list;
+    dialect_read_attachments(r, pointer, value, read_attachment);
+    return true;
+}
 
-    if (!json_is_array(value)) {
-        dialect_wrong_type(r, pointer, "an array", value);
-        return false;
+/* What stands behind "cid:" in HTML, "%40" and the like being octets; ended by what no id holds. */
+static void read_shown(const char *s, const char *end, char out[CID_MOST + 1])
+{
+    size_t n = 0;
+
+    while (s < end && n<CID_MOST && * s> ' ' && *s < 0x7F && !strchr("<>\"'()\\,;:[]", *s)) {
+        int high = *s == '%' && end - s > 2 ? hex_digit(s[1]) : -1;
+        int low = high < 0 ? -1 : hex_digit(s[2]);
+        out[n++] = (char)(low < 0 ? *s : 16 * high + low);
+        s += low < 0 ? 1 : 3;
     }
-    list = json_array();
-    for (size_t i = 0; list && i < json_array_size(value); i++) {
-        faults_item_pointer(at, pointer, i);
-        r->message = json_object();
-        if (r->message)
-            dialect_read_members(r, attachment_members, at, json_array_get(value, i));
-        if (!r->message || json_array_append_new(list, r->message) != 0)
+    out[n] = '\0';
+}
+
+/* Those of the ids that the HTML shows become true. It is gone through once, whatever it has. */
+static void find_shown(dialect_reader *r, json_t *ids)
+{
+    const json_t *html = r->ctx;
+    char shown[CID_MOST + 1];
+    mime_bytes text;
+
+    if (!json_is_string(html) || !r->body->text(r->body->ctx, html, &text))
+        return;
+    const char *at = text.data, *end = text.data + text.len;
+    while ((at = memmem(at, (size_t)(end - at), CID, strlen(CID))) != NULL) {
+        at += strlen(CID);
+        read_shown(at, end, shown);
+        if (json_is_false(json_object_get(ids, shown)) &&
+            json_object_set_nocheck(ids, shown, json_true()) != 0)
             r->nomem = true;
     }
-    r->message = message;
-    dialect_set(r, "attachments", list);
-    return true;
+}
+
+/* The Content-ID of an attachment that doesn't say how it is to be shown; NULL: it does, or has
+ * none. */
+static const char *undecided(const json_t *attachment)
+{
+    if (json_object_get(attachment, "disposition"))
+        return NULL;
+    return json_string_value(json_object_get(attachment, "content_id"));
+}
+
+static void decide_dispositions(dialect_reader *r)
+{
+    const json_t *list = json_object_get(r->message, "attachments");
+    json_t *ids = json_object(), *one;
+    size_t i;
+
+    json_array_foreach((json_t *)list, i, one)
+    {
+        const char *id = undecided(one);
+        if (id && json_object_set_nocheck(ids, id, json_false()) != 0)
+            r->nomem = true;
+    }
+    if (json_object_size(ids) > 0)
+        find_shown(r, ids);
+    json_array_foreach((json_t *)list, i, one)
+    {
+        const char *id = undecided(one);
+        bool is_shown = id && json_is_true(json_object_get(ids, id));
+        if (id && json_object_set_new(one, "disposition",
+                                      json_string(is_shown ? "inline" : "attachment")) != 0)
+            r->nomem = true;
+    }
+    json_decref(ids);
 }
 
 /* ---- templates ---- */
@@ -316,7 +343,7 @@ static bool read_template_id(dialect_reader *r, const char *pointer, const json_
 
 static bool read_template_alias(dialect_reader *r, const char *pointer, const json_t *value)
 {
-    return is_empty(value) || name_template(r, pointer, json_incref((json_t *)value));
+    return dialect_is_empty(value) || name_template(r, pointer, json_incref((json_t *)value));
 }
 
 /* ---- the members ---- */
@@ -357,7 +384,7 @@ static const dialect_member message_members[] = {
 static bool is_given(const json_t *item, const char *name)
 {
     const json_t *value = json_object_get(item, name);
-    return value && !json_is_null(value) && !is_empty(value);
+    return value && !json_is_null(value) && !dialect_is_empty(value);
 }
 
 static void read_message(const dialect_body *body, bool templated, const char *pointer,
@@ -372,6 +399,8 @@ static void read_message(const dialect_body *body, bool templated, const char *p
 
     if (r.message)
         dialect_read_members(&r, message_members, pointer, item);
+    if (r.message)
+        decide_dispositions(&r);
     if (templated && json_is_object(item) && !is_given(item, "TemplateId") &&
         !is_given(item, "TemplateAlias")) {
         faults_member(at, pointer, "TemplateAlias");
@@ -388,7 +417,7 @@ static void read_message(const dialect_body *body, bool templated, const char *p
 static bool is_test(const dialect_body *body)
 {
     const char *token = body->header(body->ctx, TOKEN_HEADER);
-    return token && strcmp(token, TEST_TOKEN) == 0;
+    return token && strcasecmp(token, TEST_TOKEN) == 0;
 }
 
 static void read_one(const dialect_body *body, bool templated, dialect_plan *plan)
@@ -492,22 +521,6 @@ static const json_t *item_of(const dialect_body *body, size_t draft, char before
     return json_array_get(list, draft);
 }
 
-/* A header is a member of ours, and an item of theirs. */
-static bool find_header(const json_t *item, const char *pointer, size_t *found)
-{
-    const json_t *headers = json_object_get(item, "Headers");
-    char at[FAULTS_POINTER_MAX];
-
-    for (size_t i = 0; i < json_array_size(headers); i++) {
-        const char *name = json_string_value(json_object_get(json_array_get(headers, i), "Name"));
-        faults_pointer(at, "/headers", name ? name : "");
-        *found = i;
-        if (name && strcmp(at, pointer) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void origin(const dialect_body *body, size_t draft, const char *pointer,
                    char out[FAULTS_POINTER_MAX])
 {
@@ -517,7 +530,7 @@ static void origin(const dialect_body *body, size_t draft, const char *pointer,
 
     if (strcmp(pointer, "/template") == 0 && is_given(item, "TemplateId"))
         (void)snprintf(out, FAULTS_POINTER_MAX, "%s/TemplateId", before);
-    else if (find_header(item, pointer, &i))
+    else if (dialect_find_named(json_object_get(item, "Headers"), "Name", "/headers", pointer, &i))
         (void)snprintf(out, FAULTS_POINTER_MAX, "%s/Headers/%zu", before, i);
     else
         dialect_retell(places, before, pointer, out);

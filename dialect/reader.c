@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "mime/address.h"
+#include "mime/word.h"
+
 void dialect_set(dialect_reader *r, const char *name, json_t *value)
 {
     if (!value || json_object_set_new_nocheck(r->message, name, value) != 0)
@@ -11,6 +14,18 @@ void dialect_set(dialect_reader *r, const char *name, json_t *value)
 void dialect_share(dialect_reader *r, const char *name, const json_t *value)
 {
     dialect_set(r, name, json_incref((json_t *)value));
+}
+
+bool dialect_is_empty(const json_t *value)
+{
+    return json_is_string(value) && json_string_length(value) == 0;
+}
+
+bool dialect_share_unless_empty(dialect_reader *r, const char *name, const json_t *value)
+{
+    if (!dialect_is_empty(value))
+        dialect_share(r, name, value);
+    return true;
 }
 
 json_t *dialect_copy(const json_t *object)
@@ -92,6 +107,35 @@ void dialect_read_members(dialect_reader *r, const dialect_member *table, const 
     }
 }
 
+void dialect_read_attachments(dialect_reader *r, const char *pointer, const json_t *value,
+                              void (*read)(dialect_reader *r, const char *pointer,
+                                           const json_t *item))
+{
+    char at[FAULTS_POINTER_MAX];
+    json_t *draft = r->message, *list;
+
+    if (!json_is_array(value)) {
+        dialect_wrong_type(r, pointer, "an array", value);
+        return;
+    }
+    if (json_array_size(value) > DIALECT_ATTACHMENTS) {
+        faults_add(r->errors, pointer, "too_many", "At most %d attachments are allowed.",
+                   DIALECT_ATTACHMENTS);
+        return;
+    }
+    list = json_array();
+    for (size_t i = 0; list && i < json_array_size(value); i++) {
+        faults_item_pointer(at, pointer, i);
+        r->message = json_object();
+        if (r->message)
+            read(r, at, json_array_get(value, i));
+        if (!r->message || json_array_append_new(list, r->message) != 0)
+            r->nomem = true;
+    }
+    r->message = draft;
+    dialect_set(r, "attachments", list);
+}
+
 /* ---- lists of mailboxes ---- */
 
 /* The end of what begins with that character: a quoted string, a comment, an angle address. */
@@ -116,6 +160,53 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* "Name" <address>, with the name in quotes. */
+static json_t *write_mailbox(const char *name, size_t len, const char *address)
+{
+    buf out = BUF_INIT;
+
+    buf_addc(&out, '"');
+    for (size_t i = 0; i < len; i++) {
+        if (name[i] == '"' || name[i] == '\\')
+            buf_addc(&out, '\\');
+        buf_addc(&out, name[i]);
+    }
+    buf_addf(&out, "\" <%s>", address);
+    json_t *made = buf_ok(&out) ? json_stringn(out.data, out.len) : NULL;
+    buf_free(&out);
+    return made;
+}
+
+json_t *dialect_mailbox(const char *s, size_t len)
+{
+    const char *reason = NULL;
+    json_t *made = NULL;
+    buf name = BUF_INIT;
+    mime_mailbox m = {0};
+
+    bool decoded = memmem(s, len, "=?", 2) && mime_mailbox_parse(s, len, &m, &reason) && m.name &&
+                   mime_words_decode(m.name, strlen(m.name), &name);
+    if (!buf_ok(&name))
+        made = NULL;
+    else if (decoded)
+        made = write_mailbox(name.data ? name.data : "", name.len, m.address);
+    else
+        made = json_stringn(s, len);
+    mime_mailbox_clear(&m);
+    buf_free(&name);
+    return made;
+}
+
+json_t *dialect_mailbox_of(dialect_reader *r, const json_t *value)
+{
+    mime_bytes text;
+
+    if (!json_is_string(value) || !r->body->text(r->body->ctx, value, &text) ||
+        !memmem(text.data, text.len, "=?", 2))
+        return json_incref((json_t *)value);
+    return dialect_mailbox(text.data, text.len);
+}
+
 /* Without blanks around it; nothing, where there is nothing. */
 static bool add_mailbox(const char *s, size_t from, size_t to, json_t *list)
 {
@@ -123,7 +214,7 @@ static bool add_mailbox(const char *s, size_t from, size_t to, json_t *list)
         from++;
     while (to > from && is_blank(s[to - 1]))
         to--;
-    return from == to || json_array_append_new(list, json_stringn(s + from, to - from)) == 0;
+    return from == to || json_array_append_new(list, dialect_mailbox(s + from, to - from)) == 0;
 }
 
 bool dialect_split_mailboxes(const mime_bytes *text, json_t *list)

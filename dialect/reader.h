@@ -11,6 +11,12 @@
 
 #include "dialect/dialect.h"
 
+/* What a draft has at most: who reads it refuses more, and says so too late for what a dialect does
+ * with each, of each of a thousand drafts. */
+#define DIALECT_HEADERS     200
+#define DIALECT_METADATA    32
+#define DIALECT_ATTACHMENTS 1000
+
 typedef struct dialect_reader {
     const dialect_body *body;
     json_t *message; /* the draft at hand */
@@ -46,9 +52,20 @@ void dialect_set(dialect_reader *r, const char *name, json_t *value);
 /* The same with one more reference to a value of the body. */
 void dialect_share(dialect_reader *r, const char *name, const json_t *value);
 
+/* The empty string: some clients write it where there is nothing. */
+bool dialect_is_empty(const json_t *value);
+/* dialect_share(), but for that; true. */
+bool dialect_share_unless_empty(dialect_reader *r, const char *name, const json_t *value);
+
 /* A copy of an object, with the same values; NULL: no memory (where json_copy() may give one that
  * lacks some). */
 json_t *dialect_copy(const json_t *object);
+
+/* Sets `attachments` of the draft to what `read` makes of each item of an array, which fills
+ * r->message, an empty object then. What is no array, or has too many, is a fault. */
+void dialect_read_attachments(dialect_reader *r, const char *pointer, const json_t *value,
+                              void (*read)(dialect_reader *r, const char *pointer,
+                                           const json_t *item));
 
 /* A string's text, wherever it stands; false, and a fault, for anything else and for one that holds
  * NUL. */
@@ -56,6 +73,13 @@ bool dialect_text(dialect_reader *r, const char *pointer, const json_t *value, m
 
 void dialect_wrong_type(dialect_reader *r, const char *pointer, const char *expected,
                         const json_t *value);
+
+/* A mailbox as a string of a draft. Providers read encoded-words in names (RFC 2047), which a draft
+ * has as they are written: they are decoded. It is not checked. NULL: no memory. */
+json_t *dialect_mailbox(const char *s, size_t len);
+/* The same of a string of the body, which mostly stays as it is: a new reference. What is no text
+ * is told by who reads the draft. */
+json_t *dialect_mailbox_of(dialect_reader *r, const json_t *value);
 
 /* Adds the mailboxes of "A <a@example.com>, \"B, C\" <b@example.com>" (RFC 5322 section 3.4, no
  * groups), each as a string, to `list`, an array. They are not checked: what is between commas

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STEP_OCTETS 64 /* of a tag, that are compared in one step */
+
 typedef struct replacing {
     const replace_tag *tags;
     size_t from[257]; /* where those that begin with an octet begin; the last: their number */
@@ -53,8 +55,10 @@ static const replace_tag *find(replacing *r, const char *s, size_t len, unsigned
 {
     size_t octet = (unsigned char)*s;
 
-    for (size_t i = r->from[octet]; i < r->from[octet + 1] && step(r, 1); i++) {
+    for (size_t i = r->from[octet]; i < r->from[octet + 1]; i++) {
         const replace_tag *t = &r->tags[i];
+        if (!step(r, 1 + t->tag.len / STEP_OCTETS))
+            break;
         if (((unsigned)t->kind & kinds) && t->tag.len <= len &&
             memcmp(t->tag.data, s, t->tag.len) == 0)
             return t;

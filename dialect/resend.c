@@ -17,32 +17,14 @@
 
 /* ---- texts ---- */
 
-/* The Go SDK writes "" where there is nothing, and "" for the text says that there shall be none:
- * the HTML's twin is made then, as always. */
-static bool is_empty(const json_t *value)
-{
-    return json_is_string(value) && json_string_length(value) == 0;
-}
-
-static bool share_unless_empty(dialect_reader *r, const char *name, const json_t *value)
-{
-    if (!is_empty(value))
-        dialect_share(r, name, value);
-    return true;
-}
-
+/* "" for the text says that there shall be none: the HTML's twin is made then, as always. */
 #define READ_UNLESS_EMPTY(function, member)                                                        \
     static bool function(dialect_reader *r, const char *pointer, const json_t *value)              \
     {                                                                                              \
         (void)pointer;                                                                             \
-        return share_unless_empty(r, member, value);                                               \
+        return dialect_share_unless_empty(r, member, value);                                       \
     }
 
-READ_UNLESS_EMPTY(read_from, "from")
-READ_UNLESS_EMPTY(read_to, "to")
-READ_UNLESS_EMPTY(read_cc, "cc")
-READ_UNLESS_EMPTY(read_bcc, "bcc")
-READ_UNLESS_EMPTY(read_reply_to, "reply_to")
 READ_UNLESS_EMPTY(read_subject, "subject")
 READ_UNLESS_EMPTY(read_html, "html")
 READ_UNLESS_EMPTY(read_text, "text")
@@ -50,11 +32,46 @@ READ_UNLESS_EMPTY(read_filename, "filename")
 READ_UNLESS_EMPTY(read_content_type, "content_type")
 READ_UNLESS_EMPTY(read_content_id, "content_id")
 
+/* ---- mailboxes ---- */
+
+static bool set_mailboxes(dialect_reader *r, const json_t *value, const char *name)
+{
+    json_t *list, *one;
+    size_t i;
+
+    if (!json_is_array(value)) {
+        if (!dialect_is_empty(value))
+            dialect_set(r, name, dialect_mailbox_of(r, value));
+        return true;
+    }
+    list = json_array();
+    json_array_foreach((json_t *)value, i, one)
+    {
+        if (json_array_append_new(list, dialect_mailbox_of(r, one)) != 0)
+            r->nomem = true;
+    }
+    dialect_set(r, name, list);
+    return true;
+}
+
+#define READ_MAILBOXES(function, member)                                                           \
+    static bool function(dialect_reader *r, const char *pointer, const json_t *value)              \
+    {                                                                                              \
+        (void)pointer;                                                                             \
+        return set_mailboxes(r, value, member);                                                    \
+    }
+
+READ_MAILBOXES(read_from, "from")
+READ_MAILBOXES(read_to, "to")
+READ_MAILBOXES(read_cc, "cc")
+READ_MAILBOXES(read_bcc, "bcc")
+READ_MAILBOXES(read_reply_to, "reply_to")
+
 static bool asks_for_something(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)r;
     (void)pointer;
-    return !is_empty(value);
+    return !dialect_is_empty(value);
 }
 
 /* ---- times ---- */
@@ -104,7 +121,7 @@ static bool read_scheduled_at(dialect_reader *r, const char *pointer, const json
 {
     mime_bytes text;
 
-    if (is_empty(value))
+    if (dialect_is_empty(value))
         return true;
     if (!dialect_text(r, pointer, value, &text))
         return false;
@@ -266,24 +283,7 @@ static void read_attachment(dialect_reader *r, const char *pointer, const json_t
 
 static bool read_attachments(dialect_reader *r, const char *pointer, const json_t *value)
 {
-    char at[FAULTS_POINTER_MAX];
-    json_t *message = r->message, *list;
-
-    if (!json_is_array(value)) {
-        dialect_wrong_type(r, pointer, "an array", value);
-        return false;
-    }
-    list = json_array();
-    for (size_t i = 0; list && i < json_array_size(value); i++) {
-        faults_item_pointer(at, pointer, i);
-        r->message = json_object();
-        if (r->message)
-            read_attachment(r, at, json_array_get(value, i));
-        if (!r->message || json_array_append_new(list, r->message) != 0)
-            r->nomem = true;
-    }
-    r->message = message;
-    dialect_set(r, "attachments", list);
+    dialect_read_attachments(r, pointer, value, read_attachment);
     return true;
 }
 
@@ -391,22 +391,6 @@ static const dialect_place places[] = {
     {.ours = NULL},
 };
 
-/* A tag is a member of ours, and an item of theirs. */
-static bool find_tag(const json_t *item, const char *pointer, size_t *found)
-{
-    const json_t *tags = json_object_get(item, "tags");
-    char at[FAULTS_POINTER_MAX];
-
-    for (size_t i = 0; i < json_array_size(tags); i++) {
-        const char *name = json_string_value(json_object_get(json_array_get(tags, i), "name"));
-        faults_pointer(at, "/metadata", name ? name : "");
-        *found = i;
-        if (name && strcmp(at, pointer) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void origin(const dialect_body *body, size_t draft, const char *pointer,
                    char out[FAULTS_POINTER_MAX])
 {
@@ -417,7 +401,7 @@ static void origin(const dialect_body *body, size_t draft, const char *pointer,
 
     if (many)
         (void)snprintf(before, sizeof before, "/%zu", draft);
-    if (find_tag(item, pointer, &i))
+    if (dialect_find_named(json_object_get(item, "tags"), "name", "/metadata", pointer, &i))
         (void)snprintf(out, FAULTS_POINTER_MAX, "%s/tags/%zu", before, i);
     else
         dialect_retell(places, before, pointer, out);

@@ -62,6 +62,21 @@ void dialect_retell(const dialect_place *table, const char *before, const char *
     write(out, before, "", NULL, pointer);
 }
 
+bool dialect_find_named(const json_t *list, const char *name, const char *ours, const char *pointer,
+                        size_t *found)
+{
+    char at[FAULTS_POINTER_MAX];
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *one = json_string_value(json_object_get(json_array_get(list, i), name));
+        faults_pointer(at, ours, one ? one : "");
+        *found = i;
+        if (one && strcmp(at, pointer) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A segment that is a number is an item; a member of that name reads the same. */
 static void add_segment(buf *out, bool first, const char *segment, size_t len)
 {

@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#include <jansson.h>
+
 #include "base/buf.h"
 #include "base/faults.h"
 
@@ -22,6 +24,11 @@ typedef struct dialect_place {
  * `before`: where the draft's object is ("" or "/3"). The table is ended by `ours` of NULL. */
 void dialect_retell(const dialect_place *table, const char *before, const char *pointer,
                     char out[FAULTS_POINTER_MAX]);
+
+/* What is a member of an object of ours ("/headers/X-A") and an item of a list of theirs, which has
+ * that name as its member `name`: whether there is one, and which. */
+bool dialect_find_named(const json_t *list, const char *name, const char *ours, const char *pointer,
+                        size_t *found);
 
 /* "/attachments/0/content" as "attachments[0].content". */
 void dialect_path(buf *out, const char *pointer);

@@ -4,7 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define ARGUMENTS 10000 /* octets of names and values */
+#define ARGUMENTS      10000 /* octets of names and values */
+#define ARGUMENTS_TEXT 65536 /* … of JSON in a string, with what is escaped */
 
 /* ---- headers ---- */
 
@@ -33,6 +34,11 @@ static bool check_headers(dialect_reader *r, const char *pointer, const json_t *
 
     if (!json_is_object(value)) {
         dialect_wrong_type(r, pointer, "an object", value);
+        return false;
+    }
+    if (json_object_size(value) > DIALECT_HEADERS) {
+        faults_add(r->errors, pointer, "too_many", "At most %d headers are allowed.",
+                   DIALECT_HEADERS);
         return false;
     }
     json_object_foreach((json_t *)value, name, member)
@@ -117,12 +123,18 @@ static json_t *argument_text(const json_t *value)
     }
 }
 
-static void check_arguments(dialect_reader *r, const char *pointer, const json_t *object)
+/* False: there are more than a message keeps, and none is looked at. */
+static bool check_arguments(dialect_reader *r, const char *pointer, const json_t *object)
 {
     char at[FAULTS_POINTER_MAX];
     const char *name;
     json_t *member;
 
+    if (json_object_size(object) > DIALECT_METADATA) {
+        faults_add(r->errors, pointer, "too_many", "At most %d custom arguments are allowed.",
+                   DIALECT_METADATA);
+        return false;
+    }
     json_object_foreach((json_t *)object, name, member)
     {
         faults_pointer(at, pointer, name);
@@ -130,6 +142,7 @@ static void check_arguments(dialect_reader *r, const char *pointer, const json_t
             faults_add(r->errors, at, "wrong_type",
                        "All values of custom arguments object must be strings");
     }
+    return true;
 }
 
 /* The API's description has them as a text, which an object stands in. */
@@ -141,15 +154,17 @@ bool sendgrid_read_arguments(dialect_reader *r, const char *pointer, const json_
     if (json_is_string(value)) {
         if (!dialect_text(r, pointer, value, &text))
             return true;
-        m->parsed = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+        if (text.len <= ARGUMENTS_TEXT)
+            m->parsed = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
         value = m->parsed;
     }
     if (!json_is_object(value)) {
-        faults_add(r->errors, pointer, "wrong_type", "Must be an object.");
+        faults_add(r->errors, pointer, "wrong_type",
+                   "Must be an object, or one in a string of at most 64 KiB.");
         return true;
     }
-    check_arguments(r, pointer, value);
-    m->arguments = value;
+    if (check_arguments(r, pointer, value))
+        m->arguments = value;
     return true;
 }
 
@@ -159,8 +174,8 @@ bool sendgrid_read_own_arguments(dialect_reader *r, const char *pointer, const j
         dialect_wrong_type(r, pointer, "an object", value);
         return true;
     }
-    check_arguments(r, pointer, value);
-    sendgrid_mail_of(r)->own.arguments = value;
+    if (check_arguments(r, pointer, value))
+        sendgrid_mail_of(r)->own.arguments = value;
     return true;
 }
 

@@ -19,7 +19,7 @@ typedef struct sendgrid_mail {
     bool content_given, template_given, reply_to_given, dry;
     bool footer;
     const json_t *footer_parts[SENDGRID_CONTENTS];
-    size_t recipients;
+    size_t recipients, made; /* made: octets of texts with footers */
     replace_budget budget;
     struct {
         const json_t *subject, *headers, *arguments, *substitutions;

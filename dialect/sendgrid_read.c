@@ -15,11 +15,6 @@
 
 /* ---- what several members have in common ---- */
 
-static bool is_empty(const json_t *string)
-{
-    return json_is_string(string) && json_string_length(string) == 0;
-}
-
 /* A text of one character at least. */
 static bool read_filled(dialect_reader *r, const char *pointer, const json_t *value,
                         const char *what)
@@ -249,7 +244,7 @@ static bool read_template(dialect_reader *r, const char *pointer, const json_t *
 static bool read_filename(dialect_reader *r, const char *pointer, const json_t *value)
 {
     (void)pointer;
-    if (!is_empty(value)) /* so says who knows of none, because it is required */
+    if (!dialect_is_empty(value)) /* so says who knows of none, because it is required */
         dialect_share(r, "filename", value);
     return true;
 }
@@ -257,7 +252,7 @@ static bool read_filename(dialect_reader *r, const char *pointer, const json_t *
 static bool read_content_id(dialect_reader *r, const char *pointer, const json_t *value)
 {
     const json_t *other = json_object_get(r->message, "content_id");
-    if (is_empty(value))
+    if (dialect_is_empty(value))
         return true;
     if (other && !json_equal(other, value))
         faults_add(r->errors, pointer, "twice", "content_id and contentId say different things.");
@@ -277,40 +272,24 @@ static const dialect_member attachment_members[] = {
     {.name = NULL},
 };
 
-static json_t *read_attachment(dialect_reader *whole, const char *pointer, const json_t *value)
+static void read_attachment(dialect_reader *r, const char *pointer, const json_t *value)
 {
-    dialect_reader r = *whole;
     char at[FAULTS_POINTER_MAX];
     const json_t *filename = json_object_get(value, "filename");
 
-    r.message = json_object();
-    if (!r.message)
-        return NULL;
-    dialect_read_members(&r, attachment_members, pointer, value);
+    dialect_read_members(r, attachment_members, pointer, value);
     if (json_is_object(value) && (!filename || json_is_null(filename))) {
         faults_member(at, pointer, "filename");
-        faults_add(r.errors, at, "required", "filename is required.");
+        faults_add(r->errors, at, "required", "filename is required.");
     }
     /* A draft's that has a content_id is inline unless it says otherwise. */
-    if (json_object_get(r.message, "content_id") && !json_object_get(r.message, "disposition"))
-        dialect_set(&r, "disposition", json_string("attachment"));
-    whole->nomem = whole->nomem || r.nomem;
-    return r.message;
+    if (json_object_get(r->message, "content_id") && !json_object_get(r->message, "disposition"))
+        dialect_set(r, "disposition", json_string("attachment"));
 }
 
 static bool read_attachments(dialect_reader *r, const char *pointer, const json_t *value)
 {
-    char at[FAULTS_POINTER_MAX];
-
-    if (!is_array(r, pointer, value))
-        return true;
-    json_t *list = json_array();
-    for (size_t i = 0; list && i < json_array_size(value); i++) {
-        faults_item_pointer(at, pointer, i);
-        if (json_array_append_new(list, read_attachment(r, at, json_array_get(value, i))) != 0)
-            r->nomem = true;
-    }
-    dialect_set(r, "attachments", list);
+    dialect_read_attachments(r, pointer, value, read_attachment);
     return true;
 }
 
@@ -701,6 +680,7 @@ void sendgrid_read(const dialect_body *body, dialect_plan *plan)
         check_whole(&r, body->root, list);
     }
     plan->dry = m.dry;
+    plan->made = m.made + (MADE_OCTETS - m.budget.octets);
     plan->nomem = plan->nomem || r.nomem;
     json_decref(r.message);
     json_decref(m.parsed);

@@ -4,6 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* What it costs to sort a tag among others, for each personalization: in comparisons of a text. */
+#define STEPS_OF_A_TAG 20
+
 /* ---- the footer ---- */
 
 /* Where the last "</body" begins; at the end, where there is none. */
@@ -34,6 +37,7 @@ static void add_footer(dialect_reader *r, int kind)
     buf_add(&whole, text.data + at, text.len - at);
     json_t *made = buf_ok(&whole) ? json_stringn(whole.data, whole.len) : NULL;
     r->nomem = r->nomem || !made;
+    m->made += whole.len;
     json_decref(m->content[kind]);
     m->content[kind] = made;
     buf_free(&whole);
@@ -79,6 +83,13 @@ typedef struct tags {
     const char *pointer; /* of the personalization */
 } tags;
 
+static void tell_bound(dialect_reader *r, const char *pointer)
+{
+    faults_add(r->errors, pointer, "too_long",
+               "The substitutions of this request make more text than one request may: send it in "
+               "several.");
+}
+
 /* The value, replaced: a new reference; NULL: no memory, or (and a fault) it becomes too long. */
 static json_t *replaced(dialect_reader *r, const tags *t, const json_t *value)
 {
@@ -94,11 +105,7 @@ static json_t *replaced(dialect_reader *r, const tags *t, const json_t *value)
         made = buf_ok(&out) ? json_stringn(out.data ? out.data : "", out.len) : NULL;
         r->nomem = r->nomem || !made;
         break;
-    case REPLACE_BOUND:
-        faults_add(r->errors, t->pointer, "too_long",
-                   "The substitutions of this request make more text than one request may: send "
-                   "it in several.");
-        break;
+    case REPLACE_BOUND: tell_bound(r, t->pointer); break;
     }
     buf_free(&out);
     return made;
@@ -137,12 +144,18 @@ static void replace_reply_to(dialect_reader *r, const tags *t)
 
 void sendgrid_replace(dialect_reader *r, const char *pointer)
 {
-    const sendgrid_mail *m = sendgrid_mail_of(r);
+    sendgrid_mail *m = sendgrid_mail_of(r);
     size_t most = json_object_size(m->own.substitutions) + json_object_size(m->sections);
-    tags t = {.list = most ? calloc(most, sizeof *t.list) : NULL, .pointer = pointer};
+    tags t = {.pointer = pointer};
 
     if (most == 0)
         return;
+    if (m->budget.steps < most * STEPS_OF_A_TAG) {
+        tell_bound(r, pointer);
+        return;
+    }
+    m->budget.steps -= most * STEPS_OF_A_TAG;
+    t.list = calloc(most, sizeof *t.list);
     if (!t.list) {
         r->nomem = true;
         return;

@@ -508,19 +508,6 @@ static void tell_fault(const document *d, const json_error_t *error, buf *detail
                  (unsigned long long)place_in_text(d, at), error->text);
 }
 
-/* About what jansson needs for it, on a machine of 64 bits: objects have a table, members a key and
- * two lists' links. What stands in short strings counts, too: it is an estimate. */
-static size_t weight(const char *text, size_t len)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++)
-        n += text[i] == '{'                     ? 304
-             : text[i] == '['                   ? 144
-             : text[i] == ':' || text[i] == ',' ? 80
-                                                : 0;
-    return n;
-}
-
 /* The tree, or none and *error; false: no memory. */
 static bool load(document *d, json_error_t *error)
 {
@@ -549,7 +536,7 @@ static document_result parse(document *d, buf *detail)
                  d->options.rest);
     if (d->refused != DOCUMENT_OK)
         return d->refused;
-    if (d->options.weighed && !take(d, weight(d->rest.data, d->rest.len)))
+    if (d->options.weighed && !take(d, plain_weight(d->rest.data, d->rest.len)))
         return DOCUMENT_NO_SPACE;
     if (!load(d, &error))
         return DOCUMENT_NOMEM;

@@ -138,6 +138,10 @@ static void read_message_id(request_reader *r, const char *pointer, const json_t
     mime_bytes text;
     if (!request_string(r, pointer, value, &text))
         return;
+    if (r->parts->message_id.data) { /* as "Message-ID" and "message-id" */
+        faults_add(r->errors, pointer, "duplicate", "A message has one Message-ID.");
+        return;
+    }
     const char *reason = mime_header_check_message_id(text.data, text.len);
     if (reason)
         faults_add(r->errors, pointer, "header_value", "Not a valid Message-ID: %s.", reason);

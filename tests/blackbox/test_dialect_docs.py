@@ -67,7 +67,10 @@ def _tables():
     for source in sorted((REPO / "dialect").glob("*.c")):
         text = re.sub(r"/\*.*?\*/", "", source.read_text(), flags=re.S).replace("\\\n", " ")
         defined = dict(re.findall(r'^#define (\w+)\s+("(?:[^"\\]|\\.)*")\s*$', text, re.M))
+        rows = dict(re.findall(r"^#define (\w+)\s+(\{.*\})\s*$", text, re.M))
         for name, body in _TABLE.findall(text):
+            for word, shared in rows.items():
+                body = re.sub(rf"^ *{word},$", lambda _, shared=shared: shared, body, flags=re.M)
             yield f"dialect/{source.name}: {name}", list(_rows(body, defined))
 
 

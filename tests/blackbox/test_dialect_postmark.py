@@ -15,9 +15,9 @@ import pytest
 from .honest import HOME, KNOWN, STRICT
 from .places import scratch
 from .postern import PATIENCE, Postern
-from .provider_sdks import Sdk
 from .queued import FAST, end
 from .readers import read_with_python
+from .sdks import Sdk
 
 KEY = "server-token-of-the-tests"
 WELCOME = {"subject.mustache": "Welcome, {{name}}\n", "html.mustache": "<p>Hello {{name}}</p>\n",

@@ -14,9 +14,9 @@ from .honest import HOME, KNOWN, STRICT
 from .places import scratch
 from .postern import PATIENCE, Postern
 from .process import wait_until
-from .provider_sdks import Sdk
 from .queued import FAST
 from .readers import read_with_python
+from .sdks import Sdk
 
 KEY = "re_key_of_the_tests"
 WELCOME = {"subject.mustache": "Welcome, {{name}}\n", "html.mustache": "<p>Hello {{name}}</p>\n",

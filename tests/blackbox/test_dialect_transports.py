@@ -6,20 +6,18 @@ same mail (sdks/transports/node/send.mjs hands it over).
 
 import base64
 import json
-import os
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass
 
 import pytest
 
 from .honest import STRICT
-from .places import REPO, TOOLS, scratch
+from .places import scratch
 from .postern import Postern
 from .process import free_port
 from .queued import FAST
 from .readers import part, read_with_python
+from .sdks import Sdk
 
 KEY = "k3y-of-the-back-gate-0001"
 ALL = "sendgrid,postmark,resend,mailgun"
@@ -27,10 +25,6 @@ DOMAIN = "postern.test"
 PDF = bytes(range(256)) * 100 + b"\x00"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 TEXT, HTML, SUBJECT = "谢谢您的订单。", '<p>谢谢您的订单。</p><img src="cid:logo">', "您的订单 №1234"
-
-_SOURCE = REPO / "tests" / "blackbox" / "sdks" / "transports" / "node" / "send.mjs"
-_PACKAGES = TOOLS / "sdks" / "transports" / "node"
-
 
 @dataclass
 class Transport:
@@ -52,38 +46,24 @@ TRANSPORTS = [Transport("sendgrid", lambda info: info[0]["headers"]["x-message-i
 each = pytest.mark.parametrize("transport", TRANSPORTS, ids=str)
 
 
-class Node:
+class Node(Sdk):
     """The process: nodemailer as an application has it, pointed at one Postern."""
 
     def __init__(self, postern):
         self._url = f"http://127.0.0.1:{postern.port}"
-        script = shutil.copy(_SOURCE, _PACKAGES)  # modules are looked for beside the script
-        self._process = subprocess.Popen(["node", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                         env={**os.environ, "RESEND_BASE_URL": f"{self._url}/resend"})
+        super().__init__("transports", "node", environment={"RESEND_BASE_URL": f"{self._url}/resend"})
 
     def send(self, transport, key=KEY, **mail):
         """{"info"} or {"refused"}."""
         mail = {"from": f"shop@{DOMAIN}", "subject": SUBJECT, "text": TEXT} | mail
-        job = {"dialect": transport.name, "url": f"{self._url}/{transport.name}", "key": key, "domain": DOMAIN,
-               "mail": {name: value for name, value in mail.items() if value is not None}}
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
-        said = json.loads(self._process.stdout.readline())
-        assert not said.get("error"), said["error"]
-        return said
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._process.stdin.close()
-        self._process.wait(30)
+        return self.run(f"{self._url}/{transport.name}", key, dialect=transport.name, domain=DOMAIN,
+                        mail={name: value for name, value in mail.items() if value is not None})
 
 
 @pytest.fixture(scope="module", autouse=True)
 def installed():
-    if not _PACKAGES.is_dir():
-        pytest.skip("nodemailer's transports aren't installed (tests/deps.sh test)")
+    if Sdk("transports", "node").unavailable():
+        pytest.skip(Sdk("transports", "node").unavailable())
 
 
 def settings(**more):

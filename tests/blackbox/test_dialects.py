@@ -1,6 +1,8 @@
 """Other providers' APIs: what is the same for all of them. What each SDK makes of it is in test_dialect_*.py."""
 
 import base64
+import email
+import email.policy
 import json
 import threading
 import time
@@ -177,6 +179,22 @@ def test_a_message_may_bring_its_own_id(postern, relay, dialect):
     for wrong in ("x", "<a@b", "<a b@c>", "<a@b>\r\nBcc: eve@postern.test", "<a@@b>", "<@b>", "<ä@b>", f"<{'a' * 250}@b>"):
         answer = dialect.post(postern, dialect.body() | HEADERS[dialect.name]("Message-ID", wrong))
         assert 400 <= answer.status < 500 and dialect.message(answer), (wrong, answer)
+
+
+ENCODED = "=?UTF-8?B?5p2O6Zu3?= <shop@postern.test>"  # 李雷
+
+
+@pytest.mark.parametrize("dialect", DIALECTS[1:], ids=lambda d: d.name)  # SendGrid's names are no text of headers
+def test_encoded_words_in_names_are_read(postern, relay, dialect):
+    subject = f"encoded {dialect.name}"
+    body = dialect.body(subject=subject)
+    names = {name: name.lower() for name in body if name.lower() in ("from", "to")}
+    answer = dialect.post(postern, body | {
+        name: [ENCODED] if isinstance(body[name], list) else ENCODED for name in names})
+    assert answer.status == dialect.accepted, answer
+    [mail] = arrived(relay, subject)
+    message = email.message_from_bytes(mail.message, policy=email.policy.SMTPUTF8)
+    assert [message[name].addresses[0].display_name for name in names.values()] == ["李雷", "李雷"]
 
 
 @each

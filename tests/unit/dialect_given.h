@@ -31,7 +31,7 @@ typedef struct given {
     dialect_answer answer;
 } given;
 
-static const char *given_header(void *ctx, const char *name)
+static inline const char *given_header(void *ctx, const char *name)
 {
     const given *g = ctx;
     return g->header && strcasecmp(g->header, name) == 0 ? g->value : NULL;
@@ -62,8 +62,8 @@ static json_t *given_json(const char *text)
     return root;
 }
 
-static const dialect_endpoint *given_endpoint(const dialect *d, const char *method,
-                                              const char *path)
+static inline const dialect_endpoint *given_endpoint(const dialect *d, const char *method,
+                                                     const char *path)
 {
     for (const dialect_endpoint *e = d->endpoints; e->path; e++) {
         if (strcmp(e->path, path) == 0 && strcmp(e->method, method) == 0)
@@ -73,13 +73,13 @@ static const dialect_endpoint *given_endpoint(const dialect *d, const char *meth
     return NULL;
 }
 
-/* Reads a body, with "Name: value" of a header, or NULL. */
-static given *given_body(const dialect *d, const char *method, const char *path, const char *header,
-                         const char *value, const char *text)
+/* Reads a body, which it takes over, with "Name: value" of a header, or NULL. */
+static inline given *given_tree(const dialect *d, const char *method, const char *path,
+                                const char *header, const char *value, json_t *root)
 {
     given *g = calloc(1, sizeof *g);
     assert_non_null(g);
-    g->root = given_json(text);
+    g->root = root;
     g->header = header;
     g->value = value;
     g->body = (dialect_body){.root = g->root,
@@ -89,12 +89,21 @@ static given *given_body(const dialect *d, const char *method, const char *path,
                              .ctx = g,
                              .now_us = GIVEN_NOW};
     g->endpoint = given_endpoint(d, method, path);
-    g->endpoint->read(&g->body, &g->plan);
+    if (g->endpoint->read)
+        g->endpoint->read(&g->body, &g->plan);
+    return g;
+}
+
+/* The same of its text. */
+static inline given *given_body(const dialect *d, const char *method, const char *path,
+                                const char *header, const char *value, const char *text)
+{
+    given *g = given_tree(d, method, path, header, value, given_json(text));
     assert_false(g->plan.nomem);
     return g;
 }
 
-static void given_free(given *g)
+static inline void given_free(given *g)
 {
     dialect_plan_clear(&g->plan);
     buf_free(&g->answer.content);
@@ -103,10 +112,45 @@ static void given_free(given *g)
 }
 
 /* "/to wrong_type; /cc address" */
-static void given_say_faults(buf *out, const faults *f)
+static inline void given_say_faults(buf *out, const faults *f)
 {
     for (size_t i = 0; i < f->count; i++)
         buf_addf(out, "%s%s %s", out->len ? "; " : "", f->list[i].pointer, f->list[i].code);
+}
+
+/* All of them: the body's, then those of each draft. To be freed. */
+static inline char *given_faults(const given *g)
+{
+    buf out = BUF_INIT;
+    given_say_faults(&out, &g->plan.errors);
+    for (size_t i = 0; i < g->plan.count; i++)
+        given_say_faults(&out, &g->plan.drafts[i].errors);
+    return buf_take(&out);
+}
+
+/* The drafts, as an array; to be let go. */
+static inline json_t *given_drafts(const given *g)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < g->plan.count; i++) {
+        json_t *one = g->plan.drafts[i].message;
+        assert_int_equal(json_array_append_new(list, one ? json_incref(one) : json_null()), 0);
+    }
+    return list;
+}
+
+/* "202 X-Message-Id: 01… {…}"; to be freed. */
+static inline char *given_answer(dialect_answer *a)
+{
+    buf out = BUF_INIT;
+    buf_addf(&out, "%u", a->status);
+    if (a->header)
+        buf_addf(&out, " %s: %s", a->header, a->value);
+    if (a->content_type)
+        buf_addf(&out, " %s ", a->content_type);
+    buf_add(&out, a->content.data, a->content.len);
+    buf_free(&a->content);
+    return buf_take(&out);
 }
 
 /* The i-th draft is this, written with ' for ". */

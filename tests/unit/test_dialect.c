@@ -10,7 +10,7 @@
 
 #include "dialect/reader.h"
 #include "dialect/replace.h"
-#include "tests/unit/dialect_twin.h"
+#include "tests/unit/dialect_given.h"
 
 /* ---- ids ---- */
 
@@ -93,7 +93,7 @@ static void assert_split(const char *text, const char *expected)
     mime_bytes bytes = {text, strlen(text)};
     json_t *list = json_array();
     assert_true(dialect_split_mailboxes(&bytes, list));
-    json_t *wanted = twin_json(expected);
+    json_t *wanted = given_json(expected);
     char *found = json_dumps(list, JSON_COMPACT);
     char *should = json_dumps(wanted, JSON_COMPACT);
     assert_string_equal(found, should);
@@ -101,6 +101,38 @@ static void assert_split(const char *text, const char *expected)
     free(should);
     json_decref(wanted);
     json_decref(list);
+}
+
+static void encoded_words_in_names_are_decoded(void **state)
+{
+    (void)state;
+    assert_split("=?UTF-8?B?5p2O6Zu3?= <a@x.test>", "[\"\\\"李雷\\\" <a@x.test>\"]");
+    assert_split("=?utf-8*de?Q?Gr=C3=BC=C3=9Fe=2C_A?= =?iso-8859-1?q?=FC?= B =?us-ascii?q?=22?= "
+                 "<a@x.test>, b@x.test",
+                 "[\"\\\"Grüße, Aü B \\\\\\\"\\\" <a@x.test>\", \"b@x.test\"]");
+    /* What is none, or would be what no name is. */
+    static const char *const same[] = {
+        "=?utf-8?B?DQpCY2M6IGJAeC50ZXN0?= <a@x.test>",
+        "=?utf-8?Q?a=0Ab?= <a@x.test>",
+        "=?utf-8?Q?a=00b?= <a@x.test>",
+        "=?utf-8?Q?=FC?= <a@x.test>",
+        "=?koi8-r?Q?=FC?= <a@x.test>",
+        "=?utf-8?X?a?= <a@x.test>",
+        "=?utf-8?Q?a=?= <a@x.test>",
+        "=?utf-8?Q?a=4?= <a@x.test>",
+        "=?utf-8?B?a?= <a@x.test>",
+        "=?utf-8?B?!!!!?= <a@x.test>",
+        "=?iso-8859-1?Q?=85?= <a@x.test>",
+        "=?utf-8?Q? <a@x.test>",
+        "=?=?= <a@x.test>",
+        "=?utf-8?Q?a <a@x.test>",
+        "=?a@x.test",
+    };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        json_t *made = dialect_mailbox(same[i], strlen(same[i]));
+        assert_string_equal(json_string_value(made), same[i]);
+        json_decref(made);
+    }
 }
 
 static void mailboxes_are_split_at_commas_outside_of_quotes(void **state)
@@ -197,11 +229,11 @@ static const dialect_member members[] = {
 
 static void assert_members(const char *text, const char *draft, const char *errors)
 {
-    twin t = {.root = twin_json(text), .body = {.text = twin_text}};
-    dialect_reader r = {.body = &t.body, .message = json_object(), .errors = &t.plan.errors};
-    dialect_read_members(&r, members, "/at", t.root);
-    json_t *wanted = twin_json(draft);
-    char *found = twin_faults(&t);
+    given g = {.root = given_json(text), .body = {.text = given_text}};
+    dialect_reader r = {.body = &g.body, .message = json_object(), .errors = &g.plan.errors};
+    dialect_read_members(&r, members, "/at", g.root);
+    json_t *wanted = given_json(draft);
+    char *found = given_faults(&g);
     assert_non_null(found);
     assert_string_equal(found, errors);
     assert_true(json_equal(r.message, wanted));
@@ -209,7 +241,8 @@ static void assert_members(const char *text, const char *draft, const char *erro
     free(found);
     json_decref(wanted);
     json_decref(r.message);
-    twin_end(&t);
+    dialect_plan_clear(&g.plan);
+    json_decref(g.root);
 }
 
 static void a_table_says_what_becomes_of_each_member(void **state)
@@ -322,6 +355,7 @@ int main(void)
         cmocka_unit_test(a_uuid_may_have_capitals),
         cmocka_unit_test(what_is_neither_is_refused),
         cmocka_unit_test(mailboxes_are_split_at_commas_outside_of_quotes),
+        cmocka_unit_test(encoded_words_in_names_are_decoded),
         cmocka_unit_test(what_is_not_closed_goes_to_the_end),
         cmocka_unit_test(splitting_loses_nothing),
         cmocka_unit_test(a_table_says_what_becomes_of_each_member),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/plain.h"
 #include "dialect/mail_date.h"
 #include "dialect/mailgun_own.h"
 #include "service/form.h"
@@ -339,8 +340,47 @@ static void what_is_made_is_told_for_the_budget(void **state)
     static const char body[] = BASE "to=c@x.test&text=to+%25recipient%25" VARIABLES("%7B%7D");
     call c = take(MESSAGES, "x.test", URLENCODED, body, sizeof body - 1);
     assert_int_equal(c.plan.count, 2);
-    assert_int_equal(c.plan.made, 2 * strlen("to b@x.test"));
+    assert_int_equal(c.plan.made, 2 * strlen("to b@x.test") + strlen("{}") + plain_weight("{}", 2));
     end(&c);
+}
+
+/* One copy of a template's data for each of a thousand, if it has a mark; none if it hasn't. */
+static void what_copies_have_is_bounded(void **state)
+{
+    static const char *const values[] = {"%22x%22", "%22%25recipient_email%25%22"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        buf body = BUF_INIT;
+        buf_adds(&body, "from=a@x.test&template=t&t:variables=%7B%22a%22:%5B0");
+        for (size_t k = 0; k < 2000; k++)
+            buf_adds(&body, ",0");
+        buf_addf(&body, ",%s%%5D%%7D", values[i]);
+        for (size_t k = 0; k < 1000; k++)
+            buf_addf(&body, "&to=r%zu@x.test", k);
+        buf_adds(&body, VARIABLES("%7B%7D"));
+        call c = take(MESSAGES, "x.test", URLENCODED, body.data, body.len);
+        assert_int_equal(c.plan.count, i == 0 ? 1000 : 0);
+        if (i == 0)
+            assert_ptr_equal(json_object_get(c.plan.drafts[0].message, "data"),
+                             json_object_get(c.plan.drafts[999].message, "data"));
+        else
+            assert_string_equal(c.plan.errors.list[0].code, "too_large");
+        end(&c);
+        buf_free(&body);
+    }
+}
+
+static void fields_of_json_are_bounded(void **state)
+{
+    (void)state;
+    buf body = BUF_INIT;
+    buf_adds(&body, MAIL "recipient-variables=%7B%22a%22:%5B0");
+    for (size_t i = 0; i < 1000000; i++)
+        buf_adds(&body, ",0");
+    buf_adds(&body, "%5D%7D");
+    assert_refused(MESSAGES, "x.test", URLENCODED, body.data, body.len, 400,
+                   "recipient-variables parameter: It has too many values.");
+    buf_free(&body);
 }
 
 /* ---- a message that is ready ---- */
@@ -403,6 +443,8 @@ static void faults_are_told_in_mailguns_words(void **state)
                       FILE("text", "t.txt", "text/plain", "t") END,
                   "text parameter: Must be a string, not an object.");
     REFUSED(MAIL "h:X-A=1&h:X-A=2", "h:X-A parameter: It may be given once.");
+    REFUSED(MAIL "h:Reply-To=a@x.test&h:reply-to=b@x.test",
+            "h:reply-to parameter: It may be given once.");
 }
 
 static void what_cant_be_done_is_refused(void **state)
@@ -622,6 +664,8 @@ int main(void)
         cmocka_unit_test(a_value_that_is_not_there_is_told),
         cmocka_unit_test(what_variables_make_is_bounded),
         cmocka_unit_test(what_is_made_is_told_for_the_budget),
+        cmocka_unit_test(what_copies_have_is_bounded),
+        cmocka_unit_test(fields_of_json_are_bounded),
         cmocka_unit_test(a_ready_message_is_a_draft),
         cmocka_unit_test(a_ready_message_is_not_changed),
         cmocka_unit_test(faults_are_told_in_mailguns_words),

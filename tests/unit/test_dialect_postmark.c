@@ -62,6 +62,12 @@ static const body_case emails[] = {
      "{'content_id':'b','disposition':'inline'},{'content_id':'c','disposition':'attachment'},"
      "{'content_id':'cid:','disposition':'attachment'},{},{'content_id':'d','disposition':"
      "'inline'},{'content_id':'e','disposition':'attachment'}]}"},
+    /* The whole id, as an address of the HTML writes it; however many have it. */
+    {"{'Attachments':[{'ContentID':'logo'},{'ContentID':'logo1'},{'ContentID':'a@b'},"
+     "{'ContentID':'logo1'}],'HtmlBody':'cid:logo1 cid:a%40b cid:'}",
+     "{'html':'cid:logo1 cid:a%40b cid:','attachments':[{'content_id':'logo','disposition':"
+     "'attachment'},{'content_id':'logo1','disposition':'inline'},{'content_id':'a@b',"
+     "'disposition':'inline'},{'content_id':'logo1','disposition':'inline'}]}"},
     /* Strings that stand elsewhere stay there, but for those that are lists. */
     {"{'HtmlBody':'\\u0000lifted','To':'\\u0000lifted','Attachments':[{'Content':'\\u0000base64'}]"
      "}",

@@ -8,17 +8,17 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/dialect_twin.h"
+#include "tests/unit/dialect_given.h"
 
 #define SEND "/v3/mail/send"
 
 /* A body, in which each of these members wins over a usual mail's. null takes one away. */
 static json_t *mail(const char *members, const char *personalization)
 {
-    json_t *root = twin_json("{\"personalizations\": [{\"to\": [{\"email\": \"a@x.test\"}]}],"
-                             "\"from\": {\"email\": \"me@x.test\"}, \"subject\": \"s\","
-                             "\"content\": [{\"type\": \"text/plain\", \"value\": \"t\"}]}");
-    json_t *more = twin_json(members), *own = twin_json(personalization);
+    json_t *root = given_json("{\"personalizations\": [{\"to\": [{\"email\": \"a@x.test\"}]}],"
+                              "\"from\": {\"email\": \"me@x.test\"}, \"subject\": \"s\","
+                              "\"content\": [{\"type\": \"text/plain\", \"value\": \"t\"}]}");
+    json_t *more = given_json(members), *own = given_json(personalization);
     const char *name;
     json_t *value;
 
@@ -38,28 +38,28 @@ static json_t *mail(const char *members, const char *personalization)
 
 static void assert_drafts(json_t *root, const char *expected)
 {
-    twin t = twin_read(&dialect_sendgrid, SEND, root);
-    json_t *wanted = twin_json(expected), *found = twin_drafts(&t);
-    char *errors = twin_faults(&t), *a = json_dumps(found, JSON_SORT_KEYS | JSON_INDENT(1)),
+    given *t = given_tree(&dialect_sendgrid, "POST", SEND, NULL, NULL, root);
+    json_t *wanted = given_json(expected), *found = given_drafts(t);
+    char *errors = given_faults(t), *a = json_dumps(found, JSON_SORT_KEYS | JSON_INDENT(1)),
          *b = json_dumps(wanted, JSON_SORT_KEYS | JSON_INDENT(1));
     assert_null(errors && *errors ? errors : NULL);
     assert_string_equal(a, b);
-    assert_false(t.plan.each);
-    assert_false(t.plan.nomem);
+    assert_false(t->plan.each);
+    assert_false(t->plan.nomem);
     free(errors);
     free(a);
     free(b);
     json_decref(wanted);
     json_decref(found);
-    twin_end(&t);
+    given_free(t);
 }
 
 /* What a usual draft has, with more members. */
 static void assert_one(json_t *root, const char *more)
 {
-    json_t *wanted = twin_json("{\"to\": [{\"email\": \"a@x.test\"}], \"from\": {\"email\": "
-                               "\"me@x.test\"}, \"subject\": \"s\", \"text\": \"t\"}");
-    json_t *other = twin_json(more);
+    json_t *wanted = given_json("{\"to\": [{\"email\": \"a@x.test\"}], \"from\": {\"email\": "
+                                "\"me@x.test\"}, \"subject\": \"s\", \"text\": \"t\"}");
+    json_t *other = given_json(more);
     const char *name;
     json_t *value;
     json_object_foreach(other, name, value)
@@ -80,13 +80,13 @@ static void assert_one(json_t *root, const char *more)
 
 static void assert_faults(json_t *root, const char *expected)
 {
-    twin t = twin_read(&dialect_sendgrid, SEND, root);
-    char *found = twin_faults(&t);
+    given *t = given_tree(&dialect_sendgrid, "POST", SEND, NULL, NULL, root);
+    char *found = given_faults(t);
     assert_string_equal(found ? found : "", expected);
-    for (size_t i = 0; i < t.plan.count; i++)
-        assert_int_equal(t.plan.drafts[i].message == NULL, t.plan.drafts[i].errors.total > 0);
+    for (size_t i = 0; i < t->plan.count; i++)
+        assert_int_equal(t->plan.drafts[i].message == NULL, t->plan.drafts[i].errors.total > 0);
     free(found);
-    twin_end(&t);
+    given_free(t);
 }
 
 /* ---- what is honoured ---- */
@@ -95,7 +95,7 @@ static void a_body_as_the_sdk_sends_it(void **state)
 {
     (void)state;
     assert_drafts(
-        twin_json(
+        given_json(
             "{\"from\":{\"email\":\"me@x.test\",\"name\":\"Me\"},\"subject\":\"s\","
             "\"personalizations\":[{\"to\":[{\"email\":\"a@x.test\",\"name\":\"A\"},{\"email\":"
             "\"b@x.test\",\"name\":\"B\"}],\"cc\":[{\"email\":\"c@x.test\"}]}],\"attachments\":[{"
@@ -250,14 +250,15 @@ static void a_sandboxed_mail_is_a_dry_one(void **state)
 {
     (void)state;
     for (int on = 0; on < 2; on++) {
-        twin t = twin_read(&dialect_sendgrid, SEND,
-                           mail(on ? "{\"mail_settings\": {\"sandbox_mode\": {\"enable\": true}}}"
-                                   : "{\"mail_settings\": {\"sandbox_mode\": {}}}",
-                                "{}"));
-        assert_int_equal(t.plan.dry, on);
-        assert_int_equal(t.plan.count, 1);
-        assert_int_equal(t.plan.errors.total, 0);
-        twin_end(&t);
+        given *t =
+            given_tree(&dialect_sendgrid, "POST", SEND, NULL, NULL,
+                       mail(on ? "{\"mail_settings\": {\"sandbox_mode\": {\"enable\": true}}}"
+                               : "{\"mail_settings\": {\"sandbox_mode\": {}}}",
+                            "{}"));
+        assert_int_equal(t->plan.dry, on);
+        assert_int_equal(t->plan.count, 1);
+        assert_int_equal(t->plan.errors.total, 0);
+        given_free(t);
     }
 }
 
@@ -378,7 +379,7 @@ static void faults_are_told_where_they_are(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_faults(mail(cases[i].members, cases[i].own), cases[i].faults);
-    assert_faults(twin_json("[]"), " wrong_type");
+    assert_faults(given_json("[]"), " wrong_type");
 }
 
 static void headers_of_ours_cant_be_set(void **state)
@@ -409,7 +410,7 @@ static json_t *many_personalizations(size_t count, size_t recipients)
         json_t *to = json_array();
         for (size_t k = 0; k < recipients; k++)
             assert_int_equal(
-                json_array_append_new(to, twin_json("{\"email\": \"someone@x.test\"}")), 0);
+                json_array_append_new(to, given_json("{\"email\": \"someone@x.test\"}")), 0);
         assert_int_equal(json_array_append_new(list, json_pack("{s:o}", "to", to)), 0);
     }
     assert_int_equal(json_object_set_new(root, "personalizations", list), 0);
@@ -464,6 +465,97 @@ static void what_substitutions_make_is_bounded(void **state)
     free(members);
 }
 
+/* {"name": {"0": "", "1": "", …}} */
+static char *of_members(const char *name, size_t count)
+{
+    buf out = BUF_INIT;
+    buf_addf(&out, "{\"%s\": {", name);
+    for (size_t i = 0; i < count; i++)
+        buf_addf(&out, "%s\"%zu\": \"\"", i ? "," : "", i);
+    buf_adds(&out, "}}");
+    return buf_take(&out);
+}
+
+/* Of many more nothing is merged, a thousand times. */
+static void members_are_counted(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t most;
+    } counted[] = {{"headers", 200}, {"custom_args", 32}};
+    (void)state;
+    for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) {
+        char *fits = of_members(counted[i].name, counted[i].most), *told = NULL;
+        char *over = of_members(counted[i].name, counted[i].most + 1);
+        assert_faults(mail(fits, fits), "");
+        assert_true(asprintf(&told, "/%s too_many", counted[i].name) > 0);
+        assert_faults(mail(over, "{}"), told);
+        free(told);
+        assert_true(asprintf(&told, P "/%s too_many", counted[i].name) > 0);
+        assert_faults(mail("{}", over), told);
+        free(told);
+        free(fits);
+        free(over);
+    }
+}
+
+static void attachments_are_counted(void **state)
+{
+    (void)state;
+    for (size_t count = 1000; count <= 1001; count++) {
+        json_t *root = mail("{}", "{}"), *list = json_array();
+        for (size_t i = 0; i < count; i++)
+            json_array_append_new(list, given_json("{\"filename\": \"a\", \"content\": \"\"}"));
+        json_object_set_new(root, "attachments", list);
+        assert_faults(root, count > 1000 ? "/attachments too_many" : "");
+    }
+}
+
+/* Not one that is sorted anew for each of a thousand, and no tag that is compared in full at each
+ * octet of a text. */
+static void work_of_sections_is_bounded(void **state)
+{
+    json_t *root = mail("{}", "{}");
+    json_t *list = json_object_get(root, "personalizations"), *sections = json_object();
+    char name[32];
+
+    (void)state;
+    for (size_t i = 0; i < 20000; i++) {
+        (void)snprintf(name, sizeof name, "x%zu", i);
+        json_object_set_new(sections, name, json_string(""));
+    }
+    json_object_set_new(root, "sections", sections);
+    while (json_array_size(list) < 1000)
+        json_array_append(list, json_array_get(list, 0));
+    given *g = given_tree(&dialect_sendgrid, "POST", SEND, NULL, NULL, root);
+    assert_int_equal(g->plan.drafts[0].errors.total, 0);
+    assert_int_equal(g->plan.drafts[999].errors.total, 1);
+    given_free(g);
+
+    char *text = NULL, *tag = NULL;
+    assert_true(asprintf(&text, "{\"content\": [{\"type\": \"text/plain\", \"value\": \"%0*d\"}]}",
+                         1 << 20, 0) > 0);
+    assert_true(asprintf(&tag, "{\"sections\": {\"%0*d\": \"\"}}", 1 << 19, 1) > 0);
+    json_t *more = given_json(tag);
+    root = mail(text, "{}");
+    json_object_update(root, more);
+    assert_faults(root, P " too_long");
+    json_decref(more);
+    free(text);
+    free(tag);
+}
+
+static void what_is_made_is_told_for_the_budget(void **state)
+{
+    given *g =
+        given_tree(&dialect_sendgrid, "POST", SEND, NULL, NULL,
+                   mail("{\"content\": [{\"type\": \"text/plain\", \"value\": \"-n- and -n-\"}]}",
+                        "{\"substitutions\": {\"-n-\": \"Name\"}}"));
+    (void)state;
+    assert_int_equal(g->plan.made, strlen("Name and Name"));
+    given_free(g);
+}
+
 /* ---- without memory ---- */
 
 static size_t allowed; /* allocations of jansson's until one fails */
@@ -497,11 +589,11 @@ static void without_memory_there_is_no_plan(void **state)
         allowed = n++;
         ran_out = false;
         json_set_alloc_funcs(scarce_malloc, free);
-        twin t = twin_read(&dialect_sendgrid, SEND, root);
+        given *t = given_tree(&dialect_sendgrid, "POST", SEND, NULL, NULL, root);
         json_set_alloc_funcs(malloc, free);
-        assert_int_equal(t.plan.nomem, ran_out);
-        assert_true(ran_out || json_object_size(t.plan.drafts[0].message) == 10);
-        twin_end(&t);
+        assert_int_equal(t->plan.nomem, ran_out);
+        assert_true(ran_out || json_object_size(t->plan.drafts[0].message) == 10);
+        given_free(t);
     } while (ran_out);
     assert_true(n > 50);
 }
@@ -548,8 +640,8 @@ static void a_drafts_place_is_found_in_the_body(void **state)
         {0, "/relay", "/personalizations/0"},
         {5, "/to/0", "/personalizations/5/to/0"},
     };
-    twin t = twin_read(
-        &dialect_sendgrid, SEND,
+    given *t = given_tree(
+        &dialect_sendgrid, "POST", SEND, NULL, NULL,
         mail("{\"personalizations\": [{\"to\": [{\"email\": \"a@x.test\"}]}, {\"to\": [{\"email\": "
              "\"b@x.test\"}], \"from\": {\"email\": \"x\"}, \"subject\": \"x\", \"send_at\": 1, "
              "\"headers\": {\"X-A\": \"1\", \"X/C\": \"2\"}, \"custom_args\": {\"k\": 1}}],"
@@ -560,10 +652,10 @@ static void a_drafts_place_is_found_in_the_body(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char out[FAULTS_POINTER_MAX] = "untouched";
-        t.endpoint->origin(&t.body, cases[i].draft, cases[i].pointer, out);
+        t->endpoint->origin(&t->body, cases[i].draft, cases[i].pointer, out);
         assert_string_equal(out, cases[i].expected);
     }
-    twin_end(&t);
+    given_free(t);
 }
 
 /* ---- answers ---- */
@@ -572,7 +664,7 @@ static void assert_refused(const dialect_refusal *r, const char *expected)
 {
     dialect_answer a = {.content = BUF_INIT};
     dialect_sendgrid.refused(r, &a);
-    char *text = twin_answer(&a);
+    char *text = given_answer(&a);
     assert_string_equal(text, expected);
     free(text);
 }
@@ -642,13 +734,13 @@ static void faults_are_told_with_their_fields(void **state)
 static void assert_accepted(const char *path, const dialect_sent *list, size_t count, bool dry,
                             const char *expected)
 {
-    twin t = twin_read(&dialect_sendgrid, path, json_object());
+    given *t = given_tree(&dialect_sendgrid, "POST", path, NULL, NULL, json_object());
     dialect_answer a = {.content = BUF_INIT};
-    t.endpoint->accepted(&t.body, list, count, dry, &a);
-    char *text = twin_answer(&a);
+    t->endpoint->accepted(&t->body, list, count, dry, &a);
+    char *text = given_answer(&a);
     assert_string_equal(text, expected);
     free(text);
-    twin_end(&t);
+    given_free(t);
 }
 
 static void what_is_accepted_has_no_content(void **state)
@@ -668,7 +760,7 @@ static void a_batch_has_an_id(void **state)
 {
     (void)state;
     assert_accepted("/v3/mail/batch", NULL, 0, false,
-                    "201 application/json {\"batch_id\":\"postern-00065bfeda25e000\"}");
+                    "201 application/json {\"batch_id\":\"postern-00065bfeda27c240\"}");
 }
 
 int main(void)
@@ -684,6 +776,10 @@ int main(void)
         cmocka_unit_test(there_are_limits),
         cmocka_unit_test(texts_have_limits),
         cmocka_unit_test(what_substitutions_make_is_bounded),
+        cmocka_unit_test(members_are_counted),
+        cmocka_unit_test(attachments_are_counted),
+        cmocka_unit_test(work_of_sections_is_bounded),
+        cmocka_unit_test(what_is_made_is_told_for_the_budget),
         cmocka_unit_test(without_memory_there_is_no_plan),
         cmocka_unit_test(a_drafts_place_is_found_in_the_body),
         cmocka_unit_test(a_refusal_is_told_as_sendgrid_does),

@@ -1,47 +1,23 @@
 """Sends mail with Django through django-anymail's backend for Mailgun; sdks.py runs it, and says what a job is."""
 
-import base64
-import json
-import sys
 from datetime import datetime, timezone
-from email.mime.base import MIMEBase
 from email.utils import quote
 
-import django
 from anymail.exceptions import AnymailRequestsAPIError
-from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from anymail_mail import begin, message, serve
+from django.core.mail import get_connection
 
-settings.configure(EMAIL_BACKEND="anymail.backends.mailgun.EmailBackend", USE_TZ=True)
-django.setup()
+begin("mailgun")
 
 
 def addresses(listed):
     return [f'"{quote(name)}" <{email}>' if name else email for name, email in listed]
 
 
-def part(file):
-    made = MIMEBase(*file["type"].split("/"))
-    made.set_payload(file["content"])
-    made["Content-Transfer-Encoding"] = "base64"
-    made.add_header("Content-Disposition", "inline", filename=file["filename"])
-    made["Content-ID"] = f"<{file['cid']}>"
-    return made
-
-
-def message(job, connection):
+def asked(job, connection):
     mail = job["mail"]
-    made = EmailMultiAlternatives(
-        mail.get("subject", ""), mail.get("text", ""), addresses([mail["from"]])[0], addresses(mail["to"]),
-        cc=addresses(mail.get("cc", [])), bcc=addresses(mail.get("bcc", [])),
-        reply_to=addresses(mail.get("reply_to", [])), headers=mail.get("headers"), connection=connection)
-    if "html" in mail:
-        made.attach_alternative(mail["html"], "text/html")
-    for file in mail.get("attachments", []):
-        if "cid" in file:
-            made.attach(part(file))
-        else:
-            made.attach(file["filename"], base64.b64decode(file["content"]), file["type"])
+    made = message({**mail, "from": addresses([mail["from"]])[0], **{
+        name: addresses(mail[name]) for name in ("to", "cc", "bcc", "reply_to") if name in mail}}, connection)
     if job.get("separate"):
         made.merge_data = mail.get("variables", {})
     for ours, theirs in (("tags", "tags"), ("metadata", "metadata"), ("template", "template_id"),
@@ -58,7 +34,7 @@ def message(job, connection):
 
 def send(job):
     connection = get_connection(api_key=job["key"], api_url=job["url"] + "/v3")
-    made = message(job, connection)
+    made = asked(job, connection)
     try:
         made.send()
     except AnymailRequestsAPIError as refused:
@@ -67,9 +43,4 @@ def send(job):
     return {"status": answer.status_code, **answer.json()}
 
 
-for line in sys.stdin:
-    try:
-        said = send(json.loads(line))
-    except Exception as wrong:  # its own, before anything is sent
-        said = {"error": repr(wrong)}
-    print(json.dumps(said), flush=True)
+serve(send)

@@ -1,4 +1,4 @@
-// Sends mail with a Postmark client for Go; provider_sdks.py runs it. As Node's, but for the names of the calls.
+// Sends mail with a Postmark client for Go; sdks.py runs it. As Node's, but for the names of the calls.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Sends mail with Postmark's own SDK; provider_sdks.py runs it.
+// Sends mail with Postmark's own SDK; sdks.py runs it.
 //
 // A line of JSON in, one out:
 //

@@ -1,4 +1,4 @@
-"""Sends mail with postmarker; provider_sdks.py runs it. As Node's, but for the names of the calls."""
+"""Sends mail with postmarker; sdks.py runs it. As Node's, but for the names of the calls."""
 
 import json
 import sys

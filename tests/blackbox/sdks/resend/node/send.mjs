@@ -1,4 +1,4 @@
-// Sends mail with Resend's own SDK; provider_sdks.py runs it.
+// Sends mail with Resend's own SDK; sdks.py runs it.
 //
 // A line of JSON in, one out, with members as the wire has them; files are base64:
 //

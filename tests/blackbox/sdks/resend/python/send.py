@@ -1,4 +1,4 @@
-"""Sends mail with Resend's own SDK; provider_sdks.py runs it. As Node's, but for the names of the calls."""
+"""Sends mail with Resend's own SDK; sdks.py runs it. As Node's, but for the names of the calls."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-// Sends mail with nodemailer and what others wrote to let it speak with providers; test_dialect_transports.py runs
+// Sends mail with nodemailer and what others wrote to let it speak with providers; sdks.py runs
 // it, and says what a job is.
 
 import { createRequire } from 'node:module';
