@@ -428,7 +428,7 @@ words_span words_money(const char *s, size_t len, size_t from)
         if (is_letter(s[at]) || s[at] == ' ')
             continue;
         size_t sign = words_currency(s, len, at), digits;
-        size_t begin = skip_blanks(s, len, at + sign);
+        size_t begin = sign > 0 ? skip_blanks(s, len, at + sign) : at;
         if (begin >= len || !is_digit(s[begin]) || (sign == 0 && at > 0 && is_alnum(s[at - 1])))
             continue;
         size_t end = read_number(s, len, begin, &digits), more = skip_blanks(s, len, end);
