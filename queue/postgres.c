@@ -162,7 +162,7 @@ static bool run_once(pg *p, queue_op *const *ops, size_t count)
         if (b.steps[i].later && !b.steps[i].over)
             kinds[ops[i]->kind]->later(&b, &b.steps[i]);
     }
-    bool ok = p->trouble == PG_FINE;
+    bool ok = b.steps && p->trouble == PG_FINE;
     if (ok)
         ask_what_is_next(&b);
     free(b.steps);

@@ -531,7 +531,7 @@ static void a_sum_stands_where_its_digits_do(void **state)
     check(&(sample){.text = text}, &c);
     assert_null(find(&c.report, "text_money"));
     clear(&c);
-    memcpy(text + len - 14, "50,000 dollars", 14);
+    (void)snprintf(text + len - 14, 15, "50,000 dollars");
     check(&(sample){.text = text}, &c);
     const lint_finding *f = find(&c.report, "text_money");
     assert_non_null(f);
