@@ -327,6 +327,8 @@ static bool is_alnum(char c)
 
 /* ---- bait ---- */
 
+#define LIST_MOST 256 /* words of a list */
+
 /* Whether the word is at s[at], and whole if it is a Latin one. */
 static bool is_word_at(const char *s, size_t len, size_t at, const char *word, size_t n)
 {
@@ -336,22 +338,31 @@ static bool is_word_at(const char *s, size_t len, size_t at, const char *word, s
     return !latin || ((at == 0 || !is_alnum(s[at - 1])) && (at + n == len || !is_alnum(s[at + n])));
 }
 
+/* Most words of a text begin as none of the list does: each is compared with those alone that begin
+ * with its letter, in the list's order. */
 static words_span find_one_of(const char *s, size_t len, size_t from, const char *const *list,
                               size_t count)
 {
+    uint16_t first[256] = {0}, next[LIST_MOST]; /* numbers from 1 on */
+    for (size_t i = count; i > 0; i--) {
+        uint16_t *head = &first[(unsigned char)list[i - 1][0] | 0x20];
+        next[i - 1] = *head;
+        *head = (uint16_t)i;
+    }
     for (size_t at = from; at < len; at++) {
         if (at > 0 && is_alnum(s[at]) && is_alnum(s[at - 1]))
             continue; /* words begin where words do */
-        for (size_t i = 0; i < count; i++) {
-            if ((list[i][0] | 0x20) != (s[at] | 0x20))
-                continue;
-            size_t n = strlen(list[i]);
-            if (is_word_at(s, len, at, list[i], n))
+        for (size_t i = first[(unsigned char)s[at] | 0x20]; i > 0; i = next[i - 1]) {
+            size_t n = strlen(list[i - 1]);
+            if (is_word_at(s, len, at, list[i - 1], n))
                 return (words_span){at, n};
         }
     }
     return (words_span){0, 0};
 }
+
+_Static_assert(sizeof bait / sizeof *bait <= LIST_MOST, "it has room for them");
+_Static_assert(sizeof charged / sizeof *charged <= LIST_MOST, "it has room for them");
 
 words_span words_bait(const char *s, size_t len, size_t from)
 {
@@ -428,7 +439,7 @@ words_span words_money(const char *s, size_t len, size_t from)
         if (is_letter(s[at]) || s[at] == ' ')
             continue;
         size_t sign = words_currency(s, len, at), digits;
-        size_t begin = skip_blanks(s, len, at + sign);
+        size_t begin = sign > 0 ? skip_blanks(s, len, at + sign) : at;
         if (begin >= len || !is_digit(s[begin]) || (sign == 0 && at > 0 && is_alnum(s[at - 1])))
             continue;
         size_t end = read_number(s, len, begin, &digits), more = skip_blanks(s, len, end);

@@ -132,6 +132,16 @@ static void transact(pg_batch *b)
     pg_step_skip(p, &frame);
 }
 
+/* Comes last, and fails nothing: what was claimed is leased by then, and nobody else would have it
+ * before that ends. */
+static void ask_what_is_next(pg_batch *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->steps[i].asks_next)
+            b->steps[i].op->next_due = pg_next_due(b->p);
+    }
+}
+
 static bool run_once(pg *p, queue_op *const *ops, size_t count)
 {
     pg_batch b = {.p = p, .count = count};
@@ -152,8 +162,11 @@ static bool run_once(pg *p, queue_op *const *ops, size_t count)
         if (b.steps[i].later && !b.steps[i].over)
             kinds[ops[i]->kind]->later(&b, &b.steps[i]);
     }
+    bool ok = b.steps && p->trouble == PG_FINE;
+    if (ok)
+        ask_what_is_next(&b);
     free(b.steps);
-    return p->trouble == PG_FINE;
+    return ok;
 }
 
 static void pause_before_try(int i)

@@ -144,7 +144,6 @@ static void claim_read(pg_batch *b, pg_step *s)
      * all that was claimed just now in front of what is next. */
     op->next_due = 1;
     s->asks_next = op->message_count < op->in.claim.most;
-    s->later |= s->asks_next;
 }
 
 static void give_back(pg *p, const queue_op *op, const queue_message *m)
@@ -162,8 +161,6 @@ static void claim_later(pg_batch *b, pg_step *s)
 {
     queue_op *op = s->op;
     size_t kept = 0;
-    if (s->asks_next)
-        op->next_due = pg_next_due(b->p);
     for (size_t i = 0; i < op->message_count; i++) {
         queue_message *m = &op->messages[i];
         if (m->body.size <= QUEUE_SMALL || pg_body_fetch(b->p, m)) {

@@ -37,7 +37,7 @@ typedef struct pg_step {
     bool puts;            /* its messages are to be put */
     struct pg_step *asks; /* whose look-up is this one's, too; NULL: none's */
     bool later;           /* there is something to do after the commit */
-    bool asks_next;       /* … a CLAIM: when the next is due */
+    bool asks_next;       /* … and after that: a CLAIM, when the next is due */
     bool second;          /* there is a second half before it */
     bool over;            /* refused, or answered: nothing more */
 } pg_step;
@@ -128,7 +128,7 @@ void pg_read_message(pg *p, const PGresult *r, int row, queue_message *m);
 
 /* Outside of the pipeline: a message, live, or done on that day (0: none); clear it. */
 PGresult *pg_get_anywhere(pg *p, const char *id, int day);
-/* When the next message is due; INT64_MAX: none is there. */
+/* When the next message is due; INT64_MAX: none is there. Long over where that can't be told. */
 int64_t pg_next_due(pg *p);
 /* What a former run left was committed, but perhaps not waited for. */
 void pg_confirm(pg *p);

@@ -385,7 +385,7 @@ int64_t pg_next_due(pg *p)
     statement_name(name, 0, PG_CLAIM_NEXT);
     PGresult *r = pg_query_prepared(p, name);
     bool some = r && PQntuples(r) > 0 && !PQgetisnull(r, 0, 0);
-    int64_t due = some ? pg_get_int(r, 0, 0) : INT64_MAX;
+    int64_t due = some ? pg_get_int(r, 0, 0) : r ? INT64_MAX : 1;
     PQclear(r);
     return due;
 }

@@ -1,7 +1,11 @@
 """docker-compose.yaml and what it mounts, without Docker: that Postern starts with what is set there, that every secret is
-mounted where it is looked for, and that the balancer sends to services that there are."""
+mounted where it is looked for, and that the balancer sends to services that there are. And the image's build: that it is
+given all that it is made of."""
 
 import re
+import shutil
+import subprocess
+from fnmatch import fnmatch
 
 import pytest
 import yaml
@@ -92,3 +96,30 @@ def test_volumes_and_networks_are_declared(compose):
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
             assert source in compose["volumes"] or (REPO / source).exists(), volume
+
+
+def kept_by_the_ignore_file(name):
+    """Whether a file or folder of the repository's root is given to the build: the last line that fits says so."""
+    kept = True
+    for line in (REPO / ".dockerignore").read_text(encoding="utf-8").split():
+        if fnmatch(name, line.removeprefix("!")):
+            kept = line.startswith("!")
+    return kept
+
+
+def what_make_would_do(folder):
+    done = subprocess.run(["make", "-n", "BUILD=made-for-the-image", "made-for-the-image/postern"], cwd=folder, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.returncode, sorted(done.stdout.splitlines())
+
+
+def test_the_image_is_built_of_all_that_the_program_is_made_of():
+    copied = scratch("image")
+    lines = re.findall(r"^COPY (?!--)(.+)$", (REPO / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    for *sources, _ in map(str.split, lines):
+        for source in filter(kept_by_the_ignore_file, sources):
+            copy = shutil.copytree if (REPO / source).is_dir() else shutil.copy
+            copy(REPO / source, copied / source)
+    code, steps = what_make_would_do(REPO)
+    assert (code, len(steps) > 100) == (0, True)
+    assert what_make_would_do(copied) == (code, steps)

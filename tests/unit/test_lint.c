@@ -568,6 +568,26 @@ static void a_finding_says_where(void **state)
     clear(&c);
 }
 
+/* What stands before it is looked at once, and is no part of it. */
+static void a_sum_stands_where_its_digits_do(void **state)
+{
+    (void)state;
+    char *text = repeated("Hello,\n", "\n", LINT_LOOKED_AT / 2);
+    size_t len = strlen(text);
+    checked c;
+    check(&(sample){.text = text}, &c);
+    assert_null(find(&c.report, "text_money"));
+    clear(&c);
+    (void)snprintf(text + len - 14, 15, "50,000 dollars");
+    check(&(sample){.text = text}, &c);
+    const lint_finding *f = find(&c.report, "text_money");
+    assert_non_null(f);
+    assert_string_equal(f ? f->excerpt : "", "50,000 dollars");
+    assert_int_equal(f ? f->line : 0, 2 + LINT_LOOKED_AT / 2 - 14);
+    clear(&c);
+    free(text);
+}
+
 static void few_places_of_each_are_told_and_excerpts_are_short(void **state)
 {
     (void)state;
@@ -672,6 +692,7 @@ int main(void)
         cmocka_unit_test(each_rule_is_tested_and_says_what_to_do),
         cmocka_unit_test(clean_mail_has_nothing),
         cmocka_unit_test(a_finding_says_where),
+        cmocka_unit_test(a_sum_stands_where_its_digits_do),
         cmocka_unit_test(few_places_of_each_are_told_and_excerpts_are_short),
         cmocka_unit_test(colours_and_lengths_are_read),
         cmocka_unit_test(registered_names_are_found),

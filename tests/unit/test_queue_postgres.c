@@ -315,6 +315,54 @@ static void one_fault_does_not_fail_the_batch(void **state)
     queue_postgres.close(shared);
 }
 
+/* Has the session end itself where it asks when the next message is due. */
+static void end_at_the_next(pg *p)
+{
+    char text[200];
+    PGresult *r = pg_query(p, "",
+                           "SELECT name FROM pg_prepared_statements WHERE statement LIKE"
+                           " 'SELECT least(%'",
+                           NULL);
+    assert_non_null(r);
+    assert_int_equal(PQntuples(r), 1);
+    const char *name = PQgetvalue(r, 0, 0);
+    (void)snprintf(text, sizeof text, "DEALLOCATE %s", name);
+    assert_true(pg_command(p, text));
+    (void)snprintf(text, sizeof text,
+                   "PREPARE %s AS SELECT pg_terminate_backend(pg_backend_pid())::int::int8", name);
+    assert_true(pg_command(p, text));
+    PQclear(r);
+}
+
+/* It is committed by then: run again it would bring others, and these wait for their lease's end.
+ */
+static void a_claim_that_is_done_is_not_lost_with_its_connection(void **state)
+{
+    char *error = NULL;
+    void *shared = NULL;
+    (void)state;
+    NEEDS_SERVER();
+    assert_true(queue_postgres.open(&(queue_options){.url = url()}, &shared, &error));
+    void *connection = queue_postgres.connect(shared, true, &error);
+    assert_non_null(connection);
+    queue_message m = message(1);
+    queue_op put = putting(&m), *batch = &put;
+    assert_int_equal(queue_postgres.run(connection, &batch, 1, &error), QUEUE_RUN_DONE);
+    end_at_the_next(connection);
+    queue_op claim = {.kind = QUEUE_CLAIM,
+                      .in.claim = {.owner = "a", .most = 9, .most_bytes = 1000, .lease_us = HOUR}};
+    batch = &claim;
+    assert_int_equal(queue_postgres.run(connection, &batch, 1, &error), QUEUE_RUN_DONE);
+    assert_int_equal(claim.outcome, QUEUE_OK);
+    assert_int_equal(claim.message_count, 1);
+    assert_true(claim.next_due <= now_us());
+    queue_op_clear(&claim);
+    assert_int_equal(queue_postgres.run(connection, &batch, 1, &error), QUEUE_RUN_BROKEN);
+    free(error);
+    queue_postgres.disconnect(connection);
+    queue_postgres.close(shared);
+}
+
 static void a_missing_permission_is_told(void **state)
 {
     (void)state;
@@ -575,6 +623,7 @@ int main(void)
         cmocka_unit_test_setup(a_broken_connection_loses_nothing_and_doubles_nothing, set_up),
         cmocka_unit_test_setup(what_was_done_is_not_put_again, set_up),
         cmocka_unit_test_setup(one_fault_does_not_fail_the_batch, set_up),
+        cmocka_unit_test_setup(a_claim_that_is_done_is_not_lost_with_its_connection, set_up),
         cmocka_unit_test_setup(each_of_a_batch_has_its_own_outcome, set_up),
         cmocka_unit_test_setup(looks_of_a_batch_are_told_apart, set_up),
         cmocka_unit_test_setup(a_missing_permission_is_told, set_up),
