@@ -16,6 +16,7 @@ typedef struct mailgun_reader {
     json_t *data;       /* … and of t:variables; NULL: none */
     json_t *recipients; /* recipient-variables; NULL: none */
     json_t *files;
+    size_t looked; /* octets of texts that were gone through for copies */
     bool dry;
 } mailgun_reader;
 

@@ -9,6 +9,7 @@
 #ifndef POSTERN_DIALECT_READER_H
 #define POSTERN_DIALECT_READER_H
 
+#include "base/buf.h"
 #include "dialect/dialect.h"
 
 typedef struct dialect_reader {
@@ -49,6 +50,10 @@ void dialect_share(dialect_reader *r, const char *name, const json_t *value);
 /* A copy of an object, with the same values; NULL: no memory (where json_copy() may give one that
  * lacks some). */
 json_t *dialect_copy(const json_t *object);
+
+/* A value as JSON. json_dumps() would give it in memory of the current arena, which free() doesn't
+ * know. Running out of memory is the buf's. */
+void dialect_dump(const json_t *value, buf *out);
 
 /* A string's text, wherever it stands; false, and a fault, for anything else and for one that holds
  * NUL. */

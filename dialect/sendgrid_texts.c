@@ -73,11 +73,21 @@ static size_t add_tags(const dialect_reader *r, const json_t *from, replace_kind
     return n;
 }
 
+/* Comparisons that putting a tag in order takes, or as good as. */
+#define SORT_STEPS 16
+
 typedef struct tags {
     replace_tag *list;
     size_t count;
     const char *pointer; /* of the personalization */
 } tags;
+
+static void tell_bound(dialect_reader *r, const char *pointer)
+{
+    faults_add(r->errors, pointer, "too_long",
+               "The substitutions of this request make more text than one request may: send "
+               "it in several.");
+}
 
 /* The value, replaced: a new reference; NULL: no memory, or (and a fault) it becomes too long. */
 static json_t *replaced(dialect_reader *r, const tags *t, const json_t *value)
@@ -94,11 +104,7 @@ static json_t *replaced(dialect_reader *r, const tags *t, const json_t *value)
         made = buf_ok(&out) ? json_stringn(out.data ? out.data : "", out.len) : NULL;
         r->nomem = r->nomem || !made;
         break;
-    case REPLACE_BOUND:
-        faults_add(r->errors, t->pointer, "too_long",
-                   "The substitutions of this request make more text than one request may: send "
-                   "it in several.");
-        break;
+    case REPLACE_BOUND: tell_bound(r, t->pointer); break;
     }
     buf_free(&out);
     return made;
@@ -137,12 +143,19 @@ static void replace_reply_to(dialect_reader *r, const tags *t)
 
 void sendgrid_replace(dialect_reader *r, const char *pointer)
 {
-    const sendgrid_mail *m = sendgrid_mail_of(r);
+    sendgrid_mail *m = sendgrid_mail_of(r);
     size_t most = json_object_size(m->own.substitutions) + json_object_size(m->sections);
     tags t = {.list = most ? calloc(most, sizeof *t.list) : NULL, .pointer = pointer};
 
     if (most == 0)
         return;
+    if (m->budget.steps < most * SORT_STEPS) {
+        m->budget.steps = 0;
+        tell_bound(r, pointer);
+        free(t.list);
+        return;
+    }
+    m->budget.steps -= most * SORT_STEPS;
     if (!t.list) {
         r->nomem = true;
         return;
