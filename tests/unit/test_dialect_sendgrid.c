@@ -464,6 +464,25 @@ static void what_substitutions_make_is_bounded(void **state)
     free(members);
 }
 
+/* Sections are put in order for each personalization, which takes as long as a text would. */
+static void what_sections_take_is_bounded(void **state)
+{
+    json_t *root = many_personalizations(1000, 1), *sections = json_object();
+    char name[16], *found;
+    (void)state;
+    for (size_t i = 0; i < 20000; i++) {
+        (void)snprintf(name, sizeof name, "-%zu-", i);
+        assert_int_equal(json_object_set_new(sections, name, json_string("")), 0);
+    }
+    assert_int_equal(json_object_set_new(root, "sections", sections), 0);
+    twin t = twin_read(&dialect_sendgrid, SEND, root);
+    found = twin_faults(&t);
+    assert_non_null(found);
+    assert_non_null(strstr(found, " too_long"));
+    free(found);
+    twin_end(&t);
+}
+
 /* ---- without memory ---- */
 
 static size_t allowed; /* allocations of jansson's until one fails */
@@ -684,6 +703,7 @@ int main(void)
         cmocka_unit_test(there_are_limits),
         cmocka_unit_test(texts_have_limits),
         cmocka_unit_test(what_substitutions_make_is_bounded),
+        cmocka_unit_test(what_sections_take_is_bounded),
         cmocka_unit_test(without_memory_there_is_no_plan),
         cmocka_unit_test(a_drafts_place_is_found_in_the_body),
         cmocka_unit_test(a_refusal_is_told_as_sendgrid_does),
