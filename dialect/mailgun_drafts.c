@@ -19,7 +19,7 @@
 #define MARK  "%recipient"
 #define NAME  128                /* octets of a variable's name */
 #define MADE  ((size_t)64 << 20) /* octets of all that is made of one request */
-#define LOOK  (4 * MADE)         /* … that is gone through, which may make nothing */
+#define LOOK  (2 * MADE)         /* … that is gone through, which may make nothing */
 #define LEAVE "unsubscribe_url%"
 
 /* Whom a copy is for. */
