@@ -316,10 +316,11 @@ static void read_variables(dialect_reader *r, const char *pointer, const json_t 
     {
         json_t *text = NULL;
         if (!json_is_string(member)) {
-            char *dump = json_dumps(member, JSON_COMPACT | JSON_ENCODE_ANY);
-            text = dump ? json_string(dump) : NULL;
+            buf dump = BUF_INIT;
+            dialect_dump(member, &dump);
+            text = buf_ok(&dump) ? json_stringn(dump.data, dump.len) : NULL;
             r->nomem = r->nomem || !text;
-            free(dump);
+            buf_free(&dump);
         }
         if (text || json_is_string(member))
             take_variable(r, name, text ? text : member, json_string_length(text ? text : member));

@@ -18,7 +18,8 @@
 #define MARK  "%recipient"
 #define NAME  128                /* octets of a variable's name */
 #define MADE  ((size_t)64 << 20) /* octets of all that is made of one request */
-#define NODE  80                 /* octets of a member or an item of a copy, without its text */
+#define LOOK  (2 * MADE)         /* … that is gone through, which may make nothing */
+#define NODE  80                 /* octets of a member or item of a copy, beside its text */
 #define LEAVE "unsubscribe_url%"
 
 /* What all copies are made of. */
@@ -86,16 +87,10 @@ static bool find_variables(copy *c)
 
 static void add_value(const json_t *value, buf *out)
 {
-    if (json_is_string(value)) {
+    if (json_is_string(value))
         buf_add(out, json_string_value(value), json_string_length(value));
-        return;
-    }
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    if (text)
-        buf_adds(out, text);
     else
-        out->failed = true;
-    free(text);
+        dialect_dump(value, out);
 }
 
 static void add_word(const char *name, bool last, buf *out)
@@ -193,6 +188,7 @@ static json_t *copy_text(copy *c, const char *pointer, json_t *value)
         !memmem(text.data, text.len, MARK, strlen(MARK)))
         return json_incref(value);
     expand(c, pointer, &text, &made);
+    c->m->looked += text.len;
     *c->made += made.len;
     json_t *out = buf_ok(&made) ? json_stringn_nocheck(made.data ? made.data : "", made.len) : NULL;
     buf_free(&made);
@@ -379,6 +375,11 @@ static void source_end(source *from)
     json_decref(from->seen);
 }
 
+static bool is_too_much(const mailgun_reader *m, const dialect_plan *plan)
+{
+    return plan->made > MADE || m->looked > LOOK;
+}
+
 static bool make_copies(mailgun_reader *m, dialect_plan *plan)
 {
     json_t *to = json_object_get(m->reader.message, "to"), *one;
@@ -389,13 +390,13 @@ static bool make_copies(mailgun_reader *m, dialect_plan *plan)
     plan->count = 0;
     json_array_foreach(to, i, one)
     {
-        ok = ok && (plan->made > MADE || make_copy(&from, one, plan));
+        ok = ok && (is_too_much(m, plan) || make_copy(&from, one, plan));
     }
     source_end(&from);
-    if (plan->made <= MADE && plan->errors.total == 0)
+    if (!is_too_much(m, plan) && plan->errors.total == 0)
         return ok;
     drop_drafts(plan);
-    if (plan->made > MADE)
+    if (is_too_much(m, plan))
         faults_add(&plan->errors, "/recipient-variables", "too_large",
                    "What they make of this request has more than %zu MiB; send to fewer at a time.",
                    MADE >> 20);

@@ -17,6 +17,7 @@ typedef struct mailgun_reader {
     json_t *recipients; /* recipient-variables; NULL: none */
     json_t *files;
     size_t weight; /* octets that trees of JSON in fields take, and the text they were made of */
+    size_t looked; /* octets of texts that were gone through for copies */
     bool dry;
 } mailgun_reader;
 

@@ -37,6 +37,19 @@ json_t *dialect_copy(const json_t *object)
     return NULL;
 }
 
+static int add_dump(const char *text, size_t len, void *ctx)
+{
+    buf *out = ctx;
+    buf_add(out, text, len);
+    return buf_ok(out) ? 0 : -1;
+}
+
+void dialect_dump(const json_t *value, buf *out)
+{
+    if (json_dump_callback(value, add_dump, out, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+        out->failed = true;
+}
+
 void dialect_wrong_type(dialect_reader *r, const char *pointer, const char *expected,
                         const json_t *value)
 {

@@ -9,6 +9,7 @@
 #ifndef POSTERN_DIALECT_READER_H
 #define POSTERN_DIALECT_READER_H
 
+#include "base/buf.h"
 #include "dialect/dialect.h"
 
 /* What a draft has at most: who reads it refuses more, and says so too late for what a dialect does
@@ -66,6 +67,9 @@ json_t *dialect_copy(const json_t *object);
 void dialect_read_attachments(dialect_reader *r, const char *pointer, const json_t *value,
                               void (*read)(dialect_reader *r, const char *pointer,
                                            const json_t *item));
+/* A value as JSON. json_dumps() would give it in memory of the current arena, which free() doesn't
+ * know. Running out of memory is the buf's. */
+void dialect_dump(const json_t *value, buf *out);
 
 /* A string's text, wherever it stands; false, and a fault, for anything else and for one that holds
  * NUL. */

@@ -77,6 +77,9 @@ static size_t add_tags(const dialect_reader *r, const json_t *from, replace_kind
     return n;
 }
 
+/* Comparisons that putting a tag in order takes, or as good as. */
+#define SORT_STEPS 16
+
 typedef struct tags {
     replace_tag *list;
     size_t count;

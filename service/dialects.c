@@ -229,9 +229,10 @@ static bool choose_mode(dialects_call *c)
 static void send_plan(void *ctx)
 {
     dialects_call *c = ctx;
+    app *a = c->app;
 
-    if (!read_plan(c))
-        job_leave(c->app);
+    if (!read_plan(c)) /* it is answered, and the call may be gone */
+        job_leave(a);
     else if (c->plan.count == 1 && !c->plan.each && !c->plan.dry)
         send_one(c);
     else

@@ -143,18 +143,30 @@ static void read_refusal(telling *t, size_t draft, const json_t *problem, dialec
 
 /* ---- mails ---- */
 
+static void add_suppressed(telling *t, dialect_sent *s, const json_t *address)
+{
+    if (!json_is_string(address))
+        return;
+    t->addresses[t->address_count++] = json_string_value(address);
+    s->suppressed_count++;
+}
+
 static void read_sent(telling *t, size_t i, const json_t *one)
 {
     dialect_sent *s = &t->sent[i];
-    const json_t *problem = json_object_get(one, "problem"), *address;
+    const json_t *problem = json_object_get(one, "problem"), *item;
     size_t k;
 
     s->message = t->call->plan.drafts[i].message;
     s->suppressed = t->addresses + t->address_count;
-    json_array_foreach(json_object_get(one, "suppressed"), k, address)
+    json_array_foreach(json_object_get(one, "suppressed"), k, item)
     {
-        t->addresses[t->address_count++] = json_string_value(address);
-        s->suppressed_count++;
+        add_suppressed(t, s, item);
+    }
+    json_array_foreach(json_object_get(one, "rejected"), k, item) /* of /v1/send */
+    {
+        if (strcmp(text_of(item, "code"), "suppressed") == 0)
+            add_suppressed(t, s, json_object_get(item, "email"));
     }
     if (problem) {
         dialect_refusal *r = &t->refusals[i];
@@ -171,6 +183,7 @@ static void read_sent(telling *t, size_t i, const json_t *one)
 static size_t count_addresses(const json_t *one)
 {
     return json_array_size(json_object_get(one, "suppressed")) +
+           json_array_size(json_object_get(one, "rejected")) +
            json_array_size(json_object_get(json_object_get(one, "problem"), "errors")) +
            json_array_size(json_object_get(one, "errors"));
 }
@@ -287,7 +300,7 @@ static bool tell_usual(const dialects_place *place, const dialects_call *c, unsi
     char id[IDS_LENGTH + 1], message_id[USUAL_MESSAGE_ID];
     const char *at = content->data, *end = at + content->len;
 
-    if (status >= 300 || !c || place->endpoint->action != DIALECT_SEND || c->plan.count != 1 ||
+    if (status >= 207 || !c || place->endpoint->action != DIALECT_SEND || c->plan.count != 1 ||
         c->plan.each || !take(&at, end, "{\"id\":\"", id, sizeof id) ||
         !take(&at, end, ",\"message_id\":\"", message_id, sizeof message_id))
         return false;

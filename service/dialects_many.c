@@ -128,6 +128,12 @@ static void answer_op(many *m, bool taken)
 
 /* ---- the answer ---- */
 
+/* Whether it is known what became of it; also where there was no memory to write that. */
+static bool is_told(const mail *one)
+{
+    return one->refused || one->told.len > 0;
+}
+
 static bool is_marked(const many *m, const mail *one, size_t recipient)
 {
     return m->marks && m->marks[one->first + recipient];
@@ -162,7 +168,9 @@ static bool write_answer(many *m)
     jsonw_array(&w);
     for (size_t i = 0; i < m->count; i++) {
         const mail *one = &m->mails[i];
-        if (one->told.len)
+        if (!buf_ok(&one->told))
+            return false;
+        if (is_told(one))
             jsonw_raw(&w, one->told.data, one->told.len);
         else
             write_kept(m, one, &w);
@@ -198,6 +206,8 @@ static void tell_refused(many *m, mail *one, problem_kind kind, const char *deta
     buf_adds(&one->told, "{\"problem\":");
     if (buf_ok(&problem))
         buf_add(&one->told, problem.data, problem.len - 1); /* less its line end */
+    else
+        one->told.failed = true;
     write_addresses(one, kind == PROBLEM_SUPPRESSED);
     buf_free(&problem);
 }
@@ -239,8 +249,7 @@ static bool store_one(many *m, mail *one, size_t held)
     bool ok = fill_message(m, one);
     size_t kept = OF_A_MAIL + (one->message.body.data ? (size_t)one->message.body.size : 0);
 
-    mime_message_free(one->request->message);
-    one->request->message = NULL;
+    request_forget_message(one->request);
     document_let_go(d, held);
     m->octets += kept;
     m->made++;
@@ -283,6 +292,7 @@ static bool make(many *m, const templates *t, size_t i, request_result *result, 
     faults_free(&found);
     if (*result == REQUEST_OK)
         return keep_one(m, &m->mails[i], held);
+    document_let_go(c->document, held); /* what was rendered is gone */
     return *result != REQUEST_NOMEM && *result != REQUEST_STOPPED && !errors->failed;
 }
 
@@ -385,7 +395,7 @@ static void send_all(many *m)
     atomic_store(&m->left, 1); /* nobody ends it before all are submitted */
     for (size_t i = 0; i < m->count; i++) {
         mail *one = &m->mails[i];
-        if (one->told.len)
+        if (is_told(one))
             continue;
         atomic_fetch_add(&m->left, 1);
         if (!submit(m, one))
@@ -433,7 +443,7 @@ static bool prepare_put(many *m)
     m->kept = 0;
     for (size_t i = 0; m->messages && m->tags && i < m->count; i++) {
         mail *one = &m->mails[i];
-        if (one->told.len)
+        if (is_told(one))
             continue;
         one->message.recipients =
             messages_recipients(one->request, m->marks ? m->marks + one->first : NULL);
@@ -505,7 +515,7 @@ static bool take_off(many *m)
 {
     for (size_t i = 0; i < m->count; i++) {
         mail *one = &m->mails[i];
-        if (!one->told.len && m->marks && !request_take_off(one->request, m->marks + one->first))
+        if (!is_told(one) && m->marks && !request_take_off(one->request, m->marks + one->first))
             return false;
     }
     return true;
@@ -571,9 +581,10 @@ static const char *list_of(const many *m)
     return "";
 }
 
+/* Who has left a list gets nothing of it, whatever else is looked up. */
 static void look_up(many *m)
 {
-    if (!m->app->outbox || !m->app->config->suppression) {
+    if (!m->app->outbox || (!m->app->config->suppression && !list_of(m)[0])) {
         go_on(m);
         return;
     }

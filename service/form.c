@@ -125,6 +125,9 @@ static bool name_fits(form_reader *f)
     p->name[p->name_len] = '\0';
     if (p->name_len == 0)
         return fail(f, "a field has no name");
+    size_t head = p->name_len;
+    if (p->is_file)
+        head += strlen(p->filename) + (p->content_type ? strlen(p->content_type) : 0);
     if (!utf8_valid(p->name, p->name_len))
         return fail(f, "a field's name is not UTF-8");
     for (size_t i = 0; i < p->name_len; i++) {
@@ -135,8 +138,7 @@ static bool name_fits(form_reader *f)
         f->too_large = true;
         return fail(f, "there are more than 4000 fields");
     }
-    return weigh(f, p->name_len) &&
-           (document_hold(f->document, FIELD_WEIGHT + p->name_len) || no_space(f));
+    return weigh(f, head) && (document_hold(f->document, FIELD_WEIGHT + head) || no_space(f));
 }
 
 static bool begin_value(form_reader *f)

@@ -112,7 +112,7 @@ static void add_headers(http_exchange *x)
         add_header(x->response, f->name, f->value);
     if (x->allow[0])
         add_header(x->response, MHD_HTTP_HEADER_ALLOW, x->allow);
-    if (x->status == 401 && x->route->auth == HTTP_AUTH_KEY) {
+    if (x->status == 401 && x->route && x->route->auth == HTTP_AUTH_KEY) {
         const http_manners *m = x->route->manners;
         const char *challenge = m ? m->challenge : "Bearer realm=\"postern\"";
         if (challenge)

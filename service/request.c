@@ -433,6 +433,14 @@ request_result request_create_draft(const config *cfg, const templates *t, docum
     return create(cfg, t, d, id, now, &terms, out, errors);
 }
 
+void request_forget_message(request *r)
+{
+    mime_message_free(r->message);
+    r->message = NULL;
+    templates_result_clear(&r->parts->rendered);
+    mime_raw_clear(&r->parts->raw);
+}
+
 void request_free(request *r)
 {
     if (!r)

@@ -134,6 +134,10 @@ bool request_read_change(document *d, const json_t *change, time_t now, int64_t 
  * it is stored can't be read. */
 bool request_sign(const config *cfg, request *r);
 
+/* Frees the message, and what was rendered for it, which the document's budget need not have any
+ * more: what is kept of the request is for whom it is. No reader has it. */
+void request_forget_message(request *r);
+
 /* Where a recipient (by its index, before any was taken off) was first named: "/to/0". */
 void request_pointer(const request *r, size_t recipient, char out[FAULTS_POINTER_MAX]);
 

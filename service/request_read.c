@@ -111,6 +111,10 @@ void request_read_mime(request_reader *r, const char *pointer, const json_t *val
     document_string found;
 
     p->whole = true;
+    if (r->config->lint_enforced)
+        faults_add(r->errors, pointer, "lint",
+                   "A message that comes whole is not looked at by the lint, which "
+                   "POSTERN_LINT=enforce demands: send its parts instead.");
     if (!request_find_string(r, pointer, value, &found))
         return;
     mime_stored source = {.data = found.text.data, .len = found.text.len};

@@ -326,6 +326,16 @@ def test_a_ready_message_that_cant_be_sent(postern, wrong):
     assert answer["details"].startswith(f"message parameter: The message can't be sent: {why}"), answer
 
 
+def test_the_lint_is_not_passed_by(postfix):
+    """A whole message is not looked at; where that is demanded, it is refused."""
+    raw = base64.b64encode(ready(someone())).decode()
+    with Postern(lint="enforce", **settings(postfix.starttls_url())) as postern:
+        sent(send(NODE, postern, mail(someone())))
+        answer = send(NODE, postern, {"to": [["", someone()]], "mime": raw, "as": "file"})
+        refused(answer, 400, "message parameter: A message that comes whole is not looked at by the lint, which "
+                             "POSTERN_LINT=enforce demands: send its parts instead.")
+
+
 # --- what does not arrive ---
 
 def refused(answer, status, details):

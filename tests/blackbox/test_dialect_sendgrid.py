@@ -533,6 +533,20 @@ def test_who_has_left_a_group_gets_nothing_of_it(lists, postfix, others):
     assert b"<group-14." in postfix.mail.wait(me).message()
 
 
+@pytest.mark.parametrize("others", [0, 2])
+def test_who_has_left_a_group_gets_nothing_of_it_whatever_else_is_looked_up(postfix, others):
+    me, them = someone(), [someone() for _ in range(others)]
+    with Postern(public_url="https://mail.postern.test", unsubscribe_secret="0123456789abcdef" * 2, suppression="off",
+                 **settings(postfix.starttls_url())) as postern:
+        assert postern.post("/v1/suppressions", {"email": me, "list": "group-15"}).status in (200, 201)
+        answer = post(postern, body(me, *them, asm={"group_id": 15}))
+        assert answer.status == (202 if others else 400), answer
+        for one in them:
+            assert arrived(postfix, one)
+        assert post(postern, body(me, asm={"group_id": 16})).status == 202
+        assert b"<group-16." in postfix.mail.wait(me).message()
+
+
 def test_a_group_without_lists_is_refused(postern):
     answer = post(postern, body(someone(), asm={"group_id": 1}))
     assert answer.status == 400, answer

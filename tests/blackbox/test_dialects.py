@@ -7,6 +7,7 @@ import json
 import threading
 import time
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -326,6 +327,32 @@ def test_who_is_suppressed_gets_nothing_and_is_named(relay):
         assert answer.status in (202, 400), answer
         both = sendgrid() | {"personalizations": [{"to": [{"email": "left@postern.test"}]}, {"to": [{"email": "gone@postern.test"}]}]}
         assert postern.post("/v3/mail/send", both).status in (202, 400)
+
+
+def test_who_is_suppressed_is_named_where_the_relay_is_waited_for(relay):
+    """In the words of the queue."""
+    with Postern(relay=relay.url(), data=scratch("data"), dialects=ALL, api_keys=KEY, key=KEY, **FAST) as postern:
+        assert postern.post("/v1/suppressions", {"email": "left@postern.test"}).status == 201
+        both = "left@postern.test, li@postern.test"
+        for dialect in (DIALECTS[1], DIALECTS[3]):
+            queued = dialect.post(postern, dialect.body(to=both))
+            sent = dialect.post(postern, dialect.body(to=both), headers={"Postern-Mode": "sync"})
+            assert sent.status == queued.status == 200, sent
+            message = "Message" if dialect.name == "postmark" else "message"
+            assert "left@postern.test" in sent.json[message] and sent.json[message] == queued.json[message]
+
+
+def test_a_large_body_with_faults_is_refused_by_a_worker(relay):
+    """Again and again: whoever answers must have let go of it."""
+    with Postern(relay=relay.url(), data=scratch("data"), dialects=ALL, api_keys=KEY, key=KEY, **FAST) as postern:
+        def ask(dialect):
+            return dialect.post(postern, dialect.body() | {"nonsense": "x" * 40_000})
+
+        with ThreadPoolExecutor(4) as pool:
+            for dialect, answer in zip(DIALECTS * 50, pool.map(ask, DIALECTS * 50), strict=True):
+                assert answer.status in (400, 422) and b"nonsense" in answer.body, answer
+        for dialect in DIALECTS:
+            assert dialect.post(postern).status == dialect.accepted
 
 
 def test_several_are_sent_at_once_where_the_relay_is_waited_for(postern, relay):

@@ -128,7 +128,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                .text = find_text,
                                .ctx = d};
     dialect_plan plan = {0};
+    document_enter(d); /* as who serves does */
     e->read(&body, &plan);
+    require(document_leave(d));
     require(!plan.nomem && plan.count <= DIALECT_DRAFTS);
     require(plan.count > 0 || plan.errors.total > 0);
     check_faults(&plan.errors);
@@ -137,7 +139,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_origins(e, &body, plan.drafts[i].message, i);
     }
     check_answer(&plan);
+    document_enter(d);
     dialect_plan_clear(&plan);
+    require(document_leave(d));
     document_free(d);
     return 0;
 }

@@ -78,14 +78,18 @@ static call take(const char *path, const char *domain, const char *type, const c
                             .header = no_header,
                             .text = find_text,
                             .ctx = c.document};
+    document_enter(c.document); /* as who serves does */
     c.endpoint->read(&c.body, &c.plan);
+    assert_true(document_leave(c.document));
     assert_false(c.plan.nomem);
     return c;
 }
 
 static void end(call *c)
 {
+    document_enter(c->document);
     dialect_plan_clear(&c->plan);
+    assert_true(document_leave(c->document));
     document_free(c->document);
 }
 
@@ -316,6 +320,29 @@ static void a_value_that_is_not_there_is_told(void **state)
             "text parameter: recipient-variables have no \"name\" for b@x.test.");
     REFUSED(BASE "text=t&v:k=%25recipient.name%25" VARIABLES("%7B%7D"),
             "v:k parameter: recipient-variables have no \"name\" for b@x.test.");
+}
+
+/* Long names that stand for nothing: what is gone through is bounded, too. */
+static void what_makes_nothing_is_bounded(void **state)
+{
+    (void)state;
+    buf body = BUF_INIT;
+    char name[101];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    buf_adds(&body, "from=a@x.test&text=t");
+    for (size_t i = 0; i < 2700; i++)
+        buf_addf(&body, "%%25recipient.%s%%25", name);
+    buf_adds(&body, "&recipient-variables=%7B");
+    for (size_t i = 0; i < 500; i++)
+        buf_addf(&body, "%s\"r%zu@x.test\":%%7B\"%s\":\"\"%%7D", i ? "," : "", i, name);
+    buf_adds(&body, "%7D");
+    for (size_t i = 0; i < 500; i++)
+        buf_addf(&body, "&to=r%zu@x.test", i);
+    assert_refused(MESSAGES, "x.test", URLENCODED, body.data, body.len, 400,
+                   "recipient-variables parameter: What they make of this request has more than 64 "
+                   "MiB; send to fewer at a time.");
+    buf_free(&body);
 }
 
 static void what_variables_make_is_bounded(void **state)
@@ -663,6 +690,7 @@ int main(void)
         cmocka_unit_test(recipients_have_copies_of_their_own),
         cmocka_unit_test(a_value_that_is_not_there_is_told),
         cmocka_unit_test(what_variables_make_is_bounded),
+        cmocka_unit_test(what_makes_nothing_is_bounded),
         cmocka_unit_test(what_is_made_is_told_for_the_budget),
         cmocka_unit_test(what_copies_have_is_bounded),
         cmocka_unit_test(fields_of_json_are_bounded),

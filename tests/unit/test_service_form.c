@@ -270,6 +270,13 @@ static void what_has_no_bound_gets_one(void **state)
     assert_non_null(strstr(have, "more"));
     free(have);
     buf_clear(&body);
+    for (size_t i = 0; i < 100; i++) /* names of files stand in the tree, too */
+        buf_addf(&body, PART("name=f; filename=\"%01200zu\"", ""), i);
+    buf_adds(&body, END);
+    have = read_form(&plain, MULTIPART, body.data, body.len, 4000);
+    assert_non_null(strstr(have, "more"));
+    free(have);
+    buf_clear(&body);
     buf_adds(&body, "--b\r\nX: ");
     for (size_t i = 0; i < FORM_HEAD; i++)
         buf_addc(&body, 'x');
