@@ -2,6 +2,7 @@
 mounted where it is looked for, and that the balancer sends to services that there are. And the image's build: that it is
 given all that it is made of."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -108,7 +109,9 @@ def kept_by_the_ignore_file(name):
 
 
 def what_make_would_do(folder):
-    done = subprocess.run(["make", "-n", "BUILD=made-for-the-image", "made-for-the-image/postern"], cwd=folder, text=True,
+    """Not as a part of the make that runs the tests: it would tell which folder it is in."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(["make", "-n", "BUILD=made-for-the-image", "made-for-the-image/postern"], cwd=folder, env=environment, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.returncode, sorted(done.stdout.splitlines())
 
