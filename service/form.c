@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "base/zeroed.h"
 
+#define URL_PIECE 1024                /* octets that are decoded together */
 #define DELIMITER (4 + FORM_BOUNDARY) /* CR LF "--" and the boundary */
 #define FILENAME  4096                /* octets: what is no name is told later */
 #define CHARSET   40
@@ -614,27 +615,47 @@ static void take_escape(form_reader *f, char c)
     }
 }
 
+/* What is whole of a name or a value, decoded and added together, since HTML has an escape every
+ * few octets; how many octets that was. What ends it, and an escape that is cut or none, is left.
+ */
+static size_t take_url_text(form_reader *f, const char *data, size_t len)
+{
+    bool in_name = f->state == URL_NAME;
+    char out[URL_PIECE];
+    size_t n = 0, made = 0;
+
+    while (n < len && made < sizeof out) {
+        char c = data[n];
+        int high = -1, low = -1;
+        if (c == '&' || (c == '=' && in_name))
+            break;
+        if (c == '%' && n + 2 < len) {
+            high = hex_digit(data[n + 1]);
+            low = hex_digit(data[n + 2]);
+        }
+        if (c == '%' && (high < 0 || low < 0))
+            break;
+        out[made++] = (char)(c == '%' ? 16 * high + low : c == '+' ? ' ' : c);
+        n += c == '%' ? 3 : 1;
+    }
+    if (made > 0)
+        (void)add_url(f, out, made);
+    return n;
+}
+
 static size_t take_url(form_reader *f, const char *data, size_t len)
 {
     if (f->escape_len > 0) {
         take_escape(f, *data);
         return 1;
     }
-    size_t n = 0;
-    while (n < len && !strchr("&=+%", data[n] ? data[n] : '.'))
-        n++;
-    if (n > 0) {
-        (void)add_url(f, data, n);
+    size_t n = take_url_text(f, data, len);
+    if (n > 0)
         return n;
-    }
     if (*data == '%')
         f->escape_len = 1;
-    else if (*data == '+')
-        (void)add_url(f, " ", 1);
     else if (*data == '&')
         (void)end_url(f);
-    else if (f->state == URL_VALUE)
-        (void)add_value(f, "=", 1);
     else if (begin_value(f))
         f->state = URL_VALUE;
     return 1;
