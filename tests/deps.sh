@@ -137,6 +137,23 @@ senders() {
     fi
 }
 
+# What other services document of their webhooks, out of Go modules that have it as test data.
+documented() {
+    from=tests/blackbox/documented dir=build/documented
+    if ! up_to_date $dir $from/go.mod $from/go.sum; then
+        echo "Downloading: the payloads of $from (Go) into $dir"
+        rm -rf $dir
+        mkdir -p $dir
+        quietly sh -c "cd $from && GOFLAGS=-mod=readonly go mod download"
+        modules=$(go env GOMODCACHE)
+        cp "$modules"/github.com/xanzy/go-gitlab@*/testdata/webhooks/pipeline.json \
+            "$modules"/github.com/xanzy/go-gitlab@*/testdata/webhooks/merge_request.json \
+            "$modules"/github.com/stripe/stripe-mock@*/embedded/openapi/fixtures3.json $dir
+        chmod u+w $dir/*
+        cat $from/go.mod $from/go.sum >$dir/from
+    fi
+}
+
 # up_to_date FOLDER FILE...: FOLDER was made from these files, as they are.
 up_to_date() {
     dir=$1
@@ -240,6 +257,7 @@ for what; do
         packages $TEST_PACKAGES $(node_packages) $(pip_package) $(go_package) $(php_packages) $(java_package)
         node_modules
         senders
+        documented
         sdks
         mustache_specification
         spf_suite

@@ -234,6 +234,26 @@ def test_what_github_documents_is_shown():
             assert word in shown and word in " ".join(mail["text"].split()), (what, word)
 
 
+def test_what_gitlab_and_stripe_document_is_shown():
+    """Out of modules that have it as test data: GitLab's two webhooks, and Stripe's invoice in an event of each kind."""
+    if not (TOOLS / "documented").is_dir():
+        pytest.skip("what GitLab and Stripe document isn't installed (tests/deps.sh test)")
+    gitlab = {name: payload(TOOLS / "documented" / f"{name}.json") for name in ("pipeline", "merge_request")}
+    resources = payload(TOOLS / "documented" / "fixtures3.json")["resources"]
+    stripe = {name: resources["event"] | {"type": name, "data": {"object": resources["invoice"]}}
+              for name in ("invoice.paid", "invoice.payment_failed")}
+    mails = rendered([*((f"gitlab-{name}", "documented", data) for name, data in gitlab.items()),
+                      *((f"stripe-{name}", "documented", data) for name, data in stripe.items())])
+    wanted = {"gitlab-pipeline": [gitlab["pipeline"]["project"]["path_with_namespace"], str(gitlab["pipeline"]["object_attributes"]["id"])],
+              "gitlab-merge_request": [gitlab["merge_request"]["object_attributes"]["title"], f"!{gitlab['merge_request']['object_attributes']['iid']}"],
+              "stripe-invoice.paid": ["10.00", "USD"], "stripe-invoice.payment_failed": ["10.00", "USD"]}
+    assert len(mails) == 4
+    for what, _, mail in mails:
+        shown = " ".join("".join(parsed(mail["html"])[0].itertext()).split())
+        for word in wanted[what.split()[0]]:
+            assert word in shown and word in " ".join(mail["text"].split()), (what, word, shown)
+
+
 def test_states_have_their_colours():
     wanted = {("alertmanager", "sample"): "#b42318", ("alertmanager", "resolved"): "#067647",
               ("grafana", "resolved"): "#067647", ("github-pull_request", "merged"): "#6941c6",
