@@ -130,6 +130,17 @@ void faults_pointer(char out[FAULTS_POINTER_MAX], const char *parent, const char
     faults_member(out, parent, escaped);
 }
 
+void faults_wrong_type(faults *f, const char *pointer, const char *expected, const json_t *value)
+{
+    static const char *const names[] = {
+        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string",
+        [JSON_INTEGER] = "a number", [JSON_REAL] = "a number",  [JSON_TRUE] = "true",
+        [JSON_FALSE] = "false",      [JSON_NULL] = "null",
+    };
+    faults_add(f, pointer, "wrong_type", "Must be %s, not %s.", expected,
+               names[json_typeof(value)]);
+}
+
 void faults_unknown(faults *f, const char *parent, const char *name)
 {
     char pointer[FAULTS_POINTER_MAX];

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <jansson.h>
+
 #define FAULTS_MAX 100
 
 typedef struct faults_item {
@@ -47,6 +49,9 @@ void faults_add_at(faults *f, const char *pointer, const char *code, size_t offs
 void faults_member(char out[FAULTS_POINTER_MAX], const char *parent, const char *name);
 void faults_item_pointer(char out[FAULTS_POINTER_MAX], const char *parent, size_t i);
 void faults_pointer(char out[FAULTS_POINTER_MAX], const char *parent, const char *name);
+
+/* A value that is not what it must be ("a string"). */
+void faults_wrong_type(faults *f, const char *pointer, const char *expected, const json_t *value);
 
 /* A member that there is not. */
 void faults_unknown(faults *f, const char *parent, const char *name);

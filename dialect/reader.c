@@ -53,13 +53,7 @@ void dialect_dump(const json_t *value, buf *out)
 void dialect_wrong_type(dialect_reader *r, const char *pointer, const char *expected,
                         const json_t *value)
 {
-    static const char *const names[] = {
-        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string",
-        [JSON_INTEGER] = "a number", [JSON_REAL] = "a number",  [JSON_TRUE] = "true",
-        [JSON_FALSE] = "false",      [JSON_NULL] = "null",
-    };
-    faults_add(r->errors, pointer, "wrong_type", "Must be %s, not %s.", expected,
-               names[json_typeof(value)]);
+    faults_wrong_type(r->errors, pointer, expected, value);
 }
 
 bool dialect_text(dialect_reader *r, const char *pointer, const json_t *value, mime_bytes *out)

@@ -318,21 +318,12 @@ static bool sink_id(void *ctx, char out[27])
 
 static bool make_message(const batch *b, const request *one, queue_message *m)
 {
-    const request_delivery *d = &one->delivery;
-    bool later = d->send_at > b->now;
-
-    memcpy(m->id, one->id, sizeof m->id);
-    m->state = QUEUE_QUEUED;
-    m->next_at = later ? d->send_at : b->now;
-    m->expires_at = m->next_at + d->expires_us;
-    m->priority = d->priority;
     m->body.fd = -1;
     m->body.size = mime_message_size(one->message);
-    m->head = messages_head(one, b->now, m->expires_at, b->id);
+    bool filled = messages_fill(m, one, b->now, b->id);
     m->recipients = messages_recipients(one, NULL);
-    m->log = strdup("[]");
     m->body.data = messages_body(one);
-    return m->head && m->recipients && m->log && m->body.data;
+    return filled && m->recipients && m->body.data;
 }
 
 static size_t sink_take(void *ctx, size_t i, const request *one)

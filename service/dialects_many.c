@@ -227,18 +227,8 @@ static const struct {
 /* What the queue is given of it. */
 static bool fill_message(const many *m, mail *one)
 {
-    const request *r = one->request;
-    queue_message *q = &one->message;
-    bool later = r->delivery.send_at > m->now;
-
-    memcpy(q->id, r->id, sizeof q->id);
-    q->state = QUEUE_QUEUED;
-    q->next_at = later ? r->delivery.send_at : m->now;
-    q->expires_at = q->next_at + r->delivery.expires_us;
-    q->priority = r->delivery.priority;
-    q->head = messages_head(r, m->now, q->expires_at, NULL);
-    q->log = strdup("[]");
-    return q->head && q->log && messages_store(m->app, r, &q->body);
+    return messages_fill(&one->message, one->request, m->now, NULL) &&
+           messages_store(m->app, one->request, &one->message.body);
 }
 
 /* Once its octets are stored nothing of the composed message is needed: `held` is what the document

@@ -227,19 +227,23 @@ static bool make_texts(posting *p)
     return p->message.recipients && buf_cstr(&p->answer);
 }
 
-static bool make_message(posting *p)
+bool messages_fill(queue_message *m, const request *r, int64_t now, const char *batch)
 {
-    const request *r = p->request;
-    queue_message *m = &p->message;
+    const request_delivery *d = &r->delivery;
 
     memcpy(m->id, r->id, sizeof m->id);
     m->state = QUEUE_QUEUED;
-    m->next_at = is_scheduled(p) ? r->delivery.send_at : p->now;
-    m->expires_at = m->next_at + r->delivery.expires_us;
-    m->priority = r->delivery.priority;
-    m->head = messages_head(r, p->now, m->expires_at, NULL);
+    m->next_at = d->send_at > now ? d->send_at : now;
+    m->expires_at = m->next_at + d->expires_us;
+    m->priority = d->priority;
+    m->head = messages_head(r, now, m->expires_at, batch);
     m->log = strdup("[]");
-    return m->head && m->log && make_texts(p);
+    return m->head && m->log;
+}
+
+static bool make_message(posting *p)
+{
+    return messages_fill(&p->message, p->request, p->now, NULL) && make_texts(p);
 }
 
 /* ---- the body ---- */

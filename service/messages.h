@@ -45,6 +45,10 @@ void messages_reschedule(app *a, http_exchange *x, document *d, const json_t *ch
 
 /* ---- for others that put messages into the queue ---- */
 
+/* Fills what the queue is given of one that waits, but for its recipients and body. False: no
+ * memory. */
+bool messages_fill(queue_message *m, const request *r, int64_t now, const char *batch);
+
 /* What is kept of one (record.h): its head, of a batch if that is not NULL; its recipients, those
  * that are marked (NULL: none) as suppressed; its octets. The caller's; NULL: no memory, or the
  * message can't be read. */

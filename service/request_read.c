@@ -11,20 +11,10 @@
 
 /* ---- pieces that readers share ---- */
 
-static const char *type_name(const json_t *value)
-{
-    static const char *const names[] = {
-        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string",
-        [JSON_INTEGER] = "a number", [JSON_REAL] = "a number",  [JSON_TRUE] = "true",
-        [JSON_FALSE] = "false",      [JSON_NULL] = "null",
-    };
-    return names[json_typeof(value)];
-}
-
 void request_wrong_type(request_reader *r, const char *pointer, const char *expected,
                         const json_t *value)
 {
-    faults_add(r->errors, pointer, "wrong_type", "Must be %s, not %s.", expected, type_name(value));
+    faults_wrong_type(r->errors, pointer, expected, value);
 }
 
 /* A string, wherever the document keeps it; false, and a fault, for anything else, and for one that
