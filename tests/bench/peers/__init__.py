@@ -26,6 +26,7 @@ class Peer:
     pools: bool = True         # reuses sessions
     news: bool = True          # can have a new session for each mail
     ends_sessions: bool = True # and ends it itself, else the relay has to
+    only: tuple = ()           # the scenes that it takes part in; empty: all that it fits
 
     def command(self, relay, **settings):
         """A server's command, the address it will serve on, its environment."""
@@ -43,6 +44,8 @@ class Peer:
 
     def fits(self, scene):
         """Whether it can take part."""
+        if self.only and scene.key not in self.only:
+            return False
         if scene.fresh:
             return self.tls and self.news
         return (self.tls or not scene.tls) and (self.pools or scene.key in NOT_POOLED)
@@ -78,6 +81,12 @@ def go_command(relay, address, pool=SESSIONS):
 def go_sendmail_command(relay, address):
     """The same with smtp.SendMail for each mail."""
     return go_command(relay, address, pool=0)
+
+
+def go_quiet_command(relay, address):
+    """The same without its log."""
+    argv, environment = go_command(relay, address)
+    return [*argv, "-quiet"], environment
 
 
 def node_command(relay, address):
@@ -143,6 +152,7 @@ def curl_loop(relay, work, mails):
 ALL = [
     Peer("postern", "Postern", serve=postern_command, ends_sessions=False),
     Peer("go", "Go net/http + net/smtp, pool", serve=go_command, news=False),
+    Peer("go-quiet", "the same, logging nothing", serve=go_quiet_command, only=("3KB",)),
     Peer("go-sendmail", "Go, smtp.SendMail per mail", serve=go_sendmail_command, pools=False),
     Peer("node", "Node.js fastify + nodemailer", serve=node_command),
     Peer("curl", "libcurl alone, no HTTP", send=curl_loop),

@@ -1,6 +1,8 @@
 // The Go peer: an HTTP-to-SMTP gateway as a team would write it with the standard library: net/http,
 // encoding/json, mime/multipart, net/smtp. It takes the same request as Postern's /v1/send.
 //
+// It logs a line for each mail to stderr, as Postern does.
+//
 // With -pool N sessions to the relay are kept and reused; without, each mail is one smtp.SendMail, as most
 // tutorials have it.
 package main
@@ -12,6 +14,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 )
 
 const maxBody = 48 << 20
@@ -24,6 +27,7 @@ func main() {
 	user := flag.String("user", "", "login at the relay; none: no AUTH, no STARTTLS")
 	ca := flag.String("ca", "", "PEM file of the CA to trust")
 	pool := flag.Int("pool", 0, "sessions kept; 0: smtp.SendMail for each mail")
+	quiet := flag.Bool("quiet", false, "logs no mails")
 	flag.Parse()
 
 	target, err := newTarget(*relay, *user, os.Getenv("RELAY_PASSWORD"), *ca)
@@ -34,12 +38,13 @@ func main() {
 	if *pool > 0 {
 		send = newPool(target, *pool).send
 	}
-	http.Handle("/v1/send", handler(send))
+	http.Handle("/v1/send", handler(send, !*quiet))
 	log.Fatal(http.ListenAndServe(*listen, nil))
 }
 
-func handler(send deliver) http.HandlerFunc {
+func handler(send deliver, logs bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
 		if r.Method != http.MethodPost {
 			answer(w, http.StatusMethodNotAllowed, map[string]string{"detail": "POST"})
 			return
@@ -56,10 +61,15 @@ func handler(send deliver) http.HandlerFunc {
 			return
 		}
 		if err := send(from, to, message); err != nil {
+			log.Printf("not sent remote=%s recipients=%d error=%q", r.RemoteAddr, len(to), err)
 			answer(w, http.StatusBadGateway, map[string]string{"detail": err.Error()})
 			return
 		}
 		answer(w, http.StatusOK, map[string]any{"status": "sent", "accepted": to, "size": len(message)})
+		if logs {
+			log.Printf("sent remote=%s recipients=%d size=%d ms=%.3f", r.RemoteAddr, len(to), len(message),
+				float64(time.Since(begun).Microseconds())/1000)
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ function render(payload) {
 let seen = new Set(); // a delivery that comes again is answered, and sent once
 setInterval(() => { seen = new Set(); }, 3600e3).unref();
 
-const server = fastify({bodyLimit: 1024 * 1024});
+const server = fastify({bodyLimit: 1024 * 1024, logger: true});
 
 server.addContentTypeParser('application/json', {parseAs: 'string'}, (request, body, done) => done(null, body));
 

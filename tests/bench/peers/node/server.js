@@ -1,5 +1,5 @@
 // The Node.js peer: an HTTP-to-SMTP gateway as a team would write it with fastify and nodemailer. It takes the same
-// request as Postern's /v1/send. One process.
+// request as Postern's /v1/send, and logs each as Postern does, with fastify's own logger. One process.
 //
 //   RELAY=host:port LISTEN=port SESSIONS=8 [RELAY_USER= RELAY_PASSWORD= RELAY_CA=file.pem] [NEW_SESSIONS=1] node server.js
 import {readFileSync} from 'node:fs';
@@ -46,7 +46,7 @@ function textOf(html) {
     .replace(/&([a-z]+);/g, (whole, name) => entities[name] ?? whole);
 }
 
-const server = fastify({bodyLimit: 48 * 1024 * 1024});
+const server = fastify({bodyLimit: 48 * 1024 * 1024, logger: true});
 
 server.post('/v1/send', async (request, reply) => {
   const {from, to, subject, html, text, attachments = []} = request.body;
