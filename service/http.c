@@ -69,6 +69,8 @@ struct http_exchange {
     bool body_lost; /* there was no memory for it */
     bool refused;   /* answered before the body has come: what comes is dropped */
     bool suspended; /* written and read by the connection's thread only */
+    bool waited;    /* it was suspended: all of the request had come */
+    bool old;       /* it isn't of HTTP/1.1 */
     bool answered;  /* the fields below are set */
     bool queued;
     char allow[32]; /* of a 405 */
@@ -210,7 +212,7 @@ void http_suspend(http_exchange *x)
 {
     if (x->suspended)
         return;
-    x->suspended = true;
+    x->suspended = x->waited = true;
     http_thread_suspend(x->connection);
 }
 
@@ -741,11 +743,13 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
                                  const char *method, const char *version, const char *upload_data,
                                  size_t *upload_data_size, void **con_cls)
 {
-    (void)version;
     http_exchange *x = *con_cls;
     if (!x) {
         x = *con_cls = exchange_create(cls, connection, method);
-        return x ? head_came(x, url, method) : MHD_NO;
+        if (!x)
+            return MHD_NO;
+        x->old = strcmp(version, MHD_HTTP_VERSION_1_1) != 0;
+        return head_came(x, url, method);
     }
     if (*upload_data_size > 0) {
         size_t len = *upload_data_size;
@@ -781,14 +785,25 @@ static void log_request(const http_exchange *x, int64_t took_us, unsigned status
     log_end(&line);
 }
 
+/* Whether the connection stays, and the next request may come soon. */
+static bool can_park(http_exchange *x, enum MHD_RequestTerminationCode how)
+{
+    if (!x->waited || x->old || how != MHD_REQUEST_TERMINATED_COMPLETED_OK ||
+        atomic_load_explicit(&x->http->app->draining, memory_order_relaxed))
+        return false;
+    const char *option = http_header(x, MHD_HTTP_HEADER_CONNECTION);
+    return !option || strcasecmp(option, "keep-alive") == 0;
+}
+
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
                          enum MHD_RequestTerminationCode how)
 {
-    (void)connection;
     http *h = http_thread_context(cls);
     http_exchange *x = *con_cls;
     if (!x)
         return;
+    if (can_park(x, how))
+        http_thread_park(x->thread, connection);
     int64_t took_us = clock_us() - x->started_us;
     unsigned told = watch_refused(x->watched);                     /* by hand */
     unsigned status = told ? told : x->answered ? x->status : 499; /* 499: the client left first */

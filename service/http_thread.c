@@ -2,15 +2,16 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "service/park.h"
 
 /* Head of a request: request line and headers together (MHD answers 431 beyond). MHD clears this
  * much for each request, which costs more than all the rest of HTTP where it is 32 KiB. */
@@ -23,12 +24,18 @@
 #define PAUSE_US       1000
 #define TLS_PRIORITIES "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
+/* What epoll tells of: one of these, or the place of a connection, whose address is none of them.
+ */
+enum { DAEMON, WOKEN, SENDER, SOURCES };
+#define EVENTS 128
+
 struct http_thread {
     http_thread_options options;
     struct MHD_Daemon *daemon;
-    int daemon_fd; /* the daemon's epoll */
-    int wake_fd;   /* an eventfd: the members below have changed */
+    int epoll;
+    int wake_fd; /* an eventfd: the members below have changed */
     watch *watch;
+    park park;
     pthread_t thread;
     bool started;
     bool quiet;           /* nothing is accepted any more */
@@ -37,6 +44,19 @@ struct http_thread {
     _Atomic(http_resumption *) resumed;
     atomic_bool quiesce, stop;
 };
+
+/* What is kept of a connection. */
+typedef struct visitor {
+    watch_connection *watched;
+    park_place place;
+} visitor;
+
+static visitor *visitor_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
 
 /* ---- waking it ---- */
 
@@ -61,6 +81,13 @@ void http_thread_suspend(struct MHD_Connection *connection)
 void http_thread_resumed(struct MHD_Connection *connection)
 {
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, IDLE_SECONDS);
+}
+
+void http_thread_park(http_thread *t, struct MHD_Connection *connection)
+{
+    visitor *v = visitor_of(connection);
+    if (v && !t->quiet)
+        park_enter(&v->place, clock_us());
 }
 
 void http_thread_resume(http_thread *t, http_resumption *r)
@@ -172,13 +199,9 @@ static void turn(http_thread *t, work w)
     t->answered = take_own(t);
     if (t->answered || w.woken || w.daemon)
         (void)MHD_run(t->daemon);
+    if (t->answered) /* what it has sent it ends, and has parked, when it is run again */
+        (void)MHD_run(t->daemon);
     sender_turn(t, false);
-}
-
-static bool is_woken(http_thread *t)
-{
-    return atomic_load_explicit(&t->resumed, memory_order_relaxed) ||
-           (atomic_load_explicit(&t->quiesce, memory_order_relaxed) && !t->quiet);
 }
 
 /* The daemon would ask clients that have just been answered for their next request at once. Most
@@ -192,26 +215,58 @@ static bool can_pause(const http_thread *t)
            smtp_sender_is_full(o->sender, o->loop);
 }
 
-/* Waits for work. Where there is some already, all is looked at without asking what is ready. */
-static work wait_for_work(http_thread *t, struct pollfd fds[3], int64_t next_look_us)
+static void take_event(const struct epoll_event *event, work *w)
+{
+    switch (event->data.u64) {
+    case DAEMON: w->daemon = true; break;
+    case WOKEN: w->woken = true; break;
+    case SENDER: w->sender = true; break;
+    default: w->daemon = park_signalled(event->data.ptr) || w->daemon; break;
+    }
+}
+
+/* Waits for work, unless there is some. */
+static work wait_for_work(http_thread *t, int64_t next_look_us)
 {
     const http_thread_options *o = &t->options;
+    struct epoll_event events[EVENTS];
+    work w = {0};
     int64_t daemon_at = daemon_due(t);
     bool pauses = daemon_at == 0 && can_pause(t);
     if (pauses)
         daemon_at = clock_us() + PAUSE_US;
-    int ms = t->own ? 0 : wait_time(earlier(earlier(daemon_at, sender_due(t)), next_look_us));
-    if (ms == 0)
-        return (work){.woken = is_woken(t), .sender = true, .daemon = true};
-    if (!pauses)
-        o->before_wait(o->ctx);
-    if (poll(fds, 3, ms) < 0)
-        return (work){0}; /* a signal; none is meant for this thread */
-    return (work){
-        .daemon = fds[0].revents != 0 || (daemon_at != INT64_MAX && daemon_at <= clock_us()),
-        .woken = fds[1].revents != 0,
-        .sender = fds[2].revents != 0,
-    };
+    int64_t until = earlier(earlier(daemon_at, sender_due(t)), next_look_us);
+    int ms = t->own ? 0 : wait_time(earlier(until, park_due(&t->park)));
+    /* It fails for a signal only; none is meant for this thread. */
+    int n = epoll_wait(t->epoll, events, EVENTS, 0);
+    if (n == 0 && ms != 0) {
+        if (!pauses)
+            o->before_wait(o->ctx);
+        n = epoll_wait(t->epoll, events, EVENTS, ms);
+    }
+    for (int i = 0; i < n; i++)
+        take_event(&events[i], &w);
+    int64_t now = clock_us();
+    bool left = park_leave(&t->park, now);
+    w.daemon = w.daemon || left || daemon_at <= now;
+    return w;
+}
+
+static bool watch_source(const http_thread *t, int fd, uint64_t source)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = source};
+    return epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool host_sender(const http_thread *t)
+{
+    const http_thread_options *o = &t->options;
+    if (!smtp_sender_host(o->sender, o->loop))
+        return false;
+    if (watch_source(t, smtp_sender_fd(o->sender, o->loop), SENDER))
+        return true;
+    smtp_sender_leave(o->sender, o->loop);
+    return false;
 }
 
 static void *run(void *ctx)
@@ -219,20 +274,14 @@ static void *run(void *ctx)
     http_thread *t = ctx;
     const http_thread_options *o = &t->options;
     int64_t next_look_us = INT64_MAX;
-    struct pollfd fds[3] = {
-        {.fd = t->daemon_fd, .events = POLLIN},
-        {.fd = t->wake_fd, .events = POLLIN},
-        {.fd = o->sender ? smtp_sender_fd(o->sender, o->loop) : -1, .events = POLLIN},
-    };
 
-    if (o->sender && !smtp_sender_host(o->sender, o->loop)) {
+    if (o->sender && !host_sender(t))
         t->options.sender = NULL;
-        fds[2].fd = -1;
-    }
     while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
-        turn(t, wait_for_work(t, fds, next_look_us));
+        turn(t, wait_for_work(t, next_look_us));
         next_look_us = watch_look(t->watch, clock_us());
     }
+    (void)park_leave(&t->park, INT64_MAX); /* the daemon can't be stopped with one suspended */
     if (o->sender)
         smtp_sender_leave(o->sender, o->loop);
     return NULL;
@@ -242,9 +291,8 @@ static void *run(void *ctx)
 
 watch_connection *http_thread_watched(struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
+    const visitor *v = visitor_of(connection);
+    return v ? v->watched : NULL;
 }
 
 void *http_thread_context(const http_thread *t)
@@ -252,20 +300,45 @@ void *http_thread_context(const http_thread *t)
     return t->options.ctx;
 }
 
+static void visitor_free(http_thread *t, visitor *v)
+{
+    if (!v)
+        return;
+    park_remove(&v->place, t->epoll);
+    watch_remove(t->watch, v->watched);
+    free(v);
+}
+
+/* NULL: no memory. */
+static visitor *visitor_create(http_thread *t, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *from =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    visitor *v = fd ? calloc(1, sizeof *v) : NULL;
+    if (!v)
+        return NULL;
+    v->watched = watch_add(t->watch, fd->connect_fd, from ? from->client_addr : NULL);
+    if (!v->watched) {
+        visitor_free(t, v);
+        return NULL;
+    }
+    if (!t->options.cert)
+        park_add(&t->park, &v->place, t->epoll, connection, fd->connect_fd);
+    return v;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
     http_thread *t = cls;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        watch_remove(t->watch, *context);
+        visitor_free(t, *context);
         *context = NULL;
-        return;
+    } else {
+        *context = visitor_create(t, connection);
     }
-    const union MHD_ConnectionInfo *fd =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *from =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    *context = fd ? watch_add(t->watch, fd->connect_fd, from ? from->client_addr : NULL) : NULL;
 }
 
 /* The request line has come: its time runs. */
@@ -319,20 +392,23 @@ static bool start_daemon(http_thread *t)
     return t->daemon != NULL;
 }
 
+static bool watch_sources(const http_thread *t)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(t->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    return info && watch_source(t, info->epoll_fd, DAEMON) && watch_source(t, t->wake_fd, WOKEN);
+}
+
 http_thread *http_thread_start(const http_thread_options *options)
 {
     http_thread *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
     t->options = *options;
+    t->epoll = epoll_create1(EPOLL_CLOEXEC);
     t->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     t->watch = watch_create(options->slow_us, options->cert != NULL, options->slow, options->ctx);
-    if (t->wake_fd < 0 || !t->watch || !start_daemon(t))
+    if (t->epoll < 0 || t->wake_fd < 0 || !t->watch || !start_daemon(t) || !watch_sources(t))
         goto failed;
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(t->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    if (!info)
-        goto failed;
-    t->daemon_fd = info->epoll_fd;
     t->started = pthread_create(&t->thread, NULL, run, t) == 0;
     if (t->started)
         return t;
@@ -356,5 +432,7 @@ void http_thread_stop(http_thread *t)
     watch_free(t->watch);
     if (t->wake_fd >= 0)
         (void)close(t->wake_fd);
+    if (t->epoll >= 0)
+        (void)close(t->epoll);
     free(t);
 }

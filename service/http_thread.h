@@ -1,7 +1,8 @@
 /*
  * http_thread - one thread of the server: a libmicrohttpd daemon of its own on the listening socket
- * that all threads share, the watch over its connections, a loop of the sender where it is hosted,
- * and the loop that runs them all: most mails then come and go on one thread.
+ * that all threads share, the watch over its connections, where these are parked, a loop of the
+ * sender where it is hosted, and the loop that runs them all: most mails then come and go on one
+ * thread.
  *
  * libmicrohttpd's own threads are not used, for three reasons found in 0.9.75. When exactly 128
  * events (or a multiple) are there at once, its loop waits for more before it handles any of them,
@@ -53,6 +54,10 @@ watch_connection *http_thread_watched(struct MHD_Connection *connection); /* NUL
  * until http_thread_resume(). When it is called again, it calls http_thread_resumed() first. */
 void http_thread_suspend(struct MHD_Connection *connection);
 void http_thread_resumed(struct MHD_Connection *connection);
+
+/* In the callback for a completed request that was read to its end and suspended, and whose
+ * connection stays: the next one is waited for aside (park.h). */
+void http_thread_park(http_thread *t, struct MHD_Connection *connection);
 
 /* Lets a connection that is suspended, or about to be in this very callback, go on. Any thread;
  * `r` is the thread's until the connection's access handler is called. */

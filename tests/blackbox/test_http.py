@@ -237,6 +237,74 @@ def test_http_1_0_is_answered_and_closed(bare):
         assert wire.closed()
 
 
+# --- connections between two mails (service/park.h) ---
+
+PAUSES = (0, 0.001, 0.004, 0.006, 0.03, 0)  # around PARK_US
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_a_connection_goes_on_after_a_mail_at_once_and_later(threads):
+    with ScriptedServer() as relay, Postern(relay=relay.url(), sender_threads=threads) as postern, Wire(postern) as wire:
+        for pause in PAUSES * 5:
+            time.sleep(pause)
+            wire.send(post("/v1/send"))
+            assert wire.answer().status == 200
+            wire.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert wire.answer().status == 200
+        assert len(relay.complete) == 5 * len(PAUSES)
+
+
+def test_what_is_sent_ahead_of_an_answer_is_not_forgotten():
+    """The second request comes while the first mail is at the relay, in one piece or cut."""
+    release = threading.Event()
+    second = post("/v1/send")
+    with ScriptedServer(body=gate(release, "250 ok")) as relay, Postern(relay=relay.url()) as postern:
+        for mails, cut in enumerate((len(second), 1, 80), 1):
+            release.clear()
+            with Wire(postern) as wire:
+                wire.send(post("/v1/send"))
+                wait_until(lambda: len(relay.complete) == 2 * mails - 1, what="the first mail at the relay")
+                wire.send(second[:cut])
+                time.sleep(0.02)
+                release.set()
+                assert wire.answer().status == 200
+                wire.send(second[cut:])
+                assert wire.answer().status == 200
+
+
+def test_clients_that_leave_after_a_mail_leave_nothing_behind():
+    with ScriptedServer() as relay, Postern(relay=relay.url(sessions=1)) as postern:
+        assert postern.send(mail()).status == 200
+        before = postern.open_files()
+        for pause in PAUSES * 3:
+            with Wire(postern) as wire:
+                wire.send(post("/v1/send"))
+                assert wire.answer().status == 200
+                time.sleep(pause)
+        wait_until(lambda: postern.open_files() <= before, what="the connections to be closed")
+
+
+@pytest.mark.parametrize("version, option", [("1.1", "Connection: close"), ("1.0", "X-None: 1")])
+def test_a_connection_that_is_not_to_stay_ends_with_its_mail(version, option):
+    with ScriptedServer() as relay, Postern(relay=relay.url()) as postern, Wire(postern) as wire:
+        wire.send(post("/v1/send", headers=[option]).replace(b"HTTP/1.1", b"HTTP/" + version.encode(), 1))
+        assert wire.answer().status == 200
+        assert wire.closed()
+
+
+def test_sigterm_right_behind_a_mail_ends_at_once():
+    with ScriptedServer() as relay:
+        for pause in PAUSES:
+            with Postern(relay=relay.url()) as postern, Wire(postern) as wire, Wire(postern) as other:
+                for w in (wire, other):
+                    w.send(post("/v1/send"))
+                    assert w.answer().status == 200
+                time.sleep(pause)
+                postern.terminate()
+                assert postern.wait() == 0
+                assert wire.closed() and other.closed()
+
+
 @pytest.mark.parametrize("octets", [b"GET /healthz HT", post()[:-1], post()[:80],
                                     chunked([b"{"], end=False)],
                          ids=["in the first line", "in the body", "in the headers", "in the chunks"])

@@ -1,0 +1,66 @@
+/*
+ * park - where a thread's connections are between two requests that follow closely on each other.
+ *
+ * When a request is answered, libmicrohttpd asks the client for the next one at once, mostly finds
+ * nothing, has its epoll watch the socket, and takes it out again when the next request is
+ * suspended: three system calls for each mail. A parked connection is suspended instead. Its socket
+ * is watched by the thread's own epoll, in which it is, edge-triggered, for as long as it lives.
+ *
+ * It goes back to the daemon when something comes, and else after PARK_US, for three reasons: it is
+ * in no hurry then; what a client sent ahead of its answer was told of before, or lies in the
+ * daemon's memory, where no epoll sees it; and the daemon walks over all that are suspended each
+ * time that one goes on.
+ *
+ * Not for TLS, where the library may hold what no socket tells of.
+ *
+ * Memory: a place is a part of whatever its owner keeps of a connection.
+ * Threads: all of it belongs to the daemon's one thread.
+ */
+#ifndef POSTERN_SERVICE_PARK_H
+#define POSTERN_SERVICE_PARK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <microhttpd.h>
+
+#define PARK_US INT64_C(5000)
+
+typedef struct park_place park_place;
+
+/* All that are parked, those first that came first. Zeros are an empty one. */
+typedef struct park {
+    park_place *first, *last;
+} park;
+
+/* A connection's. */
+struct park_place {
+    park *park; /* NULL: its socket is not watched, and it is never parked */
+    park_place *previous, *next;
+    struct MHD_Connection *connection;
+    int fd;
+    bool parked;
+    int64_t until_us; /* parked */
+};
+
+/* A new connection. Its events in the epoll have the place as data.ptr. Where it can't be watched
+ * it is just never parked. */
+void park_add(park *p, park_place *place, int epoll, struct MHD_Connection *connection, int fd);
+
+/* The connection is about to be closed. */
+void park_remove(park_place *place, int epoll);
+
+/* Its answer is sent. Only in the daemon's callback for that, and not if the connection closes. */
+void park_enter(park_place *place, int64_t now_us);
+
+/* The epoll told of the socket. True if the connection was parked, and is the daemon's again: it
+ * must be run. */
+bool park_signalled(park_place *place);
+
+/* When the first of them goes back to the daemon; INT64_MAX: there is none. */
+int64_t park_due(const park *p);
+
+/* Gives back those whose time is over; all: INT64_MAX. True if there were any. */
+bool park_leave(park *p, int64_t now_us);
+
+#endif
