@@ -26,7 +26,7 @@
 
 /* What epoll tells of: one of these, or the place of a connection, whose address is none of them.
  */
-enum { DAEMON, WOKEN, SENDER, SOURCES };
+enum { DAEMON, WOKEN, SENDER };
 #define EVENTS 128
 
 struct http_thread {
@@ -204,10 +204,10 @@ static void turn(http_thread *t, work w)
     sender_turn(t, false);
 }
 
-/* The daemon would ask clients that have just been answered for their next request at once. Most
- * have none yet, and are then watched, which is three system calls more and a turn for little.
- * While mails wait for a session anyhow, no time is lost if a relay's reply, or a moment, comes
- * first. */
+/* The daemon would ask clients that are not parked for their next request as soon as they have been
+ * answered. Most have none yet, and are then watched, which is three system calls more and a turn
+ * for little. While mails wait for a session anyhow, no time is lost if a relay's reply, or a
+ * moment, comes first. */
 static bool can_pause(const http_thread *t)
 {
     const http_thread_options *o = &t->options;
