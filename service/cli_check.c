@@ -14,6 +14,7 @@
 #include "service/cli_options.h"
 #include "service/cli_tool.h"
 #include "service/domain_request.h"
+#include "service/features.h"
 #include "service/ids.h"
 #include "service/wrap.h"
 #include "smtp/preset.h"
@@ -64,6 +65,8 @@ static int take_part(void *ctx, const cli_option *o, const char *value)
     check *k = ctx;
     const char *fault = NULL;
 
+    if (!WITH_DNS)
+        return cli_complain(CLI_USAGE, "--%s: this " LEAN_HAS_NO "look at domains", o->name);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strcmp(o->name, parts[i].option) == 0)
             fault = parts[i].take(&k->domain, value);
@@ -369,7 +372,7 @@ int cli_check(int argc, char **argv, const char *const *environment)
         code = print_presets();
     else if (code == CLI_OK)
         c = cli_config(environment, &code);
-    if (c && k.domain.domain)
+    if (WITH_DNS && c && k.domain.domain)
         code = check_domain(&k, c);
     else if (c && c->relay_count == 0)
         code = cli_complain(CLI_CONFIGURATION, "no relay is configured: set POSTERN_RELAY");
@@ -378,6 +381,7 @@ int cli_check(int argc, char **argv, const char *const *environment)
     config_free(c);
     free(k.names);
     mime_mailbox_clear(&k.from);
-    domain_request_clear(&k.domain);
+    if (WITH_DNS)
+        domain_request_clear(&k.domain);
     return code == CLI_HELPED ? CLI_OK : code;
 }

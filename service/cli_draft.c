@@ -8,6 +8,7 @@
 #include "mime/base64.h"
 #include "service/cli.h"
 #include "service/cli_tool.h"
+#include "service/features.h"
 #include "service/ids.h"
 
 /* A command has no bound of its own on what one request may be. */
@@ -394,6 +395,12 @@ static document *take_document(cli_draft *d, FILE *problems, int *code)
     return made;
 }
 
+static void drop_templates(templates *t)
+{
+    if (WITH_TEMPLATES)
+        templates_drop(t);
+}
+
 request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *code)
 {
     static const char look[] = "Each of the errors names a member and what is wrong with it.";
@@ -405,19 +412,21 @@ request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *c
     document *made = take_document(d, problems, code);
     if (!made)
         return NULL;
-    if (json_object_get(document_root(made), "template") && !(t = cli_templates(c, code))) {
+    bool renders = WITH_TEMPLATES && json_object_get(document_root(made), "template");
+    if (renders && !(t = cli_templates(c, code))) {
         document_free(made);
         return NULL;
     }
     if (!ids_new_one(id)) {
         document_free(made);
-        templates_drop(t);
+        drop_templates(t);
         *code = cli_complain(CLI_NO_MEMORY, "the system has no random bytes");
         return NULL;
     }
     faults_init(&errors);
+    bool lint = WITH_LINT && d->lint;
     switch (
-        (d->lint ? request_create_lint : request_create)(c, t, made, id, time(NULL), &r, &errors)) {
+        (lint ? request_create_lint : request_create)(c, t, made, id, time(NULL), &r, &errors)) {
     case REQUEST_OK: *code = CLI_OK; break;
     case REQUEST_INVALID:
         *code = tell(d, problems, PROBLEM_INVALID, look, &errors, CLI_DATA);
@@ -431,6 +440,6 @@ request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *c
     case REQUEST_NOMEM: *code = cli_no_memory(); break;
     }
     faults_free(&errors);
-    templates_drop(t);
+    drop_templates(t);
     return r;
 }

@@ -42,6 +42,7 @@ typedef struct setting {
     const char *fallback; /* the default, read like a value; NULL: none */
     const char *shown;    /* the default in words, where `fallback` doesn't say it */
     const char *help;
+    const char *lacks; /* what this build would need for it; NULL: it has it */
 } setting;
 
 extern const setting config_settings[];

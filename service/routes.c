@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "service/dialects.h"
+#include "service/features.h"
 #include "service/openapi.h"
 #include "service/outbox.h"
 
@@ -26,7 +27,7 @@ static void ready_handle(app *a, http_exchange *x)
         http_problem(x, PROBLEM_DRAINING, "This instance is shutting down.", NULL);
     else if (a->config->relay_count == 0)
         http_problem(x, PROBLEM_NO_RELAY, "Set POSTERN_RELAY to be able to send.", NULL);
-    else if (a->outbox && !outbox_ready(a->outbox))
+    else if (WITH_QUEUE && a->outbox && !outbox_ready(a->outbox))
         http_problem(x, PROBLEM_QUEUE, "The queue failed lately, or doesn't answer.", NULL);
     else
         answer_text(x, 200, "application/json", "{\"status\":\"ready\"}\n");
@@ -36,7 +37,7 @@ static void metrics_handle(app *a, http_exchange *x)
 {
     buf content = BUF_INIT;
     metrics_write(a->metrics, a->sender, a->store, &content);
-    if (a->outbox)
+    if (WITH_QUEUE && a->outbox)
         outbox_write_metrics(a->outbox, &content);
     http_answer(x, 200, "text/plain; version=0.0.4; charset=utf-8", 0, &content);
 }
@@ -49,47 +50,48 @@ static void openapi_handle(app *a, http_exchange *x)
     http_answer(x, 200, "application/yaml", 0, &content);
 }
 
+/* Those without a handler are not there. */
 static const http_route ours[] = {
     {"/v1/send", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, true, send_handle, NULL, NULL, NULL},
-    {"/v1/messages", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, true, messages_post, NULL, NULL,
+    {"/v1/messages", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, true, WITH_QUEUE ? messages_post : NULL, NULL, NULL,
      NULL},
-    {"/v1/messages", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_list, NULL, NULL,
+    {"/v1/messages", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? messages_list : NULL, NULL, NULL,
      NULL},
-    {"/v1/messages/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_get, NULL,
+    {"/v1/messages/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? messages_get : NULL, NULL,
      NULL, NULL},
-    {"/v1/messages/{id}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_cancel,
+    {"/v1/messages/{id}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? messages_cancel : NULL,
      NULL, NULL, NULL},
-    {"/v1/messages/{id}", "PATCH", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, messages_patch,
+    {"/v1/messages/{id}", "PATCH", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, WITH_QUEUE ? messages_patch : NULL,
      NULL, NULL, NULL},
-    {"/v1/batches", "POST", HTTP_AUTH_KEY, HTTP_BATCH_BODY, true, true, batches_post, NULL, NULL,
+    {"/v1/batches", "POST", HTTP_AUTH_KEY, HTTP_BATCH_BODY, true, true, WITH_QUEUE ? batches_post : NULL, NULL, NULL,
      NULL},
-    {"/v1/batches/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, batches_get, NULL, NULL,
+    {"/v1/batches/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? batches_get : NULL, NULL, NULL,
      NULL},
-    {"/v1/batches/{id}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, batches_cancel, NULL,
+    {"/v1/batches/{id}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? batches_cancel : NULL, NULL,
      NULL, NULL},
-    {"/v1/suppressions", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, suppressions_list, NULL,
+    {"/v1/suppressions", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? suppressions_list : NULL, NULL,
      NULL, NULL},
-    {"/v1/suppressions", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, suppressions_post,
+    {"/v1/suppressions", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, WITH_QUEUE ? suppressions_post : NULL,
      NULL, NULL, NULL},
-    {"/v1/suppressions/{email}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, suppressions_get,
+    {"/v1/suppressions/{email}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? suppressions_get : NULL,
      NULL, NULL, NULL},
     {"/v1/suppressions/{email}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false,
-     suppressions_remove, NULL, NULL, NULL},
-    {"/v1/unsubscribe/{token}", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, unsubscribe_show,
+     WITH_QUEUE ? suppressions_remove : NULL, NULL, NULL, NULL},
+    {"/v1/unsubscribe/{token}", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, WITH_QUEUE ? unsubscribe_show : NULL,
      NULL, NULL, NULL},
     {"/v1/unsubscribe/{token}", "POST", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false,
-     unsubscribe_post, NULL, NULL, NULL},
-    {"/v1/hooks/{name}", "POST", HTTP_AUTH_OPEN, HTTP_RAW_BODY, true, false, hooks_handle,
-     hooks_most, NULL, NULL},
-    {"/v1/hooks/{name}", "PUT", HTTP_AUTH_OPEN, HTTP_RAW_BODY, true, false, hooks_handle,
-     hooks_most, NULL, NULL},
-    {"/v1/templates", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, previews_list, NULL, NULL,
+     WITH_QUEUE ? unsubscribe_post : NULL, NULL, NULL, NULL},
+    {"/v1/hooks/{name}", "POST", HTTP_AUTH_OPEN, HTTP_RAW_BODY, true, false, WITH_HOOKS ? hooks_handle : NULL,
+     WITH_HOOKS ? hooks_most : NULL, NULL, NULL},
+    {"/v1/hooks/{name}", "PUT", HTTP_AUTH_OPEN, HTTP_RAW_BODY, true, false, WITH_HOOKS ? hooks_handle : NULL,
+     WITH_HOOKS ? hooks_most : NULL, NULL, NULL},
+    {"/v1/templates", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_TEMPLATES ? previews_list : NULL, NULL, NULL,
      NULL},
     {"/v1/templates/{name}/render", "POST", HTTP_AUTH_KEY, HTTP_OPTIONAL_BODY, false, false,
-     previews_render, NULL, NULL, NULL},
+     WITH_TEMPLATES ? previews_render : NULL, NULL, NULL, NULL},
     {"/v1/compose", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, compose_handle, NULL, NULL,
      NULL},
-    {"/v1/lint", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, lint_handle, NULL, NULL,
+    {"/v1/lint", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, WITH_LINT ? lint_handle : NULL, NULL, NULL,
      NULL},
     {"/v1/check", "POST", HTTP_AUTH_KEY, HTTP_OPTIONAL_BODY, true, false, check_handle, NULL, NULL,
      NULL},
@@ -106,7 +108,7 @@ static const http_route ours[] = {
 
 bool routes_create(const config *c, routes *out)
 {
-    size_t more = dialects_count(c->dialects);
+    size_t more = WITH_DIALECTS ? dialects_count(c->dialects) : 0, count = 0;
 
     out->list = calloc(OURS + more + 1, sizeof *out->list);
     out->places = calloc(more + 1, sizeof *out->places);
@@ -114,8 +116,12 @@ bool routes_create(const config *c, routes *out)
         routes_clear(out);
         return false;
     }
-    memcpy(out->list, ours, sizeof ours);
-    dialects_routes(c->dialects, out->places, out->list + OURS);
+    for (size_t i = 0; i < OURS; i++) {
+        if (ours[i].handle)
+            out->list[count++] = ours[i];
+    }
+    if (WITH_DIALECTS)
+        dialects_routes(c->dialects, out->places, out->list + count);
     return true;
 }
 
