@@ -123,7 +123,7 @@ static bool read_of_domain(const char *key, const json_t *value, check_job *job,
 
     faults_member(pointer, "", key);
     if (!WITH_DNS && (domain || selectors || addresses))
-        faults_add(errors, pointer, "left_out", "This " LEAN_HAS_NO "look at domains.");
+        faults_add(errors, pointer, "left_out", "This " LEAN_HAS_NO "checks of domains.");
     else if (domain)
         read_domain(value, job, errors);
     else if (selectors)
@@ -137,7 +137,6 @@ static bool read_of_domain(const char *key, const json_t *value, check_job *job,
 static void compare_members(const json_t *root, const check_job *job, faults *errors)
 {
     static const char *const of_domain[] = {"selectors", "addresses"};
-
 
     if (json_object_get(root, "domain")) {
         if (job->from.address)

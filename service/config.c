@@ -16,11 +16,15 @@
 #include "service/store.h"
 #include "service/wrap.h"
 
-static const char CONFIG_HELP[] =
-    "A JSON file of settings: the variables in lower case without POSTERN_, and \"relays\", an "
-    "object of names with a URL, {\"url\": URL} or {\"url_file\": PATH}; \"default\" is the one "
-    "of POSTERN_RELAY; and \"hooks\", an object of webhooks that become mails. The environment "
-    "wins over the file.";
+#define FILE_AND_RELAYS                                                                            \
+    "A JSON file of settings: the variables in lower case without POSTERN_, and \"relays\", an "   \
+    "object of names with a URL, {\"url\": URL} or {\"url_file\": PATH}; \"default\" is the one "  \
+    "of POSTERN_RELAY"
+#define HOOKS "; and \"hooks\", an object of webhooks that become mails"
+#define RANK  ". The environment wins over the file."
+
+static const char *const CONFIG_HELP =
+    WITH_HOOKS ? FILE_AND_RELAYS HOOKS RANK : FILE_AND_RELAYS RANK;
 
 /* --- the environment ----------------------------------------------------------------------------
  */
@@ -141,7 +145,7 @@ static void load_defaults(loader *l)
 {
     l->config->http_threads = half_the_processors(4);
     for (size_t i = 0; i < config_setting_count; i++)
-        if (config_settings[i].fallback && !config_settings[i].lacks)
+        if (config_settings[i].fallback && config_settings[i].read)
             config_settings[i].read(l, &config_settings[i], config_settings[i].variable,
                                     config_settings[i].fallback);
 }
@@ -375,7 +379,7 @@ bool config_may_send(const config *c, const mime_mailbox *from)
 
 static void describe(buf *out, const setting *s)
 {
-    if (s->lacks)
+    if (!s->read)
         return;
     const char *fallback = s->shown ? s->shown : s->fallback;
     buf text = BUF_INIT;

@@ -20,7 +20,7 @@
 #endif
 
 enum {
-    WITH_QUEUE = !POSTERN_LEAN,     /* messages, batches, suppressions, events, idempotency, lists */
+    WITH_QUEUE = !POSTERN_LEAN, /* messages, batches, suppressions, events, idempotency, lists */
     WITH_TEMPLATES = !POSTERN_LEAN, /* and previews of them */
     WITH_HOOKS = !POSTERN_LEAN,     /* webhooks that become mails; they need templates */
     WITH_LINT = !POSTERN_LEAN,
@@ -31,5 +31,8 @@ enum {
 
 /* The beginning of that sentence, behind "This " or "this ". */
 #define LEAN_HAS_NO "lean build of Postern has no "
+
+/* What help says of an option that is refused so. */
+#define LEAN_NOT_HERE "Not in this lean build."
 
 #endif

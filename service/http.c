@@ -561,15 +561,15 @@ static bool key_fits(http_exchange *x)
 
     if (!value)
         return true;
+    if (!WITH_QUEUE) {
+        http_problem(x, PROBLEM_NO_QUEUE,
+                     "This " LEAN_HAS_NO "queue, where an Idempotency-Key would be kept.", NULL);
+        return false;
+    }
     const char *reason = idempotency_read(value, key);
     if (reason) {
         (void)snprintf(detail, sizeof detail, "The Idempotency-Key is not valid: %s.", reason);
         http_problem(x, PROBLEM_BAD_REQUEST, detail, NULL);
-        return false;
-    }
-    if (!WITH_QUEUE) {
-        http_problem(x, PROBLEM_NO_QUEUE,
-                     "This " LEAN_HAS_NO "queue, where an Idempotency-Key would be kept.", NULL);
         return false;
     }
     if (!a->outbox) {

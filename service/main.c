@@ -16,18 +16,12 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv, const char *const *environment); /* NULL: not here */
 } commands[] = {
-    {"serve", serve},
-    {"send", cli_send},
-    {"compose", cli_compose},
-    {"lint", WITH_LINT ? cli_lint : NULL},
-    {"check", cli_check},
-    {"hook", WITH_HOOKS ? cli_hook : NULL},
-    {"health", cli_health},
-    {"dkim", WITH_DKIM ? cli_dkim : NULL},
-    {"version", cli_version},
-    {"--version", cli_version},
-    {"help", cli_help},
-    {"--help", cli_help},
+    {"serve", serve},         {"send", cli_send},
+    {"compose", cli_compose}, {"lint", WITH_LINT ? cli_lint : NULL},
+    {"check", cli_check},     {"hook", WITH_HOOKS ? cli_hook : NULL},
+    {"health", cli_health},   {"dkim", WITH_DKIM ? cli_dkim : NULL},
+    {"version", cli_version}, {"--version", cli_version},
+    {"help", cli_help},       {"--help", cli_help},
     {"-h", cli_help},
 };
 

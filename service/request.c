@@ -259,8 +259,8 @@ static bool make_message(request_reader *r)
         .message_id = p->message_id,
     };
     request *q = r->request;
-    q->message =
-        WITH_DIALECTS && p->whole ? mime_raw_message(&p->raw, r->now, r->request->id) : mime_compose(&draft);
+    q->message = WITH_DIALECTS && p->whole ? mime_raw_message(&p->raw, r->now, r->request->id)
+                                           : mime_compose(&draft);
     if (!q->message || !sign(r) || !document_hold(q->document, mime_message_memory(q->message)))
         return false;
     q->utf8 = q->utf8 || mime_message_utf8(q->message);

@@ -50,49 +50,66 @@ static void openapi_handle(app *a, http_exchange *x)
     http_answer(x, 200, "application/yaml", 0, &content);
 }
 
-/* Those without a handler are not there. */
-static const http_route ours[] = {
+static const http_route sending[] = {
     {"/v1/send", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, true, send_handle, NULL, NULL, NULL},
-    {"/v1/messages", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, true, WITH_QUEUE ? messages_post : NULL, NULL, NULL,
+};
+
+static const http_route queued[] = {
+    {"/v1/messages", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, true, true, messages_post, NULL, NULL,
      NULL},
-    {"/v1/messages", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? messages_list : NULL, NULL, NULL,
+    {"/v1/messages", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_list, NULL, NULL,
      NULL},
-    {"/v1/messages/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? messages_get : NULL, NULL,
+    {"/v1/messages/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_get, NULL,
      NULL, NULL},
-    {"/v1/messages/{id}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? messages_cancel : NULL,
+    {"/v1/messages/{id}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, messages_cancel,
      NULL, NULL, NULL},
-    {"/v1/messages/{id}", "PATCH", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, WITH_QUEUE ? messages_patch : NULL,
+    {"/v1/messages/{id}", "PATCH", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, messages_patch,
      NULL, NULL, NULL},
-    {"/v1/batches", "POST", HTTP_AUTH_KEY, HTTP_BATCH_BODY, true, true, WITH_QUEUE ? batches_post : NULL, NULL, NULL,
+    {"/v1/batches", "POST", HTTP_AUTH_KEY, HTTP_BATCH_BODY, true, true, batches_post, NULL, NULL,
      NULL},
-    {"/v1/batches/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? batches_get : NULL, NULL, NULL,
+    {"/v1/batches/{id}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, batches_get, NULL, NULL,
      NULL},
-    {"/v1/batches/{id}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? batches_cancel : NULL, NULL,
+    {"/v1/batches/{id}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, batches_cancel, NULL,
      NULL, NULL},
-    {"/v1/suppressions", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? suppressions_list : NULL, NULL,
+    {"/v1/suppressions", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, suppressions_list, NULL,
      NULL, NULL},
-    {"/v1/suppressions", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, WITH_QUEUE ? suppressions_post : NULL,
+    {"/v1/suppressions", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, suppressions_post,
      NULL, NULL, NULL},
-    {"/v1/suppressions/{email}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_QUEUE ? suppressions_get : NULL,
+    {"/v1/suppressions/{email}", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, suppressions_get,
      NULL, NULL, NULL},
     {"/v1/suppressions/{email}", "DELETE", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false,
-     WITH_QUEUE ? suppressions_remove : NULL, NULL, NULL, NULL},
-    {"/v1/unsubscribe/{token}", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, WITH_QUEUE ? unsubscribe_show : NULL,
+     suppressions_remove, NULL, NULL, NULL},
+    {"/v1/unsubscribe/{token}", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, unsubscribe_show,
      NULL, NULL, NULL},
     {"/v1/unsubscribe/{token}", "POST", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false,
-     WITH_QUEUE ? unsubscribe_post : NULL, NULL, NULL, NULL},
-    {"/v1/hooks/{name}", "POST", HTTP_AUTH_OPEN, HTTP_RAW_BODY, true, false, WITH_HOOKS ? hooks_handle : NULL,
-     WITH_HOOKS ? hooks_most : NULL, NULL, NULL},
-    {"/v1/hooks/{name}", "PUT", HTTP_AUTH_OPEN, HTTP_RAW_BODY, true, false, WITH_HOOKS ? hooks_handle : NULL,
-     WITH_HOOKS ? hooks_most : NULL, NULL, NULL},
-    {"/v1/templates", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, WITH_TEMPLATES ? previews_list : NULL, NULL, NULL,
+     unsubscribe_post, NULL, NULL, NULL},
+};
+
+static const http_route hooked[] = {
+    {"/v1/hooks/{name}", "POST", HTTP_AUTH_OPEN, HTTP_RAW_BODY, true, false, hooks_handle,
+     hooks_most, NULL, NULL},
+    {"/v1/hooks/{name}", "PUT", HTTP_AUTH_OPEN, HTTP_RAW_BODY, true, false, hooks_handle,
+     hooks_most, NULL, NULL},
+};
+
+static const http_route rendering[] = {
+    {"/v1/templates", "GET", HTTP_AUTH_KEY, HTTP_NO_BODY, false, false, previews_list, NULL, NULL,
      NULL},
     {"/v1/templates/{name}/render", "POST", HTTP_AUTH_KEY, HTTP_OPTIONAL_BODY, false, false,
-     WITH_TEMPLATES ? previews_render : NULL, NULL, NULL, NULL},
+     previews_render, NULL, NULL, NULL},
+};
+
+static const http_route composing[] = {
     {"/v1/compose", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, compose_handle, NULL, NULL,
      NULL},
-    {"/v1/lint", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, WITH_LINT ? lint_handle : NULL, NULL, NULL,
+};
+
+static const http_route linting[] = {
+    {"/v1/lint", "POST", HTTP_AUTH_KEY, HTTP_JSON_BODY, false, false, lint_handle, NULL, NULL,
      NULL},
+};
+
+static const http_route others[] = {
     {"/v1/check", "POST", HTTP_AUTH_KEY, HTTP_OPTIONAL_BODY, true, false, check_handle, NULL, NULL,
      NULL},
     {"/healthz", "GET", HTTP_AUTH_OPEN, HTTP_NO_BODY, false, false, health_handle, NULL, NULL,
@@ -104,24 +121,43 @@ static const http_route ours[] = {
      NULL},
 };
 
-#define OURS (sizeof ours / sizeof *ours)
+#define GROUP(with, list)                                                                          \
+    {                                                                                              \
+        (with) ? (list) : NULL, (with) ? sizeof(list) / sizeof *(list) : 0                         \
+    }
+
+/* In the order in which the metrics tell of them. */
+static const struct {
+    const http_route *list;
+    size_t count;
+} groups[] = {
+    GROUP(true, sending),      GROUP(WITH_QUEUE, queued),
+    GROUP(WITH_HOOKS, hooked), GROUP(WITH_TEMPLATES, rendering),
+    GROUP(true, composing),    GROUP(WITH_LINT, linting),
+    GROUP(true, others),
+};
+
+#define GROUPS (sizeof groups / sizeof *groups)
 
 bool routes_create(const config *c, routes *out)
 {
     size_t more = WITH_DIALECTS ? dialects_count(c->dialects) : 0, count = 0;
 
-    out->list = calloc(OURS + more + 1, sizeof *out->list);
+    for (size_t i = 0; i < GROUPS; i++)
+        count += groups[i].count;
+    out->list = calloc(count + more + 1, sizeof *out->list);
     out->places = calloc(more + 1, sizeof *out->places);
     if (!out->list || !out->places) {
         routes_clear(out);
         return false;
     }
-    for (size_t i = 0; i < OURS; i++) {
-        if (ours[i].handle)
-            out->list[count++] = ours[i];
+    http_route *to = out->list;
+    for (size_t i = 0; i < GROUPS; i++) {
+        for (size_t k = 0; k < groups[i].count; k++)
+            *to++ = groups[i].list[k];
     }
     if (WITH_DIALECTS)
-        dialects_routes(c->dialects, out->places, out->list + count);
+        dialects_routes(c->dialects, out->places, to);
     return true;
 }
 

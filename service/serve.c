@@ -277,7 +277,8 @@ static void reload(service *s)
     if (WITH_DKIM)
         reload_dkim(s);
     if (POSTERN_LEAN)
-        log_message(s->app.log, LOG_INFO, "reload", "this " LEAN_HAS_NO "templates or keys to read");
+        log_message(s->app.log, LOG_INFO, "reload",
+                    "this " LEAN_HAS_NO "templates or keys to read");
     log_flush(s->app.log);
 }
 
