@@ -379,8 +379,6 @@ bool config_may_send(const config *c, const mime_mailbox *from)
 
 static void describe(buf *out, const setting *s)
 {
-    if (!s->read)
-        return;
     const char *fallback = s->shown ? s->shown : s->fallback;
     buf text = BUF_INIT;
 
@@ -400,7 +398,8 @@ static void describe(buf *out, const setting *s)
 void config_describe(buf *out)
 {
     for (size_t i = 0; i < config_setting_count; i++)
-        describe(out, &config_settings[i]);
+        if (config_settings[i].read)
+            describe(out, &config_settings[i]);
     const setting file = {.variable = CONFIG_VARIABLE, .shown = "none", .help = CONFIG_HELP};
     describe(out, &file);
 }
