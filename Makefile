@@ -139,7 +139,7 @@ $(BUILD)/tests/%: tests/blackbox/%.c $(LIBRARY)
 -include $(patsubst %,%.d,$(UNIT) $(ASIDE))
 
 test: deps-build deps-test ## build and run every test
-	@$(MAKE) --no-print-directory BUILD=$(BUILD) all unit-programs
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) all lean unit-programs
 	@BUILD=$(BUILD) tests/run
 
 unit: deps-build deps-test ## the unit tests alone
