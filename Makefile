@@ -119,6 +119,10 @@ deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures dep
 install: all ## install the program (PREFIX, DESTDIR)
 	install -D -m 755 $(BUILD)/postern $(DESTDIR)$(PREFIX)/bin/postern
 
+.PHONY: install-lean
+install-lean: lean ## install the lean program, as postern
+	install -D -m 755 $(BUILD)/postern-lean $(DESTDIR)$(PREFIX)/bin/postern
+
 # --- tests --------------------------------------------------------------------------------------
 # tests/unit/test_NAME.c is one program (cmocka); tests/blackbox is pytest, and programs of its own.
 
@@ -187,7 +191,7 @@ demo-stop: ## stop what the demo left running
 	@tests/demo.sh stop
 
 bench: deps-build deps-bench ## measure against the peers (tests/bench/README.md; BENCH=--quick for 90 seconds)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all lean
 	@tests/bench/run $(BENCH)
 
 .PHONY: bench-micro
@@ -226,4 +230,4 @@ clean: ## remove what was built
 	rm -rf build build-*
 
 help:
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
