@@ -38,18 +38,20 @@ static const cli_manual HELP = {
     .summary = "Prints the commands and settings, or the manual of one command.",
 };
 
-static const cli_manual *const MANUALS[] = {
-    &SERVE,
-    &cli_send_manual,
-    &cli_compose_manual,
-    WITH_LINT ? &cli_lint_manual : NULL,
-    &cli_check_manual,
-    WITH_HOOKS ? &cli_hook_manual : NULL,
-    WITH_DKIM ? &cli_dkim_keygen_manual : NULL,
-    WITH_DKIM ? &cli_dkim_verify_manual : NULL,
-    &HEALTH,
-    &VERSION,
-    &HELP,
+static const struct {
+    const cli_manual *manual; /* NULL: this build lacks the command */
+} MANUALS[] = {
+    {&SERVE},
+    {&cli_send_manual},
+    {&cli_compose_manual},
+    {WITH_LINT ? &cli_lint_manual : NULL},
+    {&cli_check_manual},
+    {WITH_HOOKS ? &cli_hook_manual : NULL},
+    {WITH_DKIM ? &cli_dkim_keygen_manual : NULL},
+    {WITH_DKIM ? &cli_dkim_verify_manual : NULL},
+    {&HEALTH},
+    {&VERSION},
+    {&HELP},
 };
 
 #define COUNT (sizeof MANUALS / sizeof *MANUALS)
@@ -59,7 +61,7 @@ static void write_all(buf *out)
     buf_adds(out, "postern - an HTTP-to-SMTP gateway\n\n"
                   "usage: postern [COMMAND] [ARGUMENT]...\n\ncommands:\n");
     for (size_t i = 0; i < COUNT; i++) {
-        const cli_manual *m = MANUALS[i];
+        const cli_manual *m = MANUALS[i].manual;
         if (!m)
             continue;
         buf_addf(out, "  %s%s%s\n", m->name, m->usage[0] ? " " : "", m->usage);
@@ -84,16 +86,16 @@ int cli_help(int argc, char **argv, const char *const *environment)
     (void)environment;
     if (argc > 2)
         return cli_complain(CLI_USAGE, "help takes the name of one command");
-    while (argc == 2 && i < COUNT && !is_of(MANUALS[i], argv[1]))
+    while (argc == 2 && i < COUNT && !is_of(MANUALS[i].manual, argv[1]))
         i++;
     if (i == COUNT)
         return cli_complain(CLI_USAGE, "there is no command %s; see postern help", argv[1]);
     for (bool first = true; argc == 2 && i < COUNT; i++) {
-        if (!is_of(MANUALS[i], argv[1]))
+        if (!is_of(MANUALS[i].manual, argv[1]))
             continue;
         if (!first)
             buf_addc(&out, '\n');
-        cli_manual_write(MANUALS[i], &out);
+        cli_manual_write(MANUALS[i].manual, &out);
         first = false;
     }
     if (argc != 2)
