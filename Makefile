@@ -103,7 +103,7 @@ cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c) $(addprefix lean
 $(call cold,queue/* dns/* lint/* dkim/field dkim/key dkim/sign dkim/verify mime/type service/cli* service/config* \
   $(addprefix smtp/,caps classify preset relay replies replies_known session transcript) \
   $(addprefix template/,compile make make_words template) hook/profile \
-  $(addprefix service/,answer check file footprint health ids keys lint listen look messages_look metrics openapi \
+  $(addprefix service/,check file footprint health ids keys lint listen look messages_look metrics openapi \
   batches builtin composed_json domain domain_dkim domain_dmarc domain_mail domain_request domain_spf optout outbox packed \
   previews problem request_batch request_lint routes serve suppress suppressions templates_load unsubscribe watch when wrap)): OPTIMISE = $(COLD)
 
