@@ -60,6 +60,16 @@ all: deps-build $(BUILD)/postern ## build the program (build/postern)
 $(BUILD)/postern: $(call objects,service/main.c) $(LIBRARY)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(WHOLE) -o $@ $^ $(PKG_LIBS) -lpthread
 
+# The lean program (service/features.h): the files that ask what a program has are compiled once more for
+# it, and stand before their twins in the library.
+LEAN := $(call objects,$(addprefix lean/,$(shell grep -l '^#include "service/features.h"' $(SOURCES))))
+
+.PHONY: lean
+lean: deps-build $(BUILD)/postern-lean ## build the gateway alone (build/postern-lean), less than half as large
+
+$(BUILD)/postern-lean: $(LEAN) $(LIBRARY)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(WHOLE) -Wl,--as-needed -o $@ $^ $(PKG_LIBS) -lpthread
+
 $(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES))) $(PACKED)
 	@rm -f $@
 	$(AR) rcs $@ $^
@@ -67,6 +77,10 @@ $(LIBRARY): $(call objects,$(filter-out service/main.c,$(SOURCES))) $(PACKED)
 $(BUILD)/%.o: %.c VERSION Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) $(FAT) -MMD -MP -c -o $@ $<
+
+$(BUILD)/lean/%.o: %.c VERSION Makefile
+	@mkdir -p $(@D)
+	$(COMPILE) $(FAT) -DPOSTERN_LEAN=1 -MMD -MP -c -o $@ $<
 
 $(BUILD)/openapi.yaml.gz: openapi.yaml
 	@mkdir -p $(@D)
@@ -85,7 +99,7 @@ $(PACKED): $(BUILD)/service/%_packed.o: service/%.S
 	@mkdir -p $(@D)
 	$(CC) -Wa,-I$(BUILD) -c -o $@ $<
 
-cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c)))
+cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c) $(addprefix lean/,$(wildcard $(name).c))))
 $(call cold,queue/* dns/* lint/* dkim/field dkim/key dkim/sign dkim/verify mime/type service/cli* service/config* \
   $(addprefix smtp/,caps classify preset relay replies replies_known session transcript) \
   $(addprefix template/,compile make make_words template) hook/profile \
@@ -93,7 +107,7 @@ $(call cold,queue/* dns/* lint/* dkim/field dkim/key dkim/sign dkim/verify mime/
   batches builtin composed_json domain domain_dkim domain_dmarc domain_mail domain_request domain_spf optout outbox packed \
   previews problem request_batch request_lint routes serve suppress suppressions templates_load unsubscribe watch when wrap)): OPTIMISE = $(COLD)
 
--include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
+-include $(patsubst %.o,%.d,$(call objects,$(SOURCES)) $(LEAN))
 
 # --- what the machine needs (Debian's packages) -------------------------------------------------
 
@@ -104,6 +118,10 @@ deps-build deps-test deps-lint deps-fuzz deps-bench deps-image deps-pictures dep
 .PHONY: install
 install: all ## install the program (PREFIX, DESTDIR)
 	install -D -m 755 $(BUILD)/postern $(DESTDIR)$(PREFIX)/bin/postern
+
+.PHONY: install-lean
+install-lean: lean ## install the lean program, as postern
+	install -D -m 755 $(BUILD)/postern-lean $(DESTDIR)$(PREFIX)/bin/postern
 
 # --- tests --------------------------------------------------------------------------------------
 # tests/unit/test_NAME.c is one program (cmocka); tests/blackbox is pytest, and programs of its own.
@@ -125,7 +143,7 @@ $(BUILD)/tests/%: tests/blackbox/%.c $(LIBRARY)
 -include $(patsubst %,%.d,$(UNIT) $(ASIDE))
 
 test: deps-build deps-test ## build and run every test
-	@$(MAKE) --no-print-directory BUILD=$(BUILD) all unit-programs
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) all lean unit-programs
 	@BUILD=$(BUILD) tests/run
 
 unit: deps-build deps-test ## the unit tests alone
@@ -173,7 +191,7 @@ demo-stop: ## stop what the demo left running
 	@tests/demo.sh stop
 
 bench: deps-build deps-bench ## measure against the peers (tests/bench/README.md; BENCH=--quick for 90 seconds)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all lean
 	@tests/bench/run $(BENCH)
 
 .PHONY: bench-micro
@@ -212,4 +230,4 @@ clean: ## remove what was built
 	rm -rf build build-*
 
 help:
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "service/answer.h"
 #include "service/domain_request.h"
+#include "service/features.h"
 #include "service/job.h"
 #include "service/routes.h"
 
@@ -30,7 +31,8 @@ typedef struct check_job {
 
 static void job_free(check_job *job)
 {
-    domain_request_clear(&job->domain);
+    if (WITH_DNS)
+        domain_request_clear(&job->domain);
     mime_mailbox_clear(&job->from);
     free(job);
 }
@@ -112,6 +114,25 @@ static void read_list(const json_t *list, const char *parent, const char *code, 
     }
 }
 
+/* What asks about a domain; false: it is another member. */
+static bool read_of_domain(const char *key, const json_t *value, check_job *job, faults *errors)
+{
+    char pointer[FAULTS_POINTER_MAX];
+    bool domain = strcmp(key, "domain") == 0, selectors = strcmp(key, "selectors") == 0,
+         addresses = strcmp(key, "addresses") == 0;
+
+    faults_member(pointer, "", key);
+    if (!WITH_DNS && (domain || selectors || addresses))
+        faults_add(errors, pointer, "left_out", "This " LEAN_HAS_NO "checks of domains.");
+    else if (domain)
+        read_domain(value, job, errors);
+    else if (selectors)
+        read_list(value, pointer, "selector", domain_request_selector, job, errors);
+    else if (addresses)
+        read_list(value, pointer, "address", domain_request_address, job, errors);
+    return domain || selectors || addresses;
+}
+
 /* What is of a domain has no meaning for the walk, nor the other way round. */
 static void compare_members(const json_t *root, const check_job *job, faults *errors)
 {
@@ -151,16 +172,11 @@ static void read_document(const app *a, const json_t *root, check_job *job, faul
             read_relay(a, value, job, errors);
         else if (strcmp(key, "from") == 0)
             read_from(value, job, errors);
-        else if (strcmp(key, "domain") == 0)
-            read_domain(value, job, errors);
-        else if (strcmp(key, "selectors") == 0)
-            read_list(value, "/selectors", "selector", domain_request_selector, job, errors);
-        else if (strcmp(key, "addresses") == 0)
-            read_list(value, "/addresses", "address", domain_request_address, job, errors);
-        else
+        else if (!read_of_domain(key, value, job, errors))
             faults_unknown(errors, "", key);
     }
-    compare_members(root, job, errors);
+    if (WITH_DNS)
+        compare_members(root, job, errors);
 }
 
 /* False, and the exchange answered, if the body is not a request. */
@@ -252,7 +268,7 @@ void check_handle(app *a, http_exchange *x)
     }
     if (!job->relay)
         job->relay = config_relay(a->config, "default");
-    if (job->domain.domain) {
+    if (WITH_DNS && job->domain.domain) {
         check_domain(job);
         return;
     }

@@ -14,6 +14,7 @@
 #include "service/cli_options.h"
 #include "service/cli_tool.h"
 #include "service/domain_request.h"
+#include "service/features.h"
 #include "service/ids.h"
 #include "service/wrap.h"
 #include "smtp/preset.h"
@@ -64,26 +65,30 @@ static int take_part(void *ctx, const cli_option *o, const char *value)
     check *k = ctx;
     const char *fault = NULL;
 
+    if (!WITH_DNS)
+        return cli_complain(CLI_USAGE, "--%s: this " LEAN_HAS_NO "checks of domains", o->name);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strcmp(o->name, parts[i].option) == 0)
             fault = parts[i].take(&k->domain, value);
     return fault ? cli_complain(CLI_USAGE, "--%s: %s", o->name, fault) : CLI_OK;
 }
 
+/* What is said of an option that asks DNS. */
+#define OF_DNS(text) (WITH_DNS ? (text) : LEAN_NOT_HERE)
+
 static const cli_option OPTIONS[] = {
     {"domain", 'd', "DOMAIN",
-     "Ask DNS about a sender's domain instead: SPF for the relay's addresses, DKIM keys, DMARC, "
-     "MX, "
-     "MTA-STS, TLS reports, BIMI; each with what to publish. POSTERN_DNS names the server to ask.",
+     OF_DNS("Ask DNS about a sender's domain instead: SPF for the relay's addresses, DKIM keys, "
+            "DMARC, MX, MTA-STS, TLS reports, BIMI; each with what to publish. POSTERN_DNS names "
+            "the server to ask."),
      NULL, take_part},
     {"selector", 's', "NAME",
-     "With --domain: a DKIM selector to look at, beside those of the configuration's keys. Can be "
-     "given several times.",
+     OF_DNS("With --domain: a DKIM selector to look at, beside those of the configuration's keys. "
+            "Can be given several times."),
      NULL, take_part},
     {"address", 'a', "ADDRESS",
-     "With --domain: an address that mail leaves from, in place of those of the relay's host. Can "
-     "be "
-     "given several times.",
+     OF_DNS("With --domain: an address that mail leaves from, in place of those of the relay's "
+            "host. Can be given several times."),
      NULL, take_part},
     {"from", 'f', "ADDRESS",
      "Reverse-path to try; \"\" is the null one. Without it, the first address of POSTERN_FROM, or "
@@ -369,7 +374,7 @@ int cli_check(int argc, char **argv, const char *const *environment)
         code = print_presets();
     else if (code == CLI_OK)
         c = cli_config(environment, &code);
-    if (c && k.domain.domain)
+    if (WITH_DNS && c && k.domain.domain)
         code = check_domain(&k, c);
     else if (c && c->relay_count == 0)
         code = cli_complain(CLI_CONFIGURATION, "no relay is configured: set POSTERN_RELAY");
@@ -378,6 +383,7 @@ int cli_check(int argc, char **argv, const char *const *environment)
     config_free(c);
     free(k.names);
     mime_mailbox_clear(&k.from);
-    domain_request_clear(&k.domain);
+    if (WITH_DNS)
+        domain_request_clear(&k.domain);
     return code == CLI_HELPED ? CLI_OK : code;
 }

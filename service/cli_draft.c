@@ -8,6 +8,7 @@
 #include "mime/base64.h"
 #include "service/cli.h"
 #include "service/cli_tool.h"
+#include "service/features.h"
 #include "service/ids.h"
 
 /* A command has no bound of its own on what one request may be. */
@@ -295,8 +296,11 @@ const cli_option cli_draft_options[] = {
     {"reply-to", 0, "ADDRESS", "Where answers go.", "reply_to", take_item},
     {"subject", 's', "TEXT", "Subject.", "subject", take_string},
     {"text", 0, "TEXT|@FILE|-", "Plain text: itself, a file's, or stdin's.", "text", take_text},
-    {"template", 0, "NAME", "Template that makes subject, HTML and text.", "template", take_string},
-    {"data", 0, "JSON|@FILE|-", "What the template shows: a JSON object.", "data", take_json},
+    {"template", 0, "NAME",
+     WITH_TEMPLATES ? "Template that makes subject, HTML and text." : LEAN_NOT_HERE, "template",
+     take_string},
+    {"data", 0, "JSON|@FILE|-",
+     WITH_TEMPLATES ? "What the template shows: a JSON object." : LEAN_NOT_HERE, "data", take_json},
     {"html", 0, "HTML|@FILE|-", "HTML; without --text, the plain text is made from it.", "html",
      take_text},
     {"attach", 'a', "FILE[;type=TYPE][;name=NAME]",
@@ -394,6 +398,12 @@ static document *take_document(cli_draft *d, FILE *problems, int *code)
     return made;
 }
 
+static void drop_templates(templates *t)
+{
+    if (WITH_TEMPLATES)
+        templates_drop(t);
+}
+
 request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *code)
 {
     static const char look[] = "Each of the errors names a member and what is wrong with it.";
@@ -405,19 +415,21 @@ request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *c
     document *made = take_document(d, problems, code);
     if (!made)
         return NULL;
-    if (json_object_get(document_root(made), "template") && !(t = cli_templates(c, code))) {
+    bool renders = WITH_TEMPLATES && json_object_get(document_root(made), "template");
+    if (renders && !(t = cli_templates(c, code))) {
         document_free(made);
         return NULL;
     }
     if (!ids_new_one(id)) {
         document_free(made);
-        templates_drop(t);
+        drop_templates(t);
         *code = cli_complain(CLI_NO_MEMORY, "the system has no random bytes");
         return NULL;
     }
     faults_init(&errors);
+    bool lint = WITH_LINT && d->lint;
     switch (
-        (d->lint ? request_create_lint : request_create)(c, t, made, id, time(NULL), &r, &errors)) {
+        (lint ? request_create_lint : request_create)(c, t, made, id, time(NULL), &r, &errors)) {
     case REQUEST_OK: *code = CLI_OK; break;
     case REQUEST_INVALID:
         *code = tell(d, problems, PROBLEM_INVALID, look, &errors, CLI_DATA);
@@ -431,6 +443,6 @@ request *cli_draft_request(cli_draft *d, const config *c, FILE *problems, int *c
     case REQUEST_NOMEM: *code = cli_no_memory(); break;
     }
     faults_free(&errors);
-    templates_drop(t);
+    drop_templates(t);
     return r;
 }

@@ -8,6 +8,7 @@
 #include "service/cli_options.h"
 #include "service/cli_tool.h"
 #include "service/config.h"
+#include "service/features.h"
 #include "service/wrap.h"
 
 static const cli_manual SERVE = {
@@ -37,58 +38,64 @@ static const cli_manual HELP = {
     .summary = "Prints the commands and settings, or the manual of one command.",
 };
 
-static const cli_manual *const MANUALS[] = {
-    &SERVE,
-    &cli_send_manual,
-    &cli_compose_manual,
-    &cli_lint_manual,
-    &cli_check_manual,
-    &cli_hook_manual,
-    &cli_dkim_keygen_manual,
-    &cli_dkim_verify_manual,
-    &HEALTH,
-    &VERSION,
-    &HELP,
-    NULL,
+static const struct {
+    const cli_manual *manual; /* NULL: this build lacks the command */
+} MANUALS[] = {
+    {&SERVE},
+    {&cli_send_manual},
+    {&cli_compose_manual},
+    {WITH_LINT ? &cli_lint_manual : NULL},
+    {&cli_check_manual},
+    {WITH_HOOKS ? &cli_hook_manual : NULL},
+    {WITH_DKIM ? &cli_dkim_keygen_manual : NULL},
+    {WITH_DKIM ? &cli_dkim_verify_manual : NULL},
+    {&HEALTH},
+    {&VERSION},
+    {&HELP},
 };
+
+#define COUNT (sizeof MANUALS / sizeof *MANUALS)
 
 static void write_all(buf *out)
 {
     buf_adds(out, "postern - an HTTP-to-SMTP gateway\n\n"
                   "usage: postern [COMMAND] [ARGUMENT]...\n\ncommands:\n");
-    for (const cli_manual *const *m = MANUALS; *m; m++) {
-        buf_addf(out, "  %s%s%s\n", (*m)->name, (*m)->usage[0] ? " " : "", (*m)->usage);
-        wrap_text(out, (*m)->summary, 6);
+    for (size_t i = 0; i < COUNT; i++) {
+        const cli_manual *m = MANUALS[i].manual;
+        if (!m)
+            continue;
+        buf_addf(out, "  %s%s%s\n", m->name, m->usage[0] ? " " : "", m->usage);
+        wrap_text(out, m->summary, 6);
     }
     buf_adds(out, "\nsettings (environment variables):\n");
     config_describe(out);
 }
 
-/* Whether a manual is of that command, which may have several. */
+/* Whether a manual is of that command, which may have several. NULL is of none. */
 static bool is_of(const cli_manual *m, const char *command)
 {
     size_t len = strlen(command);
-    return strncmp(m->name, command, len) == 0 && (!m->name[len] || m->name[len] == ' ');
+    return m && strncmp(m->name, command, len) == 0 && (!m->name[len] || m->name[len] == ' ');
 }
 
 int cli_help(int argc, char **argv, const char *const *environment)
 {
-    const cli_manual *const *m = MANUALS;
     buf out = BUF_INIT;
+    size_t i = 0;
 
     (void)environment;
     if (argc > 2)
         return cli_complain(CLI_USAGE, "help takes the name of one command");
-    while (argc == 2 && *m && !is_of(*m, argv[1]))
-        m++;
-    if (!*m)
+    while (argc == 2 && i < COUNT && !is_of(MANUALS[i].manual, argv[1]))
+        i++;
+    if (i == COUNT)
         return cli_complain(CLI_USAGE, "there is no command %s; see postern help", argv[1]);
-    for (bool first = true; argc == 2 && *m; m++) {
-        if (!is_of(*m, argv[1]))
+    for (bool first = true; argc == 2 && i < COUNT; i++) {
+        if (!is_of(MANUALS[i].manual, argv[1]))
             continue;
         if (!first)
             buf_addc(&out, '\n');
-        cli_manual_write(*m, &out);
+        cli_manual_write(MANUALS[i].manual, &out);
         first = false;
     }
     if (argc != 2)

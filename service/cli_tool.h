@@ -41,7 +41,8 @@ void cli_add_visible(buf *out, const char *text);
 /* The settings; NULL, and *code the exit code, after having written the faults. */
 config *cli_config(const char *const *environment, int *code);
 
-/* The templates of the settings; NULL, and *code the exit code, after having written the faults. */
+/* The templates of the settings; NULL, and *code the exit code, after having written the faults
+ * (cli_templates.c). */
 templates *cli_templates(const config *c, int *code);
 
 /* The content of a file, or with "-" of stdin, with a NUL behind it; the caller frees. NULL, and

@@ -8,6 +8,7 @@
 
 #include "service/cli.h"
 #include "service/cli_tool.h"
+#include "service/features.h"
 
 int cli_version(int argc, char **argv, const char *const *environment)
 {
@@ -17,7 +18,7 @@ int cli_version(int argc, char **argv, const char *const *environment)
     (void)environment;
     if (argc > 1)
         return cli_complain(CLI_USAGE, "version takes no argument %s", argv[1]);
-    buf_addf(&out, "postern %s\n", POSTERN_VERSION);
+    buf_addf(&out, "postern %s%s\n", POSTERN_VERSION, POSTERN_LEAN ? " lean" : "");
     buf_addf(&out, "libmicrohttpd %s\n", MHD_get_version());
     buf_addf(&out, "jansson %s\n", jansson_version_str());
     buf_addf(&out, "libcurl %s (%s)\n", curl->version, curl->ssl_version);

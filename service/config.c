@@ -11,15 +11,20 @@
 #include "queue/events.h"
 #include "service/config_hooks.h"
 #include "service/config_setting.h"
+#include "service/features.h"
 #include "service/file.h"
 #include "service/store.h"
 #include "service/wrap.h"
 
-static const char CONFIG_HELP[] =
-    "A JSON file of settings: the variables in lower case without POSTERN_, and \"relays\", an "
-    "object of names with a URL, {\"url\": URL} or {\"url_file\": PATH}; \"default\" is the one "
-    "of POSTERN_RELAY; and \"hooks\", an object of webhooks that become mails. The environment "
-    "wins over the file.";
+#define FILE_AND_RELAYS                                                                            \
+    "A JSON file of settings: the variables in lower case without POSTERN_, and \"relays\", an "   \
+    "object of names with a URL, {\"url\": URL} or {\"url_file\": PATH}; \"default\" is the one "  \
+    "of POSTERN_RELAY"
+#define HOOKS "; and \"hooks\", an object of webhooks that become mails"
+#define RANK  ". The environment wins over the file."
+
+static const char *const CONFIG_HELP =
+    WITH_HOOKS ? FILE_AND_RELAYS HOOKS RANK : FILE_AND_RELAYS RANK;
 
 /* --- the environment ----------------------------------------------------------------------------
  */
@@ -140,7 +145,7 @@ static void load_defaults(loader *l)
 {
     l->config->http_threads = half_the_processors(4);
     for (size_t i = 0; i < config_setting_count; i++)
-        if (config_settings[i].fallback)
+        if (config_settings[i].fallback && config_settings[i].read)
             config_settings[i].read(l, &config_settings[i], config_settings[i].variable,
                                     config_settings[i].fallback);
 }
@@ -255,7 +260,7 @@ static config *load(const char *const *environment, bool serving, buf *faults)
     loader l = {.config = calloc(1, sizeof(config)), .faults = &found};
     bool ok = false;
 
-    if (!l.config || !(l.config->dkim = signer_create()))
+    if (!l.config || (WITH_DKIM && !(l.config->dkim = signer_create())))
         goto cleanup;
     if (!environment)
         environment = empty;
@@ -268,20 +273,24 @@ static config *load(const char *const *environment, bool serving, buf *faults)
         config_load_file(&l, path);
     load_environment(&l, environment);
     default_relay_first(l.config);
-    default_queue(&l);
-    check_queue(&l);
-    make_lists(&l);
-    config_hooks_check(&l, serving);
-    if (serving) {
-        check_serving(&l);
-        check_dialects(&l);
-        check_events(&l);
+    if (WITH_QUEUE) {
+        default_queue(&l);
+        check_queue(&l);
+        make_lists(&l);
     }
+    if (WITH_HOOKS)
+        config_hooks_check(&l, serving);
+    if (serving)
+        check_serving(&l);
+    if (serving && WITH_DIALECTS)
+        check_dialects(&l);
+    if (serving && WITH_QUEUE)
+        check_events(&l);
     ok = !l.no_memory && buf_ok(&found) && found.len == 0;
 
 cleanup:
     buf_add(faults, found.data, found.len);
-    if (!l.config || !l.config->dkim || l.no_memory || !buf_ok(&found))
+    if (!l.config || (WITH_DKIM && !l.config->dkim) || l.no_memory || !buf_ok(&found))
         buf_adds(faults, "out of memory\n");
     buf_free(&found);
     if (ok)
@@ -318,9 +327,12 @@ void config_free(config *c)
     free(c->events_ca);
     free(c->public_url);
     config_strings_clear(&c->unsubscribe_secrets, &c->unsubscribe_secret_count);
-    optout_free(c->optout);
-    config_hooks_clear(c);
-    signer_free(c->dkim);
+    if (WITH_QUEUE)
+        optout_free(c->optout);
+    if (WITH_HOOKS)
+        config_hooks_clear(c);
+    if (WITH_DKIM)
+        signer_free(c->dkim);
     free(c->dkim_open);
     keys_free(c->keys);
     for (size_t i = 0; i < c->relay_count; i++)
@@ -386,7 +398,8 @@ static void describe(buf *out, const setting *s)
 void config_describe(buf *out)
 {
     for (size_t i = 0; i < config_setting_count; i++)
-        describe(out, &config_settings[i]);
+        if (config_settings[i].read)
+            describe(out, &config_settings[i]);
     const setting file = {.variable = CONFIG_VARIABLE, .shown = "none", .help = CONFIG_HELP};
     describe(out, &file);
 }

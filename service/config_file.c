@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "service/config_hooks.h"
+#include "service/features.h"
 #include "service/file.h"
 
 #define MEMBER_SUFFIX  "_file"
@@ -140,11 +141,17 @@ static void apply_root_member(loader *l, const char *where, const char *name, co
         return;
     }
     if (strcmp(name, "hooks") == 0) {
-        config_hooks_read(l, where, value);
+        if (WITH_HOOKS)
+            config_hooks_read(l, where, value);
+        else
+            config_fault(l, where, "this " LEAN_HAS_NO "webhooks");
         return;
     }
     if (strcmp(name, "dkim") == 0) {
-        config_apply_dkim(l, where, value);
+        if (WITH_DKIM)
+            config_apply_dkim(l, where, value);
+        else
+            config_fault(l, where, "this " LEAN_HAS_NO "DKIM");
         return;
     }
     for (size_t i = 0; i < config_setting_count; i++) {

@@ -11,6 +11,7 @@
 #include "dns/resolver.h"
 #include "queue/events.h"
 #include "service/config_value.h"
+#include "service/features.h"
 #include "service/file.h"
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
@@ -551,6 +552,13 @@ static void read_unsubscribe_secrets(loader *l, const setting *s, const char *wh
 /* --- the table ----------------------------------------------------------------------------------
  */
 
+/* A setting of a part that a build may lack (features.h): its reader and help, or the part's name.
+ */
+#define PART(with, part, reader, text)                                                             \
+    .read = (with) ? (reader) : NULL, .help = (with) ? (text) : (part)
+#define QUEUE(reader, text)    PART(WITH_QUEUE, "queue", reader, text)
+#define DIALECTS(reader, text) PART(WITH_DIALECTS, "dialects", reader, text)
+
 const setting config_settings[] = {
     {.variable = "POSTERN_RELAY",
      .read = read_relay,
@@ -680,145 +688,140 @@ const setting config_settings[] = {
      .fallback = "30s",
      .help = "How long a session to a relay is kept unused."},
     {.variable = "POSTERN_TEMPLATES",
-     .read = read_folder,
+     PART(WITH_TEMPLATES, "templates", read_folder,
+          "A folder of templates: NAME/subject.mustache with html.mustache or text.mustache, "
+          "checked at the start and read again on SIGHUP. They win over built-in ones."),
      .form = FORM_STRING,
      .offset = offsetof(config, templates),
-     .shown = "none; those built in alone",
-     .help = "A folder of templates: NAME/subject.mustache with html.mustache or text.mustache, "
-             "checked at the start and read again on SIGHUP. They win over built-in ones."},
+     .shown = "none; those built in alone"},
     {.variable = "POSTERN_DNS",
-     .read = read_dns,
+     PART(WITH_DNS, "checks of domains", read_dns,
+          "DNS servers to ask about senders' domains (postern check --domain, dkim verify), as "
+          "192.0.2.1 or 127.0.0.1:5353, parted by commas."),
      .form = FORM_STRING,
      .offset = offsetof(config, dns),
-     .shown = "the system's",
-     .help = "DNS servers to ask about senders' domains (postern check --domain, dkim verify), as "
-             "192.0.2.1 or 127.0.0.1:5353, parted by commas."},
+     .shown = "the system's"},
     {.variable = "POSTERN_DATA",
-     .read = read_folder,
+     QUEUE(read_folder,
+           "A folder that outlives the process; the queue lies in it, in SQLite, unless "
+           "POSTERN_QUEUE says otherwise. One process at a time uses it."),
      .form = FORM_STRING,
      .offset = offsetof(config, data),
-     .shown = "none",
-     .help = "A folder that outlives the process; the queue lies in it, in SQLite, unless "
-             "POSTERN_QUEUE says otherwise. One process at a time uses it."},
+     .shown = "none"},
     {.variable = "POSTERN_QUEUE",
-     .read = read_queue,
+     QUEUE(read_queue,
+           "Where messages wait: postgresql://user:password@host/database, which any number of "
+           "instances share, or sqlite:/folder."),
      .form = FORM_STRING,
      .secret = true,
-     .shown = "SQLite under POSTERN_DATA if that is set; else no queue",
-     .help = "Where messages wait: postgresql://user:password@host/database, which any number of "
-             "instances share, or sqlite:/folder."},
+     .shown = "SQLite under POSTERN_DATA if that is set; else no queue"},
     {.variable = "POSTERN_FAILOVER",
-     .read = read_failover,
+     QUEUE(read_failover,
+           "Names of relays, parted by commas, in the order in which a queued message is tried "
+           "at them if its request names none."),
      .form = FORM_LIST,
-     .shown = "default",
-     .help = "Names of relays, parted by commas, in the order in which a queued message is tried "
-             "at them if its request names none."},
+     .shown = "default"},
     {.variable = "POSTERN_RETRY_FIRST",
-     .read = read_duration,
+     QUEUE(read_duration,
+           "How long after its first attempt a queued message is tried again; doubled each "
+           "time."),
      .form = FORM_STRING,
      .offset = offsetof(config, retry_first_us),
      .min = 10 * INT64_C(1000),
      .max = HOUR_US,
-     .fallback = "30s",
-     .help = "How long after its first attempt a queued message is tried again; doubled each "
-             "time."},
+     .fallback = "30s"},
     {.variable = "POSTERN_RETRY_MOST",
-     .read = read_duration,
+     QUEUE(read_duration, "The longest time between two attempts."),
      .form = FORM_STRING,
      .offset = offsetof(config, retry_most_us),
      .min = 10 * INT64_C(1000),
      .max = DAY_US,
-     .fallback = "1h",
-     .help = "The longest time between two attempts."},
+     .fallback = "1h"},
     {.variable = "POSTERN_EXPIRES",
-     .read = read_duration,
+     QUEUE(read_duration, "How long a queued message is tried, if its request doesn't say."),
      .form = FORM_STRING,
      .offset = offsetof(config, expires_us),
      .min = SECOND_US,
      .max = 30 * DAY_US,
-     .fallback = "72h",
-     .help = "How long a queued message is tried, if its request doesn't say."},
+     .fallback = "72h"},
     {.variable = "POSTERN_KEEP",
-     .read = read_duration,
+     QUEUE(read_duration, "How long it is known what became of a message: by whole days."),
      .form = FORM_STRING,
      .offset = offsetof(config, keep_us),
      .min = HOUR_US,
      .max = 3660 * DAY_US,
-     .fallback = "30d",
-     .help = "How long it is known what became of a message: by whole days."},
+     .fallback = "30d"},
     {.variable = "POSTERN_UNKNOWN",
-     .read = read_unknown,
+     QUEUE(read_unknown,
+           "What becomes of a queued message whose relay didn't answer to its end: keep, it is "
+           "not sent again, or resend, which may deliver it twice."),
      .form = FORM_STRING,
-     .fallback = "keep",
-     .help = "What becomes of a queued message whose relay didn't answer to its end: keep, it is "
-             "not sent again, or resend, which may deliver it twice."},
+     .fallback = "keep"},
     {.variable = "POSTERN_SUPPRESSION",
-     .read = read_switch,
+     QUEUE(read_switch,
+           "on: recipients that don't exist are kept in the queue's database, and nothing is "
+           "sent to them again. off: neither."),
      .form = FORM_SWITCH,
      .offset = offsetof(config, suppression),
-     .fallback = "on",
-     .help = "on: recipients that don't exist are kept in the queue's database, and nothing is "
-             "sent to them again. off: neither."},
+     .fallback = "on"},
     {.variable = "POSTERN_EVENTS_URL",
-     .read = read_path,
+     QUEUE(read_path,
+           "Where to POST what became of queued messages (Standard Webhooks): https://…"),
      .form = FORM_STRING,
      .offset = offsetof(config, events_url),
-     .shown = "none; no events",
-     .help = "Where to POST what became of queued messages (Standard Webhooks): https://…"},
+     .shown = "none; no events"},
     {.variable = "POSTERN_EVENTS_SECRET",
-     .read = read_events_secrets,
+     QUEUE(read_events_secrets,
+           "What events are signed with: whsec_ and base64 of 24 to 64 octets. Two, parted by a "
+           "comma, while one takes the place of the other; the first is the new one."),
      .form = FORM_LIST,
      .secret = true,
-     .shown = "none",
-     .help = "What events are signed with: whsec_ and base64 of 24 to 64 octets. Two, parted by a "
-             "comma, while one takes the place of the other; the first is the new one."},
+     .shown = "none"},
     {.variable = "POSTERN_EVENTS_PRIVATE",
-     .read = read_switch,
+     QUEUE(read_switch, "on: the receiver of events may have a private address, and http://."),
      .form = FORM_SWITCH,
      .offset = offsetof(config, events_private),
-     .fallback = "off",
-     .help = "on: the receiver of events may have a private address, and http://."},
+     .fallback = "off"},
     {.variable = "POSTERN_EVENTS_CA",
-     .read = read_path,
+     QUEUE(read_path, "CA certificates in PEM that the receiver's is verified with, a path."),
      .form = FORM_STRING,
      .offset = offsetof(config, events_ca),
-     .shown = "the system's",
-     .help = "CA certificates in PEM that the receiver's is verified with, a path."},
+     .shown = "the system's"},
     {.variable = "POSTERN_DIALECTS",
-     .read = read_dialects,
+     DIALECTS(read_dialects,
+              "Other providers' APIs that are spoken, too, for their SDKs: sendgrid, postmark, "
+              "resend, mailgun; at their own paths, and below /sendgrid and so on."),
      .form = FORM_LIST,
-     .shown = "none",
-     .help = "Other providers' APIs that are spoken, too, for their SDKs: sendgrid, postmark, "
-             "resend, mailgun; at their own paths, and below /sendgrid and so on."},
+     .shown = "none"},
     {.variable = "POSTERN_DIALECT_MODE",
-     .read = read_dialect_mode,
-     .form = FORM_STRING,
-     .fallback = "queue",
-     .help =
+     DIALECTS(
+         read_dialect_mode,
          "queue: they answer when a mail is in the queue, which they need. sync: when the relay "
-         "has spoken. The header Postern-Mode chooses for one request."},
-    {.variable = "POSTERN_LINT",
-     .read = read_lint,
+         "has spoken. The header Postern-Mode chooses for one request."),
      .form = FORM_STRING,
-     .fallback = "off",
-     .help = "enforce: each message is looked at as a spam filter would, and refused with 422 if "
-             "there are errors. off: only where a request asks, and nothing is refused."},
+     .fallback = "queue"},
+    {.variable = "POSTERN_LINT",
+     PART(WITH_LINT, "lint", read_lint,
+          "enforce: each message is looked at as a spam filter would, and refused with 422 if "
+          "there are errors. off: only where a request asks, and nothing is refused."),
+     .form = FORM_STRING,
+     .fallback = "off"},
     {.variable = "POSTERN_PUBLIC_URL",
-     .read = read_public_url,
+     QUEUE(read_public_url,
+           "Where subscribers reach this service, for the links in mails of a list: https://…, "
+           "with the path before /v1 if a proxy has one. /v1/unsubscribe/ must be reachable "
+           "there."),
      .form = FORM_STRING,
      .offset = offsetof(config, public_url),
-     .shown = "none; nothing can be sent to a list",
-     .help = "Where subscribers reach this service, for the links in mails of a list: https://…, "
-             "with the path before /v1 if a proxy has one. /v1/unsubscribe/ must be reachable "
-             "there."},
+     .shown = "none; nothing can be sent to a list"},
     {.variable = "POSTERN_UNSUBSCRIBE_SECRET",
-     .read = read_unsubscribe_secrets,
+     QUEUE(read_unsubscribe_secrets,
+           "What links to unsubscribe are made with: 32 characters at least. Several, parted by "
+           "commas: the first makes them, all are known; a link whose secret is taken out is "
+           "dead."),
      .form = FORM_LIST,
      .secret = true,
-     .shown = "none; nothing can be sent to a list",
-     .help = "What links to unsubscribe are made with: 32 characters at least. Several, parted by "
-             "commas: the first makes them, all are known; a link whose secret is taken out is "
-             "dead."},
+     .shown = "none; nothing can be sent to a list"},
     {.variable = "POSTERN_LOG",
      .read = read_log,
      .form = FORM_STRING,
@@ -838,7 +841,9 @@ const size_t config_setting_count = COUNT(config_settings);
 void config_apply(loader *l, const setting *s, const char *where, const char *value)
 {
     l->keys_named |= s->read == read_keys;
-    if (value[0] == '\0')
+    if (!s->read)
+        config_fault(l, where, "this " LEAN_HAS_NO "%s", s->help);
+    else if (value[0] == '\0')
         config_fault(l, where, "is empty: give it a value, or leave it out");
     else
         s->read(l, s, where, value);
@@ -875,6 +880,10 @@ char *config_read_secret(loader *l, const char *where, const char *path)
 void config_apply_file(loader *l, const setting *s, const char *where, const char *path)
 {
     l->keys_named |= s->read == read_keys;
+    if (!s->read) {
+        config_fault(l, where, "this " LEAN_HAS_NO "%s", s->help);
+        return;
+    }
     if (path[0] == '\0') {
         config_fault(l, where, "is empty: give it a value, or leave it out");
         return;

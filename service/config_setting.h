@@ -34,6 +34,7 @@ typedef enum form { FORM_STRING, FORM_NUMBER, FORM_SWITCH, FORM_LIST, FORM_NONE 
 
 typedef struct setting {
     const char *variable;
+    /* NULL: this build has no such setting (features.h) */
     void (*read)(loader *l, const struct setting *s, const char *where, const char *value);
     form form;     /* FORM_NONE: the environment only */
     bool secret;   /* can come as X_FILE */
@@ -41,7 +42,7 @@ typedef struct setting {
     int64_t min, max;
     const char *fallback; /* the default, read like a value; NULL: none */
     const char *shown;    /* the default in words, where `fallback` doesn't say it */
-    const char *help;
+    const char *help;     /* where `read` is NULL: the part that this build would need for it */
 } setting;
 
 extern const setting config_settings[];

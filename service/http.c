@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/zeroed.h"
+#include "service/features.h"
 #include "service/file.h"
 #include "service/form.h"
 #include "service/http_thread.h"
@@ -246,7 +247,7 @@ document *http_exchange_document(http_exchange *x)
     document_result result = DOCUMENT_NOMEM;
 
     x->document = NULL;
-    if (x->form)
+    if (WITH_DIALECTS && x->form)
         d = form_finish(x->form, &result, &detail);
     else if (d)
         result = document_parse(d, &detail);
@@ -424,7 +425,10 @@ static bool find_route(http_exchange *x, const char *path, const char *method)
     if (x->route)
         http_problem(x, PROBLEM_METHOD, "The Allow header names the methods of this path.", NULL);
     else
-        http_problem(x, PROBLEM_NOT_FOUND, "No route has this path; see /openapi.yaml.", NULL);
+        http_problem(x, PROBLEM_NOT_FOUND,
+                     POSTERN_LEAN ? "This " LEAN_HAS_NO "route with this path."
+                                  : "No route has this path; see /openapi.yaml.",
+                     NULL);
     return false;
 }
 
@@ -559,6 +563,11 @@ static bool key_fits(http_exchange *x)
 
     if (!value)
         return true;
+    if (!WITH_QUEUE) {
+        http_problem(x, PROBLEM_NO_QUEUE,
+                     "This " LEAN_HAS_NO "queue, where an Idempotency-Key would be kept.", NULL);
+        return false;
+    }
     const char *reason = idempotency_read(value, key);
     if (reason) {
         (void)snprintf(detail, sizeof detail, "The Idempotency-Key is not valid: %s.", reason);
@@ -599,7 +608,7 @@ static bool create_document(http_exchange *x)
 
     if (m && m->files)
         options.files = *m->files;
-    if (x->route->content != HTTP_FORM_BODY) {
+    if (!WITH_DIALECTS || x->route->content != HTTP_FORM_BODY) {
         x->document = document_create(&options);
         return x->document != NULL;
     }
@@ -617,7 +626,8 @@ static bool takes_document(const http_exchange *x)
 static void drop_document(http_exchange *x)
 {
     document_free(x->document);
-    form_free(x->form);
+    if (WITH_DIALECTS)
+        form_free(x->form);
     x->document = NULL;
     x->form = NULL;
 }
@@ -688,13 +698,13 @@ static enum MHD_Result body_came(http_exchange *x, const char *data, size_t len)
         watch_refuse(x->watched, 413);
         return MHD_YES;
     }
-    if (x->key)
+    if (WITH_QUEUE && x->key)
         idempotency_add(x->key, data, len);
     if (x->route->content == HTTP_RAW_BODY)
         keep_body(x, data, len);
     if (x->document)
         document_add(x->document, data, len); /* a fault is told when all has come */
-    if (x->form)
+    if (WITH_DIALECTS && x->form)
         form_add(x->form, data, len);
     return MHD_YES;
 }
@@ -816,7 +826,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         MHD_destroy_response(x->response);
     drop_document(x);
     drop_body(x);
-    idempotency_free(x->key);
+    if (WITH_QUEUE)
+        idempotency_free(x->key);
     if (x->drop_context)
         x->drop_context(x->context);
     free(x);

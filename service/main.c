@@ -9,16 +9,19 @@
 #include <curl/curl.h>
 
 #include "service/cli.h"
+#include "service/features.h"
 #include "service/serve.h"
 
 static const struct {
     const char *name;
-    int (*run)(int argc, char **argv, const char *const *environment);
+    int (*run)(int argc, char **argv, const char *const *environment); /* NULL: not here */
 } commands[] = {
-    {"serve", serve},           {"send", cli_send},   {"compose", cli_compose},
-    {"lint", cli_lint},         {"check", cli_check}, {"hook", cli_hook},
-    {"health", cli_health},     {"dkim", cli_dkim},   {"version", cli_version},
-    {"--version", cli_version}, {"help", cli_help},   {"--help", cli_help},
+    {"serve", serve},         {"send", cli_send},
+    {"compose", cli_compose}, {"lint", WITH_LINT ? cli_lint : NULL},
+    {"check", cli_check},     {"hook", WITH_HOOKS ? cli_hook : NULL},
+    {"health", cli_health},   {"dkim", WITH_DKIM ? cli_dkim : NULL},
+    {"version", cli_version}, {"--version", cli_version},
+    {"help", cli_help},       {"--help", cli_help},
     {"-h", cli_help},
 };
 
@@ -43,10 +46,12 @@ int main(int argc, char **argv)
         size_t i = 0;
         while (i < sizeof commands / sizeof *commands && strcmp(commands[i].name, argv[1]) != 0)
             i++;
-        if (i < sizeof commands / sizeof *commands)
+        if (i == sizeof commands / sizeof *commands)
+            (void)fprintf(stderr, "postern: there is no command %s; see postern help\n", argv[1]);
+        else if (commands[i].run)
             code = commands[i].run(argc - 1, argv + 1, environment);
         else
-            (void)fprintf(stderr, "postern: there is no command %s; see postern help\n", argv[1]);
+            (void)fprintf(stderr, "postern: this " LEAN_HAS_NO "command %s\n", argv[1]);
     }
     curl_global_cleanup();
     return code;

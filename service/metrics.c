@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "queue/events.h"
+#include "service/features.h"
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
@@ -644,8 +645,10 @@ void metrics_write(metrics *m, const smtp_sender *sender, const store *requests,
     write_gauge(out, "postern_transactions_in_flight", "Transactions submitted and not yet ended.",
                 atomic_load_explicit(&m->transactions_in_flight, memory_order_relaxed));
     write_messages(m, out);
-    write_hooks(m, out);
-    write_reloads(m, out);
+    if (WITH_HOOKS)
+        write_hooks(m, out);
+    if (WITH_TEMPLATES)
+        write_reloads(m, out);
     if (requests)
         write_gauge(out, "postern_request_memory_bytes",
                     "Held by requests, out of POSTERN_MAX_MEMORY.", (int64_t)store_used(requests));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/zeroed.h"
+#include "service/features.h"
 #include "service/request_own.h"
 #include "service/signer.h"
 
@@ -16,8 +17,27 @@
 #define QUEUED  (REQUEST_QUEUED | REQUEST_BATCH | REQUEST_LINTED)
 #define DRAFTED (QUEUED | REQUEST_DRAFTED)
 
+static void refuse_template(request_reader *r, const char *pointer, const json_t *value)
+{
+    (void)value;
+    faults_add(r->errors, pointer, "left_out", "This " LEAN_HAS_NO "templates.");
+}
+
+static void refuse_list(request_reader *r, const char *pointer, const json_t *value)
+{
+    (void)value;
+    faults_add(r->errors, pointer, "left_out", "This " LEAN_HAS_NO "lists.");
+}
+
+static void refuse_lint(request_reader *r, const char *pointer, const json_t *value)
+{
+    (void)value;
+    faults_add(r->errors, pointer, "left_out", "This " LEAN_HAS_NO "lint.");
+}
+
 static const struct {
     const char *name, *pointer;
+    /* NULL: the kinds that it has its place in are not there */
     void (*read)(request_reader *r, const char *pointer, const json_t *value);
     int kinds; /* where it has its place */
 } members[] = {
@@ -29,22 +49,22 @@ static const struct {
     {"subject", "/subject", request_read_subject, ANY},
     {"html", "/html", request_read_html, ANY},
     {"text", "/text", request_read_text, ANY},
-    {"template", "/template", request_read_template, ANY},
-    {"data", "/data", request_read_data, ANY},
+    {"template", "/template", WITH_TEMPLATES ? request_read_template : refuse_template, ANY},
+    {"data", "/data", WITH_TEMPLATES ? request_read_data : refuse_template, ANY},
     {"attachments", "/attachments", request_read_attachments, ANY},
     {"headers", "/headers", request_read_headers, ANY},
-    {"list", "/list", request_read_list, ANY},
+    {"list", "/list", WITH_QUEUE ? request_read_list : refuse_list, ANY},
     {"relay", "/relay", request_read_relay, ANY},
     {"envelope_from", "/envelope_from", request_read_envelope_from, ANY},
     {"transcript", "/transcript", request_read_transcript, REQUEST_SENT | REQUEST_LINTED},
-    {"lint", "/lint", request_read_lint, ONE},
-    {"send_at", "/send_at", request_read_send_at, DRAFTED},
-    {"expires_in", "/expires_in", request_read_expires_in, QUEUED},
-    {"priority", "/priority", request_read_priority, QUEUED},
-    {"tags", "/tags", request_read_tags, DRAFTED},
-    {"metadata", "/metadata", request_read_metadata, DRAFTED},
-    {"recipients", "/recipients", request_read_recipients, REQUEST_BATCH},
-    {"mime", "/mime", request_read_mime, REQUEST_DRAFTED},
+    {"lint", "/lint", WITH_LINT ? request_read_lint : refuse_lint, ONE},
+    {"send_at", "/send_at", WITH_QUEUE ? request_read_send_at : NULL, DRAFTED},
+    {"expires_in", "/expires_in", WITH_QUEUE ? request_read_expires_in : NULL, QUEUED},
+    {"priority", "/priority", WITH_QUEUE ? request_read_priority : NULL, QUEUED},
+    {"tags", "/tags", WITH_QUEUE ? request_read_tags : NULL, DRAFTED},
+    {"metadata", "/metadata", WITH_QUEUE ? request_read_metadata : NULL, DRAFTED},
+    {"recipients", "/recipients", WITH_QUEUE ? request_read_recipients : NULL, REQUEST_BATCH},
+    {"mime", "/mime", WITH_DIALECTS ? request_read_mime : NULL, REQUEST_DRAFTED},
 };
 
 void request_read_members(request_reader *r, const json_t *root, int kinds)
@@ -70,7 +90,7 @@ static void choose_relay(request_reader *r)
     const config *c = r->config;
     request_delivery *d = &r->request->delivery;
 
-    for (size_t i = 0; r->queued && i < c->failover_count && i < REQUEST_RELAYS; i++)
+    for (size_t i = 0; WITH_QUEUE && r->queued && i < c->failover_count && i < REQUEST_RELAYS; i++)
         d->relays[i] = c->failover[i];
     if (!d->relays[0])
         d->relays[0] = "default";
@@ -102,17 +122,17 @@ bool request_check_shared(request_reader *r, const json_t *root)
 {
     bool rendered = false;
 
-    if (r->parts->whole) { /* it has all but the envelope */
+    if (WITH_DIALECTS && r->parts->whole) { /* it has all but the envelope */
         if (!request_is_given(root, "relay") && r->config->relay_count > 0)
             choose_relay(r);
         return false;
     }
     if (!request_is_given(root, "from") && !r->config->senders.fallback.address)
         faults_add(r->errors, "/from", "required", "A sender is required.");
-    if (r->request->list[0])
+    if (WITH_QUEUE && r->request->list[0])
         request_check_list_headers(r);
     if (request_is_given(root, "template") || request_is_given(root, "data"))
-        rendered = request_check_template(r, root);
+        rendered = WITH_TEMPLATES && request_check_template(r, root);
     else if (!request_is_given(root, "html") && !request_is_given(root, "text"))
         faults_add(r->errors, "/html", "required", "html or text is required, or a template.");
     if (!request_is_given(root, "relay") && r->config->relay_count > 0)
@@ -124,8 +144,9 @@ bool request_check_shared(request_reader *r, const json_t *root)
 static void check_whole(request_reader *r, const json_t *root)
 {
     check_recipients(r, root);
-    request_check_list(r);
-    if (request_check_shared(r, root))
+    if (WITH_QUEUE)
+        request_check_list(r);
+    if (request_check_shared(r, root) && WITH_TEMPLATES)
         request_render_as(r, "/template", "/data");
 }
 
@@ -133,7 +154,7 @@ static void check_whole(request_reader *r, const json_t *root)
 
 static const mime_mailbox *sender_of(const request_reader *r)
 {
-    if (r->parts->whole)
+    if (WITH_DIALECTS && r->parts->whole)
         return &r->parts->raw.from;
     return r->parts->from.address ? &r->parts->from : &r->config->senders.fallback;
 }
@@ -199,7 +220,7 @@ static bool make_envelope(request_reader *r)
 
 bool request_sign(const config *cfg, request *r)
 {
-    if (r->to_sign)
+    if (WITH_DKIM && r->to_sign)
         r->to_sign = !signer_sign(cfg->dkim, r->sender_domain, r->date, r->message);
     return !r->to_sign;
 }
@@ -209,7 +230,7 @@ static bool sign(request_reader *r)
     const signer *dkim = r->config->dkim;
     request *q = r->request;
 
-    if (!signer_any(dkim))
+    if (!WITH_DKIM || !signer_any(dkim))
         return true;
     q->date = r->now;
     q->sender_domain = sender_of(r)->domain;
@@ -238,8 +259,8 @@ static bool make_message(request_reader *r)
         .message_id = p->message_id,
     };
     request *q = r->request;
-    q->message =
-        p->whole ? mime_raw_message(&p->raw, r->now, r->request->id) : mime_compose(&draft);
+    q->message = WITH_DIALECTS && p->whole ? mime_raw_message(&p->raw, r->now, r->request->id)
+                                           : mime_compose(&draft);
     if (!q->message || !sign(r) || !document_hold(q->document, mime_message_memory(q->message)))
         return false;
     q->utf8 = q->utf8 || mime_message_utf8(q->message);
@@ -248,7 +269,7 @@ static bool make_message(request_reader *r)
 
 bool request_compose(request_reader *r)
 {
-    return request_add_list_headers(r) && make_envelope(r) && make_message(r);
+    return (!WITH_QUEUE || request_add_list_headers(r)) && make_envelope(r) && make_message(r);
 }
 
 /* POSTERN_FROM holds for both: who the mail says it is from, and whom the relay bills. */
@@ -286,7 +307,7 @@ static request_result build(request_reader *r, const json_t *root)
         return REQUEST_INVALID;
     if (!request_sender_allowed(r))
         return r->errors->failed ? REQUEST_NOMEM : REQUEST_FORBIDDEN;
-    if (!r->parts->whole && (r->lint || r->only_lint || r->config->lint_enforced)) {
+    if (WITH_LINT && !r->parts->whole && (r->lint || r->only_lint || r->config->lint_enforced)) {
         request_result linted = request_lint(r);
         if (linted != REQUEST_OK || r->only_lint)
             return linted;
@@ -433,12 +454,20 @@ request_result request_create_draft(const config *cfg, const templates *t, docum
     return create(cfg, t, d, id, now, &terms, out, errors);
 }
 
+/* What the message was made of, and is owned. */
+static void clear_sources(struct request_parts *p)
+{
+    if (WITH_TEMPLATES)
+        templates_result_clear(&p->rendered);
+    if (WITH_DIALECTS)
+        mime_raw_clear(&p->raw);
+}
+
 void request_forget_message(request *r)
 {
     mime_message_free(r->message);
     r->message = NULL;
-    templates_result_clear(&r->parts->rendered);
-    mime_raw_clear(&r->parts->raw);
+    clear_sources(r->parts);
 }
 
 void request_free(request *r)
@@ -447,7 +476,7 @@ void request_free(request *r)
         return;
     struct request_parts *p = r->parts;
     mime_message_free(r->message);
-    mime_raw_clear(&p->raw);
+    clear_sources(p);
     mime_mailbox_clear(&p->from);
     mime_mailbox_clear(&p->envelope_from);
     request_mailboxes_free(&p->to);
@@ -458,7 +487,6 @@ void request_free(request *r)
     free(p->headers);
     free(p->list_headers);
     free(r->unsubscribe_url);
-    templates_result_clear(&p->rendered);
     free(r->reverse_path);
     free(r->recipients);
     free(r->suppressed);

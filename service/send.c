@@ -10,6 +10,7 @@
 #include "lint/lint.h"
 #include "service/answer.h"
 #include "service/composed_json.h"
+#include "service/features.h"
 #include "service/guard.h"
 #include "service/job.h"
 #include "service/routes.h"
@@ -22,8 +23,13 @@ typedef struct send_job {
     http_exchange *exchange;
     request *request;
     mime_reader *reader;
-    guard *guard; /* NULL: it needs none */
+    guard *guard; /* NULL: it needs none, or there is no queue that it would ask */
 } send_job;
+
+static guard *guard_of(const send_job *job)
+{
+    return WITH_QUEUE ? job->guard : NULL;
+}
 
 static void job_free(send_job *job)
 {
@@ -41,10 +47,11 @@ request *send_read_request(app *a, http_exchange *x, bool queued)
     if (!d)
         return NULL;
     faults_init(&errors);
-    templates *t = templates_now(a->templates);
+    templates *t = WITH_TEMPLATES ? templates_now(a->templates) : NULL;
     request_result result =
         request_create_late(a->config, t, d, http_exchange_id(x), time(NULL), queued, &r, &errors);
-    templates_drop(t);
+    if (WITH_TEMPLATES)
+        templates_drop(t);
     if (result != REQUEST_OK)
         send_answer_fault(x, result, &errors);
     faults_free(&errors);
@@ -77,7 +84,7 @@ static void send_done(void *ctx, smtp_result *result)
     send_job *job = ctx;
     app *a = job->app;
     http_exchange *x = job->exchange;
-    guard *g = job->guard;
+    guard *g = guard_of(job);
     bool unknown = result && result->outcome == SMTP_UNKNOWN;
     buf content = BUF_INIT;
     answer said = {0};
@@ -105,7 +112,7 @@ static void give_up(send_job *job, problem_kind kind, const char *detail)
 {
     app *a = job->app;
     http_exchange *x = job->exchange;
-    guard *g = job->guard;
+    guard *g = guard_of(job);
 
     job_free(job);
     job_leave(a);
@@ -143,7 +150,7 @@ static void decided(void *ctx, bool go)
 
 static void go_on(send_job *job)
 {
-    if (job->guard)
+    if (guard_of(job))
         guard_start(job->guard, decided, job);
     else
         submit(job);
@@ -163,17 +170,17 @@ static void sign_job(void *ctx)
 /* Takes over the request; NULL: no memory, and it is freed. */
 static send_job *job_create(app *a, http_exchange *x, request *r)
 {
-    idempotency *key = http_exchange_key(x);
+    idempotency *key = WITH_QUEUE ? http_exchange_key(x) : NULL;
     send_job *job = malloc(sizeof *job);
     mime_reader *reader = mime_reader_create(r->message);
-    bool guarded = guard_needed(a, r, key);
+    bool guarded = WITH_QUEUE && guard_needed(a, r, key);
     guard *g = job && reader && guarded ? guard_create(a, x, r, key) : NULL;
 
     if (job && reader && (g || !guarded)) {
         *job = (send_job){{NULL, sign_job, job}, a, x, r, reader, g};
         return job;
     }
-    if (!guarded || !job || !reader)
+    if (WITH_QUEUE && (!guarded || !job || !reader))
         idempotency_free(key);
     mime_reader_free(reader);
     request_free(r);
@@ -201,7 +208,7 @@ void send_request(app *a, http_exchange *x, request *r)
         return;
     }
     http_suspend(x);
-    if (!r->to_sign)
+    if (!WITH_DKIM || !r->to_sign)
         go_on(job);
     else if (!worker_do(a->worker, &job->task))
         give_up(job, PROBLEM_DRAINING, "This instance is shutting down.");
@@ -305,7 +312,7 @@ void compose_handle(app *a, http_exchange *x)
         return;
     }
     *c = (composed){{NULL, sign_composed, c}, a, x, r, reader, NULL};
-    if (!r->to_sign) {
+    if (!WITH_DKIM || !r->to_sign) {
         answer_composed(c);
         return;
     }

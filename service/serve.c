@@ -13,6 +13,7 @@
 #include "service/app.h"
 #include "service/cli.h"
 #include "service/config_hooks.h"
+#include "service/features.h"
 #include "service/footprint.h"
 #include "service/http.h"
 #include "service/outbox.h"
@@ -76,8 +77,21 @@ static bool name_hooks(service *s, const config *c)
     return s->hook_names && metrics_hooks(s->app.metrics, s->hook_names, c->hook_count);
 }
 
+/* What works aside: signing, and asking DNS. */
+static bool create_workers(app *a)
+{
+    if (WITH_DKIM)
+        a->worker = worker_create(a->config->http_threads);
+    if (WITH_DNS) {
+        a->asker = worker_create(ASKERS);
+        a->dns_cache = dns_cache_create();
+    }
+    return (a->worker || !WITH_DKIM) && ((a->asker && a->dns_cache) || !WITH_DNS);
+}
+
 static bool create_parts(service *s, const config *c)
 {
+    bool queued = WITH_QUEUE && c->queue_url;
     size_t count = 0;
     char *error = NULL;
 
@@ -101,23 +115,25 @@ static bool create_parts(service *s, const config *c)
     s->app.store = store_create(folder, c->max_memory);
     if (routes_create(c, &s->routes))
         s->route_names = routes_names(&s->routes, &count);
-    s->app.worker = worker_create(c->http_threads);
-    s->app.asker = worker_create(ASKERS);
-    s->app.dns_cache = dns_cache_create();
-    bool workers = s->app.worker && s->app.asker && s->app.dns_cache;
+    bool workers = create_workers(&s->app);
     if (s->app.log && s->app.store && workers && s->route_names)
         s->app.metrics = metrics_create(s->route_names, count, (const smtp_relay *const *)c->relays,
                                         c->relay_count);
-    if (s->app.metrics && name_hooks(s, c))
+    if (s->app.metrics && (!WITH_HOOKS || name_hooks(s, c)))
         s->app.sender = smtp_sender_create(&options, &error);
-    if (s->app.sender && c->queue_url)
+    if (s->app.sender && queued)
         s->app.outbox = outbox_create(&s->app, &error);
-    if (s->app.sender && (s->app.outbox || !c->queue_url))
+    if (s->app.sender && (s->app.outbox || !queued))
         s->http = http_start(&s->app, s->routes.list, &error);
     if (!s->http)
         complain(error);
     free(error);
     return s->http != NULL;
+}
+
+static outbox *outbox_of(const service *s)
+{
+    return WITH_QUEUE ? s->app.outbox : NULL;
 }
 
 static void free_parts(service *s)
@@ -129,22 +145,25 @@ static void free_parts(service *s)
         worker_stop(s->app.asker);
     /* What is being delivered needs the sender, and settling it the queue. Sender and queue answer
      * what the server still waits for, and the server must not go before. */
-    if (s->app.outbox)
+    if (outbox_of(s))
         outbox_stop(s->app.outbox, s->http ? s->app.config->timeout_us : 0);
     if (s->app.sender)
         smtp_sender_stop(s->app.sender, QUIT_GRACE_US);
-    if (s->app.outbox)
+    if (outbox_of(s))
         outbox_close(s->app.outbox);
     if (s->http)
         (void)http_drain(s->http, CUT_DRAIN_US);
     http_free(s->http);
-    outbox_free(s->app.outbox);
+    if (outbox_of(s))
+        outbox_free(s->app.outbox);
     smtp_sender_free(s->app.sender);
     metrics_free(s->app.metrics);
-    templates_place_free(s->app.templates);
+    if (WITH_TEMPLATES)
+        templates_place_free(s->app.templates);
     worker_free(s->app.worker);
     worker_free(s->app.asker);
-    dns_cache_free(s->app.dns_cache);
+    if (WITH_DNS)
+        dns_cache_free(s->app.dns_cache);
     store_free(s->app.store);
     free(s->route_names);
     routes_clear(&s->routes);
@@ -178,9 +197,9 @@ static void log_start(const service *s)
         log_str(&line, "host", smtp_relay_host(c->relays[i]));
     }
     log_str(&line, "keys", c->keys ? "on" : "off");
-    log_str(&line, "queue", s->app.outbox ? outbox_backend(s->app.outbox) : "off");
+    log_str(&line, "queue", outbox_of(s) ? outbox_backend(s->app.outbox) : "off");
     log_end(&line);
-    if (signer_any(c->dkim))
+    if (WITH_DKIM && signer_any(c->dkim))
         log_dkim(s, c, "signing");
     log_flush(s->app.log);
     if (c->relay_count == 0)
@@ -253,8 +272,13 @@ static void reload_dkim(service *s)
 /* SIGHUP. */
 static void reload(service *s)
 {
-    reload_templates(s);
-    reload_dkim(s);
+    if (WITH_TEMPLATES)
+        reload_templates(s);
+    if (WITH_DKIM)
+        reload_dkim(s);
+    if (POSTERN_LEAN)
+        log_message(s->app.log, LOG_INFO, "reload",
+                    "this " LEAN_HAS_NO "templates or keys to read");
     log_flush(s->app.log);
 }
 
@@ -280,6 +304,17 @@ static void drain(service *s, int number)
         log_message(s->app.log, LOG_WARNING, "drain", "not everything ended in time");
 }
 
+/* The first, which hooks may name. False: something is wrong, or there is no memory. */
+static bool load_templates(service *s, const config *c, buf *complaints)
+{
+    templates *t = templates_load(c->templates, complaints);
+
+    s->app.templates = templates_place_create(t);
+    if (s->app.templates)
+        config_hooks_templates(c, t, complaints);
+    return s->app.templates != NULL;
+}
+
 int serve(int argc, char **argv, const char *const *environment)
 {
     sigset_t signals;
@@ -302,11 +337,8 @@ int serve(int argc, char **argv, const char *const *environment)
     return_large_memory();
 
     config *c = config_load(environment, &complaints);
-    templates *t = c ? templates_load(c->templates, &complaints) : NULL;
-    s.app.templates = templates_place_create(t);
-    if (c && s.app.templates)
-        config_hooks_templates(c, t, &complaints);
-    if (!c || !s.app.templates || complaints.len > 0 || !buf_ok(&complaints)) {
+    bool ready = c && (!WITH_TEMPLATES || load_templates(&s, c, &complaints));
+    if (!ready || complaints.len > 0 || !buf_ok(&complaints)) {
         const char *text = buf_cstr(&complaints);
         (void)fprintf(stderr, "%s", text && *text ? text : "postern: out of memory\n");
         goto cleanup;

@@ -32,9 +32,9 @@ check_layer dns 'base|dns'
 check_layer queue 'base|smtp|queue'
 
 echo "gcc"
-make --no-print-directory -s BUILD=build-gcc CC=gcc all unit-programs
+make --no-print-directory -s BUILD=build-gcc CC=gcc all lean unit-programs
 echo "clang"
-make --no-print-directory -s BUILD=build-clang CC=clang all unit-programs
+make --no-print-directory -s BUILD=build-clang CC=clang all lean unit-programs
 
 echo "clang-tidy"
 flags="-std=c11 -I. -D_GNU_SOURCE -DPOSTERN_VERSION='\"0\"' $(pkg-config --cflags libmicrohttpd jansson libcurl libidn2 sqlite3 libpq zlib libpsl)"

@@ -15,7 +15,7 @@ run() {
 }
 
 build() {
-    make --no-print-directory -s BUILD="$1" CC=clang SANITIZE="$2" OPTIMISE=-O1 deps-build "$1/postern" unit-programs
+    make --no-print-directory -s BUILD="$1" CC=clang SANITIZE="$2" OPTIMISE=-O1 deps-build "$1/postern" "$1/postern-lean" unit-programs
 }
 
 asan() {
@@ -35,7 +35,7 @@ tsan() {
 }
 
 with_valgrind() {
-    make --no-print-directory -s all unit-programs
+    make --no-print-directory -s all lean unit-programs
     run "valgrind" env BUILD=build \
         POSTERN_WRAPPER="valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" tests/run
 }

@@ -14,7 +14,20 @@ from tests.bench.procs import OUT, POSTERN, Trouble, log_file, running
 STARTS = 10
 SETTLE_SECONDS = 1
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n"
+LEAN = pathlib.Path(POSTERN + "-lean")
 NOWHERE = relays.Relay("127.0.0.1:9")
+
+
+def lean_command(relay, address):
+    """The lean program, which `make lean` builds beside the whole one."""
+    _, environment = peers.postern_command(relay, address)
+    return [LEAN], environment
+
+
+def servers():
+    """Who is looked at; the lean program takes no part in anything else."""
+    postern, *others = (peers.BY_KEY[key] for key in ("postern", "go", "node"))
+    return [postern, peers.Peer("lean", "Postern, the lean program", serve=lean_command), *others]
 
 
 def stripped(program):
@@ -32,7 +45,7 @@ def folder_size(folder):
 def sizes():
     """What has to be there to run each server, without the libraries of the system."""
     node = pathlib.Path(shutil.which("node")).resolve()
-    return {"postern": stripped(POSTERN), "go": stripped(OUT / "gopeer"),
+    return {"postern": stripped(POSTERN), "lean": stripped(LEAN), "go": stripped(OUT / "gopeer"),
             "node": node.stat().st_size + folder_size(OUT / "node" / "node_modules")}
 
 
@@ -61,13 +74,13 @@ def idle_mb(peer):
 
 def footprint(_chosen, progress):
     """A row for each server."""
-    servers = [peers.BY_KEY[key] for key in ("postern", "go", "node")]
+    looked_at = servers()
     on_disk = sizes()
-    starts = {p.key: [] for p in servers}
+    starts = {p.key: [] for p in looked_at}
     for number in range(STARTS):
-        for peer in servers:
+        for peer in looked_at:
             progress(f"start {number + 1} of {STARTS}: {peer.title}")
             starts[peer.key].append(first_answer(peer))
-    rows = [{"title": p.title, "cells": [on_disk[p.key] / 2**20, idle_mb(p), median(starts[p.key])]} for p in servers]
+    rows = [{"title": p.title, "cells": [on_disk[p.key] / 2**20, idle_mb(p), median(starts[p.key])]} for p in looked_at]
     return {"key": "footprint", "title": "Footprint", "rows": rows,
             "columns": ["on disk MB", "idle RSS MB", "start ms"]}

@@ -13,6 +13,8 @@ if not BUILD.is_absolute():
 BINARY = Path(os.environ.get("POSTERN_BIN", BUILD / "postern"))
 if not BINARY.is_absolute():
     BINARY = REPO / BINARY
+# The lean program of the same build.
+LEAN = BINARY.with_name(BINARY.name + "-lean")
 # Tools that don't depend on how the program was built are installed once, for all builds.
 TOOLS = REPO / "build"
 # Tests of minutes, which a whole run has in a process of their own beside the others; no status of the contract is seen

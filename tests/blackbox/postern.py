@@ -24,8 +24,8 @@ WRAPPER = shlex.split(os.environ.get("POSTERN_WRAPPER", ""))
 PATIENCE = 60  # seconds for what takes milliseconds, because of valgrind and busy machines
 
 
-def command(*arguments):
-    return [*WRAPPER, str(BINARY), *arguments]
+def command(*arguments, binary=BINARY):
+    return [*WRAPPER, str(binary), *arguments]
 
 
 def environment(settings):
@@ -34,9 +34,9 @@ def environment(settings):
     return kept | {f"POSTERN_{name.upper()}": str(value) for name, value in settings.items()}
 
 
-def run(*arguments, stdin=b"", **settings):
+def run(*arguments, stdin=b"", binary=BINARY, **settings):
     """Runs the program to its end, as from a shell; the CompletedProcess with bytes."""
-    return subprocess.run(command(*arguments), input=stdin, capture_output=True, check=False,
+    return subprocess.run(command(*arguments, binary=binary), input=stdin, capture_output=True, check=False,
                           env=environment(settings), timeout=PATIENCE)
 
 
@@ -72,9 +72,10 @@ class UnixConnection(http.client.HTTPConnection):
 class Postern:
     """A running `postern serve`. Settings are environment variables without POSTERN_, in lower
     case: Postern(relay=…, api_keys=…). It listens on a free loopback port unless told otherwise.
-    before: a command that it is started by; host: where it is reached."""
+    before: a command that it is started by; host: where it is reached; binary: another program than the whole one."""
 
-    def __init__(self, secrets=(), key=None, tls_ca=None, port=None, before=(), host="127.0.0.1", **settings):
+    def __init__(self, secrets=(), key=None, tls_ca=None, port=None, before=(), host="127.0.0.1", binary=BINARY,
+                 **settings):
         self.key = key
         self.host = host
         self.port = port or free_port()
@@ -87,7 +88,7 @@ class Postern:
         self._secrets = [*secrets, *_secrets_of(settings), *([key] if key else [])]
         self._stopped = False
         output = self._log.open("wb")
-        self._child = Child([*before, *command("serve")], env=environment(settings), stderr=output,
+        self._child = Child([*before, *command("serve", binary=binary)], env=environment(settings), stderr=output,
                             stdout=output)
         output.close()
         with contextlib.ExitStack() as cleanup:
