@@ -53,7 +53,7 @@ objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # All but the program's main(): what unit tests, fuzz targets and the benchmark's sender link with.
 LIBRARY := $(BUILD)/libpostern.a
 # Files that are a part of the program, packed.
-PACKED  := $(BUILD)/service/openapi_packed.o $(BUILD)/service/builtin_packed.o
+PACKED  := $(addprefix $(BUILD)/,$(addsuffix _packed.o,service/openapi service/builtin smtp/replies))
 
 .PHONY: all
 all: deps-build $(BUILD)/postern ## build the program (build/postern)
@@ -80,14 +80,25 @@ $(BUILD)/templates.tar.gz: $(TEMPLATES) templates $(wildcard templates/*/.)
 	tar -C templates --format=ustar --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0644 -cf - \
 	  $(TEMPLATES:templates/%=%) | gzip -9nc >$@
 
+# A tool of the build's own writes the tables of C as the program reads them.
+$(BUILD)/pack-replies: smtp/pack/replies.c smtp/replies_known.c $(wildcard smtp/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) -std=c11 $(WARNINGS) -o $@ $(filter %.c,$^)
+
+$(BUILD)/replies.gz: $(BUILD)/pack-replies
+	$< >$(@:.gz=.bin)
+	gzip -9nc $(@:.gz=.bin) >$@
+
+$(BUILD)/smtp/replies_packed.o: $(BUILD)/replies.gz
 $(BUILD)/service/openapi_packed.o: $(BUILD)/openapi.yaml.gz
 $(BUILD)/service/builtin_packed.o: $(BUILD)/templates.tar.gz
-$(PACKED): $(BUILD)/service/%_packed.o: service/%.S
+$(PACKED): $(BUILD)/%_packed.o: %.S
 	@mkdir -p $(@D)
 	$(CC) -Wa,-I$(BUILD) -c -o $@ $<
 
 # What a mail spends its time in on its way from the client to the relay: it is made fast.
-HOT := $(wildcard base/*.c) $(addprefix mime/,address.c base64.c encode.c entities.c header.c html.c message.c text.c) \
+HOT := $(filter-out base/packed.c,$(wildcard base/*.c)) \
+  $(addprefix mime/,address.c base64.c encode.c entities.c header.c html.c message.c text.c) \
   $(addprefix smtp/,dialogue.c dot.c envelope.c loop.c reply.c result.c sender.c timer.c) dkim/canon.c \
   $(addprefix template/,copy.c prepare.c render.c rows.c words.c write.c) \
   $(addprefix service/,answer.c document.c form.c http.c http_thread.c job.c log.c request.c request_address.c \

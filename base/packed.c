@@ -1,4 +1,4 @@
-#include "service/packed.h"
+#include "base/packed.h"
 
 #include <string.h>
 

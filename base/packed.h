@@ -2,8 +2,8 @@
  * packed - what stands in the program packed by gzip (openapi.S, builtin.S): few ask for it, and it
  * takes a fifth of the room so.
  */
-#ifndef POSTERN_SERVICE_PACKED_H
-#define POSTERN_SERVICE_PACKED_H
+#ifndef POSTERN_BASE_PACKED_H
+#define POSTERN_BASE_PACKED_H
 
 #include "base/buf.h"
 
