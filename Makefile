@@ -53,7 +53,8 @@ objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # All but the program's main(): what unit tests, fuzz targets and the benchmark's sender link with.
 LIBRARY := $(BUILD)/libpostern.a
 # Files that are a part of the program, packed.
-PACKED  := $(addprefix $(BUILD)/,$(addsuffix _packed.o,service/openapi service/builtin smtp/replies))
+TABLES  := $(addprefix $(BUILD)/pack/,smtp_replies.o)
+PACKED  := $(BUILD)/service/openapi_packed.o $(BUILD)/service/builtin_packed.o $(TABLES)
 
 .PHONY: all
 all: deps-build $(BUILD)/postern ## build the program (build/postern)
@@ -80,19 +81,22 @@ $(BUILD)/templates.tar.gz: $(TEMPLATES) templates $(wildcard templates/*/.)
 	tar -C templates --format=ustar --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0644 -cf - \
 	  $(TEMPLATES:templates/%=%) | gzip -9nc >$@
 
-# A tool of the build's own writes the tables of C as the program reads them.
-$(BUILD)/pack-replies: smtp/pack/replies.c smtp/replies_known.c $(wildcard smtp/*.h) Makefile
+# Tables of C: a tool of the build's own writes them as the program reads them.
+PACK := pack/pack.c smtp/replies_known.c
+$(BUILD)/pack/pack: $(PACK) $(HEADERS) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) -std=c11 $(WARNINGS) -o $@ $(filter %.c,$^)
+	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) -std=c11 $(WARNINGS) -o $@ $(PACK)
 
-$(BUILD)/replies.gz: $(BUILD)/pack-replies
-	$< >$(@:.gz=.bin)
+$(TABLES:.o=.gz): $(BUILD)/pack/%.gz: $(BUILD)/pack/pack
+	$< $* >$(@:.gz=.bin)
 	gzip -9nc $(@:.gz=.bin) >$@
 
-$(BUILD)/smtp/replies_packed.o: $(BUILD)/replies.gz
+$(TABLES): $(BUILD)/pack/%.o: pack/packed.S $(BUILD)/pack/%.gz
+	$(CC) -DNAME=$* -DFILE='"$(BUILD)/pack/$*.gz"' -c -o $@ $<
+
 $(BUILD)/service/openapi_packed.o: $(BUILD)/openapi.yaml.gz
 $(BUILD)/service/builtin_packed.o: $(BUILD)/templates.tar.gz
-$(PACKED): $(BUILD)/%_packed.o: %.S
+$(BUILD)/service/%_packed.o: service/%.S
 	@mkdir -p $(@D)
 	$(CC) -Wa,-I$(BUILD) -c -o $@ $<
 

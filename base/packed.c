@@ -1,5 +1,6 @@
 #include "base/packed.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ZLIB_CONST /* its inputs are */
@@ -35,4 +36,64 @@ void packed_write(const char *begin, const char *end, buf *out)
         out->len += size;
     else
         out->failed = true; /* it is our own text: only memory can lack */
+}
+
+/* ---- tables ---- */
+
+/* Texts stand in the order in which rows want them first. */
+static void point_at_texts(char *rows, const packed_head *head, const packed_layout *layout)
+{
+    char *next = rows + head->count * layout->size;
+    for (size_t i = 0; i < head->count; i++) {
+        for (size_t k = 0; k < layout->text_count; k++) {
+            char *at = rows + i * layout->size + layout->texts[k], *text = NULL;
+            uintptr_t offset;
+            memcpy(&offset, at, sizeof offset);
+            if (offset == PACKED_NEXT) {
+                text = next;
+                next += strlen(next) + 1;
+            } else if (offset) {
+                text = rows + offset;
+            }
+            memcpy(at, &text, sizeof text);
+        }
+    }
+}
+
+/* The first table's head is where the memory of all begins. */
+static packed_table *unpack(const packed_kept *k)
+{
+    packed_table *tables = calloc(k->count, sizeof *tables);
+    buf all = BUF_INIT;
+
+    packed_write(k->begin, k->end, &all);
+    if (!tables || !buf_ok(&all)) {
+        free(tables);
+        buf_free(&all);
+        return NULL;
+    }
+    char *at = all.data;
+    for (size_t i = 0; i < k->count; i++) {
+        packed_head head;
+        memcpy(&head, at, sizeof head);
+        at += sizeof head;
+        tables[i] = (packed_table){at, head.count};
+        point_at_texts(at, &head, &k->layouts[i]);
+        at += head.size;
+    }
+    return tables;
+}
+
+const packed_table *packed_get(packed_kept *k)
+{
+    packed_table *have = atomic_load_explicit(&k->have, memory_order_acquire);
+
+    if (have)
+        return have;
+    packed_table *made = unpack(k);
+    if (!made || atomic_compare_exchange_strong(&k->have, &have, made))
+        return made;
+    free((char *)made->rows - sizeof(packed_head));
+    free(made);
+    return have;
 }

@@ -113,9 +113,15 @@ static int by_code(const void *key, const void *row)
     return *wanted < have ? -1 : *wanted > have;
 }
 
+static const smtp_status_row *status_row(unsigned long subject, unsigned long detail)
+{
+    smtp_statuses in = smtp_known_get().statuses;
+    unsigned long wanted = subject * 1000 + detail;
+    return in.count > 0 ? bsearch(&wanted, in.list, in.count, sizeof *in.list, by_code) : NULL;
+}
+
 const smtp_status_row *smtp_status_find(const char *enhanced)
 {
-    const smtp_statuses *in = &smtp_known_get()->statuses;
     char *end = NULL;
 
     if (enhanced[0] == '\0' || enhanced[1] != '.')
@@ -124,9 +130,8 @@ const smtp_status_row *smtp_status_find(const char *enhanced)
     unsigned long detail = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
     if (subject > UCHAR_MAX || detail > 999)
         return NULL;
-    unsigned long wanted = subject * 1000 + detail, undefined = subject * 1000;
-    const smtp_status_row *known = bsearch(&wanted, in->list, in->count, sizeof *in->list, by_code);
-    return known ? known : bsearch(&undefined, in->list, in->count, sizeof *in->list, by_code);
+    const smtp_status_row *known = status_row(subject, detail);
+    return known ? known : status_row(subject, 0);
 }
 
 /* ---- patterns ---- */

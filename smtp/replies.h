@@ -83,9 +83,9 @@ typedef struct smtp_known {
     smtp_statuses statuses;
 } smtp_known;
 
-/* Never NULL. It is unpacked for the first who asks, and kept; while there is no memory for that,
- * what is left says only what the first digit of a code does. */
-const smtp_known *smtp_known_get(void);
+/* Unpacked for the first who asks, and kept; while there is no memory for that, what is left says
+ * only what the first digit of a code does. */
+smtp_known smtp_known_get(void);
 
 /* The same as it is written down, with what the rows point to: for who packs it, and for tests. The
  * program has neither this nor smtp_sources. */

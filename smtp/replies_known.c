@@ -1,4 +1,4 @@
-/* The program holds these tables packed: see smtp/pack/replies.c. */
+/* The program holds these tables packed: see replies_unpack.c. */
 #include "smtp/replies.h"
 
 /* Where words were read. A provider's own page where it has one; where a page does not give them,
