@@ -28,6 +28,15 @@ typedef struct packed_layout {
     const uint16_t *texts;
 } packed_layout;
 
+/* Rows that are nothing but one text each. */
+#define PACKED_TEXTS                                                                               \
+    {                                                                                              \
+        sizeof(char *), 1, (const uint16_t[])                                                      \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
+
 /* What stands in place of a pointer: 0 for NULL; where the text begins, from the first row on; or
  * that it is the next, which most are: what is alike packs best. */
 #define PACKED_NEXT 1

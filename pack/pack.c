@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/packed.h"
+#include "queue/postgres_text.h"
+#include "queue/sqlite_sql.h"
 #include "smtp/replies_packed.h"
 
 typedef struct texts {
@@ -71,11 +73,26 @@ static void smtp_replies(void)
     table(&smtp_replies_layouts[2], all->statuses.list, all->statuses.count);
 }
 
+static void sqlite_sql(void)
+{
+    table(&sqlite_sql_layouts[SQLITE_SQL_LIVE], sqlite_sql_live, DB_NAMES);
+    table(&sqlite_sql_layouts[SQLITE_SQL_DAY], sqlite_sql_day, DB_DAY_NAMES);
+    table(&sqlite_sql_layouts[SQLITE_SQL_SCHEMA], sqlite_sql_schema, SQLITE_SCHEMAS);
+}
+
+static void postgres_sql(void)
+{
+    table(&postgres_sql_layouts[PG_TEXT_LIVE], postgres_text_live, PG_NAMES);
+    table(&postgres_sql_layouts[PG_TEXT_DAY], postgres_text_day, PG_DAY_NAMES);
+}
+
 static const struct {
     const char *name;
     void (*write)(void);
 } known[] = {
+    {"postgres_sql", postgres_sql},
     {"smtp_replies", smtp_replies},
+    {"sqlite_sql", sqlite_sql},
 };
 
 int main(int argc, char **argv)
