@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "base/packed.h"
+#include "hook/profile_table.h"
 #include "queue/postgres_text.h"
 #include "queue/sqlite_sql.h"
+#include "smtp/preset_table.h"
 #include "smtp/replies_packed.h"
 
 typedef struct texts {
@@ -86,11 +88,23 @@ static void postgres_sql(void)
     table(&postgres_sql_layouts[PG_TEXT_DAY], postgres_text_day, PG_DAY_NAMES);
 }
 
+static void smtp_preset_rows(void)
+{
+    table(&smtp_preset_layout, smtp_preset_source, smtp_preset_source_count);
+}
+
+static void hook_profile_rows(void)
+{
+    table(&hook_profile_layout, hook_profile_source, hook_profile_source_count);
+}
+
 static const struct {
     const char *name;
     void (*write)(void);
 } known[] = {
+    {"hook_profile_rows", hook_profile_rows},
     {"postgres_sql", postgres_sql},
+    {"smtp_preset_rows", smtp_preset_rows},
     {"smtp_replies", smtp_replies},
     {"sqlite_sql", sqlite_sql},
 };
