@@ -34,8 +34,8 @@ const char *const sqlite_sql_schema[SQLITE_SCHEMAS] = {
         " WHERE state <> 2;"
         "CREATE TABLE IF NOT EXISTS postern_tag_########(tag TEXT, id TEXT, PRIMARY KEY(tag, id))"
         " STRICT, WITHOUT ROWID;",
-    [SQLITE_DROP_DAY] = "DROP TABLE IF EXISTS postern_done_########;"
-                        "DROP TABLE IF EXISTS postern_tag_########;",
+    [SQLITE_DROP_DAY] = ("DROP TABLE IF EXISTS postern_done_########;"
+                         "DROP TABLE IF EXISTS postern_tag_########;"),
 };
 
 #define LIVE_COLUMNS  "id, state, due_at, expires_at, priority, attempts, head, recipients"
