@@ -53,7 +53,7 @@ objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # All but the program's main(): what unit tests, fuzz targets and the benchmark's sender link with.
 LIBRARY := $(BUILD)/libpostern.a
 # Files that are a part of the program, packed.
-TABLES  := $(patsubst %,$(BUILD)/pack/%.o,hook_profile_rows postgres_sql smtp_preset_rows smtp_replies sqlite_sql)
+TABLES  := $(patsubst %,$(BUILD)/pack/%.o,hook_profile_rows lint_texts postgres_sql smtp_preset_rows smtp_replies sqlite_sql)
 PACKED  := $(BUILD)/service/openapi_packed.o $(BUILD)/service/builtin_packed.o $(TABLES)
 
 .PHONY: all
@@ -82,7 +82,7 @@ $(BUILD)/templates.tar.gz: $(TEMPLATES) templates $(wildcard templates/*/.)
 	  $(TEMPLATES:templates/%=%) | gzip -9nc >$@
 
 # Tables of C: a tool of the build's own writes them as the program reads them.
-PACK := pack/pack.c hook/profile_table.c queue/postgres_text.c queue/sqlite_sql.c smtp/preset_table.c \
+PACK := pack/pack.c hook/profile_table.c lint/rules_texts.c queue/postgres_text.c queue/sqlite_sql.c smtp/preset_table.c \
   smtp/replies_known.c
 $(BUILD)/pack/pack: $(PACK) $(HEADERS) Makefile
 	@mkdir -p $(@D)

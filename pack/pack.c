@@ -7,6 +7,7 @@
 
 #include "base/packed.h"
 #include "hook/profile_table.h"
+#include "lint/rules_texts.h"
 #include "queue/postgres_text.h"
 #include "queue/sqlite_sql.h"
 #include "smtp/preset_table.h"
@@ -98,15 +99,18 @@ static void hook_profile_rows(void)
     table(&hook_profile_layout, hook_profile_source, hook_profile_source_count);
 }
 
+static void lint_texts(void)
+{
+    table(&lint_rule_text_layout, lint_texts_source, lint_texts_source_count);
+}
+
 static const struct {
     const char *name;
     void (*write)(void);
 } known[] = {
-    {"hook_profile_rows", hook_profile_rows},
-    {"postgres_sql", postgres_sql},
-    {"smtp_preset_rows", smtp_preset_rows},
-    {"smtp_replies", smtp_replies},
-    {"sqlite_sql", sqlite_sql},
+    {"hook_profile_rows", hook_profile_rows}, {"lint_texts", lint_texts},
+    {"postgres_sql", postgres_sql},           {"smtp_preset_rows", smtp_preset_rows},
+    {"smtp_replies", smtp_replies},           {"sqlite_sql", sqlite_sql},
 };
 
 int main(int argc, char **argv)

@@ -9,12 +9,14 @@
 #include <pthread.h>
 
 #include "hook/profile_table.h"
+#include "lint/rules_texts.h"
 #include "queue/postgres_text.h"
 #include "queue/sqlite_sql.h"
 #include "smtp/preset_table.h"
 #include "smtp/replies_packed.h"
 
 extern const char hook_profile_rows[], hook_profile_rows_end[];
+extern const char lint_texts[], lint_texts_end[];
 extern const char postgres_sql[], postgres_sql_end[];
 extern const char smtp_preset_rows[], smtp_preset_rows_end[];
 extern const char smtp_replies[], smtp_replies_end[];
@@ -60,6 +62,7 @@ static void tables_are_as_they_are_written_down(void **state)
 {
     static packed_kept profiles = {hook_profile_rows, hook_profile_rows_end, &hook_profile_layout,
                                    1, NULL};
+    static packed_kept lint = {lint_texts, lint_texts_end, &lint_rule_text_layout, 1, NULL};
     static packed_kept presets = {smtp_preset_rows, smtp_preset_rows_end, &smtp_preset_layout, 1,
                                   NULL};
     static packed_kept sqlite = {sqlite_sql, sqlite_sql_end, sqlite_sql_layouts, SQLITE_SQL_TABLES,
@@ -69,6 +72,8 @@ static void tables_are_as_they_are_written_down(void **state)
     (void)state;
     same_table(&hook_profile_layout, packed_get(&profiles), hook_profile_source,
                hook_profile_source_count);
+    same_table(&lint_rule_text_layout, packed_get(&lint), lint_texts_source,
+               lint_texts_source_count);
     same_table(&smtp_preset_layout, packed_get(&presets), smtp_preset_source,
                smtp_preset_source_count);
     const packed_table *t = packed_get(&sqlite);
