@@ -73,7 +73,7 @@ static packed_table *unpack(const packed_kept *k)
         return NULL;
     }
     char *at = all.data;
-    for (size_t i = 0; i < k->count; i++) {
+    for (size_t i = 0; at && i < k->count; i++) {
         packed_head head;
         memcpy(&head, at, sizeof head);
         at += sizeof head;

@@ -21,7 +21,7 @@ typedef struct texts {
 static void put(const void *data, size_t len)
 {
     if (fwrite(data, 1, len, stdout) != len)
-        exit(1);
+        _Exit(1);
 }
 
 /* What is written for the text: where it is, `rows` behind the first row; if it is not there yet,
@@ -35,7 +35,7 @@ static uintptr_t place_of(texts *t, const char *s, size_t rows)
     size_t size = strlen(s) + 1;
     t->data = realloc(t->data, t->len + size + 8); /* of zeros, to fill it up to a multiple of 8 */
     if (!t->data)
-        exit(1);
+        _Exit(1);
     memcpy(t->data + t->len, s, size);
     memset(t->data + t->len + size, 0, 8);
     t->len += size;
@@ -49,7 +49,7 @@ static void table(const packed_layout *layout, const void *rows, size_t count)
     texts t = {NULL, 0};
 
     if (!copy)
-        exit(1);
+        _Exit(1);
     memcpy(copy, rows, size);
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < layout->text_count; k++) {
