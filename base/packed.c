@@ -60,10 +60,10 @@ static void point_at_texts(char *rows, const packed_head *head, const packed_lay
     }
 }
 
-/* The first table's head is where the memory of all begins. */
+/* Behind the tables stands what has the memory of all. */
 static packed_table *unpack(const packed_kept *k)
 {
-    packed_table *tables = calloc(k->count, sizeof *tables);
+    packed_table *tables = calloc(k->count + 1, sizeof *tables);
     buf all = BUF_INIT;
 
     packed_write(k->begin, k->end, &all);
@@ -73,6 +73,7 @@ static packed_table *unpack(const packed_kept *k)
         return NULL;
     }
     char *at = all.data;
+    tables[k->count].rows = at;
     for (size_t i = 0; at && i < k->count; i++) {
         packed_head head;
         memcpy(&head, at, sizeof head);
@@ -93,7 +94,7 @@ const packed_table *packed_get(packed_kept *k)
     packed_table *made = unpack(k);
     if (!made || atomic_compare_exchange_strong(&k->have, &have, made))
         return made;
-    free((char *)made->rows - sizeof(packed_head));
+    free(made[k->count].rows);
     free(made);
     return have;
 }
