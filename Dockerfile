@@ -20,6 +20,7 @@ COPY template template
 COPY hook hook
 COPY lint lint
 COPY dialect dialect
+COPY pack pack
 COPY templates templates
 COPY service service
 RUN make build/postern && strip build/postern

@@ -18,11 +18,12 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection
 HARDLINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 # What keeps the program small: functions that nobody calls go, relocations are packed, and nothing
-# unwinds C at run time (debuggers have .debug_frame).
-SMALL    := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+# unwinds C at run time (debuggers have .debug_frame). All symbols are bound at the start, so that a
+# library's function needs no stub to be called through.
+SMALL    := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-plt
 SMALLINK := -Wl,--gc-sections -Wl,-z,pack-relative-relocs
 OPTIMISE ?= -O2
-# No mail waits for these on its way from the client to the relay: they are made small, not fast.
+# No mail waits long for what is not in HOT: it is made small, not fast.
 COLD     ?= -Oz
 ifdef SANITIZE
   HARDEN   += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
@@ -52,7 +53,8 @@ objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # All but the program's main(): what unit tests, fuzz targets and the benchmark's sender link with.
 LIBRARY := $(BUILD)/libpostern.a
 # Files that are a part of the program, packed.
-PACKED  := $(BUILD)/service/openapi_packed.o $(BUILD)/service/builtin_packed.o
+TABLES  := $(patsubst %,$(BUILD)/pack/%.o,hook_profile_rows lint_texts postgres_sql smtp_preset_rows smtp_replies sqlite_sql)
+PACKED  := $(BUILD)/service/openapi_packed.o $(BUILD)/service/builtin_packed.o $(TABLES)
 
 .PHONY: all
 all: deps-build $(BUILD)/postern ## build the program (build/postern)
@@ -93,19 +95,34 @@ $(BUILD)/templates.tar.gz: $(TEMPLATES) templates $(wildcard templates/*/.)
 	tar -C templates --format=ustar --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0644 -cf - \
 	  $(TEMPLATES:templates/%=%) | gzip -9nc >$@
 
+# Tables of C: a tool of the build's own writes them as the program reads them.
+PACK := pack/pack.c hook/profile_table.c lint/rules_texts.c queue/postgres_text.c queue/sqlite_sql.c smtp/preset_table.c \
+  smtp/replies_known.c
+$(BUILD)/pack/pack: $(PACK) $(HEADERS) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) -std=c11 $(WARNINGS) -o $@ $(PACK)
+
+$(TABLES:.o=.gz): $(BUILD)/pack/%.gz: $(BUILD)/pack/pack
+	$< $* >$(@:.gz=.bin)
+	gzip -9nc $(@:.gz=.bin) >$@
+
+$(TABLES): $(BUILD)/pack/%.o: pack/packed.S $(BUILD)/pack/%.gz
+	$(CC) -DNAME=$* -DFILE='"$(BUILD)/pack/$*.gz"' -c -o $@ $<
+
 $(BUILD)/service/openapi_packed.o: $(BUILD)/openapi.yaml.gz
 $(BUILD)/service/builtin_packed.o: $(BUILD)/templates.tar.gz
-$(PACKED): $(BUILD)/service/%_packed.o: service/%.S
+$(BUILD)/service/%_packed.o: service/%.S
 	@mkdir -p $(@D)
 	$(CC) -Wa,-I$(BUILD) -c -o $@ $<
 
-cold = $(foreach name,$(1),$(call objects,$(wildcard $(name).c) $(addprefix lean/,$(wildcard $(name).c))))
-$(call cold,queue/* dns/* lint/* dkim/field dkim/key dkim/sign dkim/verify mime/type service/cli* service/config* \
-  $(addprefix smtp/,caps classify preset relay replies replies_known session transcript) \
-  $(addprefix template/,compile make make_words template) hook/profile \
-  $(addprefix service/,check file footprint health ids keys lint listen look messages_look metrics openapi \
-  batches builtin composed_json domain domain_dkim domain_dmarc domain_mail domain_request domain_spf optout outbox packed \
-  previews problem request_batch request_lint routes serve suppress suppressions templates_load unsubscribe watch when wrap)): OPTIMISE = $(COLD)
+# What a mail spends its time in on its way from the client to the relay: it is made fast.
+HOT := $(filter-out base/packed.c,$(wildcard base/*.c)) \
+  $(addprefix mime/,address.c base64.c encode.c entities.c header.c html.c message.c text.c) \
+  $(addprefix smtp/,dialogue.c dot.c envelope.c loop.c reply.c result.c sender.c timer.c) dkim/canon.c \
+  $(addprefix template/,copy.c prepare.c render.c rows.c words.c write.c) \
+  $(addprefix service/,answer.c document.c form.c http.c http_thread.c job.c log.c park.c request.c request_address.c \
+    request_read.c scan.c send.c)
+$(call objects,$(foreach file,$(filter-out $(HOT),$(SOURCES)),$(file) lean/$(file))): OPTIMISE = $(COLD)
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES)) $(LEAN))
 

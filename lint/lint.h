@@ -1,9 +1,10 @@
 /*
  * lint - what a spam filter, and the reader's program, will see in a message, before it is sent.
  *
- * One table (lint.c) has the rules: code, severity, why and cure, and the function that looks. What
- * they look at is what a message is made of, not its bytes. HTML is read by mime/html.h, after the
- * standard, with the inline styles and simple rules of <style> that decide whether text is seen.
+ * One table (rules_table.h) has the rules: code, severity, why and cure, and the function that
+ * looks. What they look at is what a message is made of, not its bytes. HTML is read by
+ * mime/html.h, after the standard, with the inline styles and simple rules of <style> that decide
+ * whether text is seen.
  *
  * An error is what gets mail refused, or its content dropped, or what only fraud does; a warning
  * costs trust at filters; a note is for those who want it perfect. They are judgements of content

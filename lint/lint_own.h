@@ -14,15 +14,17 @@
 #include "lint/words.h"
 
 typedef struct lint_rule lint_rule;
+typedef struct lint_rule_text lint_rule_text;
 
 typedef struct lint_context {
     const lint_mail *mail;
-    mime_bytes html, text; /* as much of them as is looked at */
-    page page;             /* of the HTML; empty if there is none */
-    buf found;             /* an array of lint_finding */
-    const lint_rule *rule; /* whose turn it is */
-    size_t told;           /* of its findings */
-    bool failed;           /* no memory */
+    mime_bytes html, text;       /* as much of them as is looked at */
+    page page;                   /* of the HTML; empty if there is none */
+    buf found;                   /* an array of lint_finding */
+    const lint_rule *rule;       /* whose turn it is */
+    const lint_rule_text *texts; /* in the order of rules */
+    size_t told;                 /* of its findings */
+    bool failed;                 /* no memory */
 } lint_context;
 
 struct lint_rule {
@@ -30,6 +32,9 @@ struct lint_rule {
     lint_severity severity;
     page_mark_kind mark; /* what lint_marks() looks for */
     void (*check)(lint_context *c);
+};
+
+struct lint_rule_text {
     const char *why, *cure;
 };
 

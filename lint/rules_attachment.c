@@ -48,10 +48,12 @@ typedef struct zip_file {
  * is none, or it isn't at hand. */
 static bool zip_next(const lint_attachment *a, size_t *at, zip_file *out)
 {
-    const unsigned char *h = a->head + *at;
     size_t left = *at < a->head_len ? a->head_len - *at : 0;
 
-    if (left < ZIP_HEADER || memcmp(h, "PK\3\4", 4) != 0)
+    if (left < ZIP_HEADER)
+        return false;
+    const unsigned char *h = a->head + *at;
+    if (memcmp(h, "PK\3\4", 4) != 0)
         return false;
     unsigned flags = two(h + 6);
     size_t name = two(h + 26), size = two(h + 18) | (size_t)two(h + 20) << 16;

@@ -143,13 +143,14 @@ static const char *named_reference(const char *at, const char *end, bool in_attr
 {
     size_t n = name_length(at, end);
     bool whole = at + n < end && at[n] == ';';
-    const unsigned char *entity = whole ? mime_entity_find(at, n, end) : NULL;
+    unsigned char room[MIME_ENTITY_ROOM];
+    const unsigned char *entity = whole ? mime_entity_find(at, n, end, room) : NULL;
     if (entity) {
         *len = put_entity(entity, out);
         return at + n + 1;
     }
     for (n = n < MIME_ENTITY_BARE_MAX ? n : MIME_ENTITY_BARE_MAX; n > 0; n--) {
-        entity = mime_entity_find(at, n, end);
+        entity = mime_entity_find_usual(octets_word(at, n, end), n);
         if (entity && *entity & MIME_ENTITY_BARE)
             break;
     }

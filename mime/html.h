@@ -158,7 +158,7 @@ static inline const unsigned char *mime_html_usual_reference(const char *at, con
     octets name = octets_load(at + 1);
     size_t n = octets_first((octets)(name == ';'));
     *next = at + 1 + n + 1;
-    return n <= 8 ? mime_entity_find_short(octets_head(name, n), n) : NULL;
+    return n <= 8 ? mime_entity_find_usual(octets_head(name, n), n) : NULL;
 }
 
 /* Whether the tag has it. */

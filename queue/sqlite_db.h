@@ -89,7 +89,8 @@ typedef struct db_day {
 
 typedef struct db {
     sqlite3 *handle;
-    const char *folder; /* for what is said of errors */
+    const char *folder;             /* for what is said of errors */
+    const struct packed_table *sql; /* sqlite_sql.h */
     bool failed;
     char *error; /* the sentence; NULL without memory */
     sqlite3_stmt *statements[DB_NAMES];

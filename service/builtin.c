@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "service/packed.h"
+#include "base/packed.h"
 
 extern const char builtin_packed[], builtin_packed_end[]; /* builtin.S */
 

@@ -1,6 +1,6 @@
 #include "service/openapi.h"
 
-#include "service/packed.h"
+#include "base/packed.h"
 
 extern const char openapi_packed[], openapi_packed_end[]; /* openapi.S */
 

@@ -67,12 +67,12 @@ static bool set_by_status(smtp_stage stage, const smtp_reply *reply, smtp_fault 
 void smtp_classify_reply(smtp_stage stage, const smtp_reply *reply, const char *preset,
                          smtp_fault *out)
 {
+    smtp_known known = smtp_known_get();
     smtp_text text;
 
     smtp_text_read(&text, reply->text ? reply->text : "");
-    if (set_by(&smtp_patterns_first, stage, reply, &text, preset, out) ||
-        set_by_status(stage, reply, out) ||
-        set_by(&smtp_patterns_last, stage, reply, &text, preset, out))
+    if (set_by(&known.first, stage, reply, &text, preset, out) ||
+        set_by_status(stage, reply, out) || set_by(&known.last, stage, reply, &text, preset, out))
         return;
     set(out, stage, SMTP_CAUSE_PROTOCOL, SMTP_BLAME_RELAY,
         "The relay's reply has no place here: is this an SMTP server?");

@@ -1,14 +1,16 @@
 /*
  * replies - what is known of refusals: causes, providers' words, and the registered codes.
  *
- * Four tables, all static:
+ * Four tables:
  * - causes: what went wrong in one word, its category, who has to act, and the cure;
  * - patterns of known replies: the words of providers and of mail servers, each with its source,
  *   and behind them the words that say by themselves what is meant. The first that fits wins;
  * - the enhanced codes of IANA's registry (RFC 5248), and subjects alone;
  * - sources: where a pattern's words were read.
  *
- * classify.c makes faults of them. Pure.
+ * classify.c makes faults of them. All but the causes is in the program packed, 8 KB of 52, and
+ * unpacked by the first refusal. Memory: what a row points to stays as long as the process does.
+ * Threads: any.
  */
 #ifndef POSTERN_SMTP_REPLIES_H
 #define POSTERN_SMTP_REPLIES_H
@@ -49,13 +51,10 @@ typedef struct smtp_pattern {
     const char *hint;     /* NULL: the cause's */
 } smtp_pattern;
 
-/* Two lists: what comes before the registered codes, and what comes behind them. */
 typedef struct smtp_patterns {
     const smtp_pattern *list;
     size_t count;
 } smtp_patterns;
-
-extern const smtp_patterns smtp_patterns_first, smtp_patterns_last;
 
 typedef struct smtp_source_row {
     const char *who; /* "Gmail" */
@@ -73,10 +72,27 @@ typedef struct smtp_status_row {
     const char *hint;    /* NULL: the cause's */
 } smtp_status_row;
 
+/* In the order of their codes; each subject has a row X.n.0. */
+typedef struct smtp_statuses {
+    const smtp_status_row *list;
+    size_t count;
+} smtp_statuses;
+
+typedef struct smtp_known {
+    smtp_patterns first, last; /* what comes before the registered codes, and what behind them */
+    smtp_statuses statuses;
+} smtp_known;
+
+/* Unpacked for the first who asks, and kept; while there is no memory for that, what is left says
+ * only what the first digit of a code does. */
+smtp_known smtp_known_get(void);
+
+/* The same as it is written down, with what the rows point to: for who packs it, and for tests. The
+ * program has neither this nor smtp_sources. */
+extern const smtp_known smtp_known_source;
+
 /* The row of "5.7.25"; if the detail is not registered, its subject's ("X.7.0"); NULL: neither. */
 const smtp_status_row *smtp_status_find(const char *enhanced);
-
-const smtp_status_row *smtp_statuses(size_t *count);
 
 /* Of a reply's text, searched for words: a reply may be far longer than what it says. */
 #define SMTP_TEXT_MAX 2000

@@ -1,3 +1,4 @@
+/* The program holds these tables packed: see replies_unpack.c. */
 #include "smtp/replies.h"
 
 /* Where words were read. A provider's own page where it has one; where a page does not give them,
@@ -857,7 +858,165 @@ static const smtp_pattern last[] = {
     {ANY, 500, 599, C(POLICY), false, OWN, NULL, NULL, "The relay refuses us: its words say why."},
 };
 
+/* ---- registered codes ---- */
+
+#define S(subject, detail, cause, meaning)                                                         \
+    {                                                                                              \
+        subject, detail, SMTP_CAUSE_##cause, meaning, NULL                                         \
+    }
+#define H(subject, detail, cause, meaning, hint)                                                   \
+    {                                                                                              \
+        subject, detail, SMTP_CAUSE_##cause, meaning, hint                                         \
+    }
+
+#define STRONGER                                                                                   \
+    "The relay finds this way of logging in too weak: use an app password, a token, or another "   \
+    "mechanism (auth=)."
+
+/* IANA, SMTP Enhanced Status Codes, as of 2024-12-06: RFC 3463, 3886, 4468, 4865, 4954, 5248, 6531,
+ * 6710, 7293, 7372, 7505, 8617, 8689 and others. In order, for bsearch(). */
+static const smtp_status_row statuses[] = {
+    S(0, 0, NONE, "undefined"),
+    S(1, 0, NONE, "address, undefined"),
+    S(1, 1, UNKNOWN_USER, "no such mailbox"),
+    H(1, 2, RECIPIENT_DOMAIN, "no such system",
+      "The recipient's domain does not exist: check its spelling."),
+    H(1, 3, RECIPIENT_REFUSED, "recipient's address malformed",
+      "The relay finds the recipient's address malformed."),
+    H(1, 4, RECIPIENT_REFUSED, "recipient's address ambiguous",
+      "The recipient's address stands for more than one mailbox: ask for another one."),
+    S(1, 5, NONE, "recipient's address valid"),
+    H(1, 6, MAILBOX_DISABLED, "mailbox moved, no forwarding",
+      "The mailbox has moved: take the address off your list."),
+    H(1, 7, SENDER_REFUSED, "sender's address malformed",
+      "The relay finds the sender's address malformed."),
+    S(1, 8, SENDER_DOMAIN, "sender's system bad"),
+    H(1, 9, MESSAGE_REFUSED, "passed on without a delivery report",
+      "The message left the world of delivery reports: nothing more is known of it."),
+    H(1, 10, RECIPIENT_DOMAIN, "recipient's domain has a null MX",
+      "The recipient's domain says that it takes no mail: take the address off your list."),
+    S(2, 0, NONE, "mailbox, undefined"),
+    S(2, 1, MAILBOX_DISABLED, "mailbox disabled"),
+    S(2, 2, MAILBOX_FULL, "mailbox full"),
+    H(2, 3, SIZE, "larger than the mailbox takes",
+      "The message is larger than the mailbox takes: send a link instead of the attachment."),
+    H(2, 4, RECIPIENT_REFUSED, "mailing list can't be expanded",
+      "The recipient is a list that its server can't take apart: tell its owner."),
+    S(3, 0, NONE, "mail system, undefined"),
+    H(3, 1, BUSY, "mail system full", "The relay lacks room now; try again later."),
+    S(3, 2, BUSY, "not accepting messages now"),
+    H(3, 3, PROTOCOL, "feature not supported",
+      "The receiving system lacks a feature that this message needs."),
+    S(3, 4, SIZE, "larger than the system takes"),
+    H(3, 5, BUSY, "system incorrectly configured",
+      "The receiving system is set up wrongly: only its operator can mend that."),
+    H(3, 6, PROTOCOL, "requested priority changed",
+      "The receiving system does not keep the priority that was asked for."),
+    S(4, 0, NONE, "network or routing, undefined"),
+    H(4, 1, BUSY, "no answer from host", "The recipient's server does not answer the relay."),
+    H(4, 2, BUSY, "bad connection", "The connection broke off; try again later."),
+    H(4, 3, BUSY, "directory server failure",
+      "The relay could not look something up, often in DNS; try again later."),
+    H(4, 4, RECIPIENT_DOMAIN, "unable to route",
+      "No way leads to the recipient's domain: check its spelling, and its MX records."),
+    H(4, 5, RATE, "congested", "The receiving system has more mail than it can take: send slower."),
+    S(4, 6, LOOP, "routing loop"),
+    H(4, 7, BUSY, "too old to be delivered",
+      "The relay tried for as long as it does: the recipient's server did not take the message."),
+    S(5, 0, NONE, "protocol, undefined"),
+    S(5, 1, PROTOCOL, "invalid command"),
+    S(5, 2, PROTOCOL, "syntax error"),
+    H(5, 3, RATE, "too many recipients",
+      "The relay takes fewer recipients at once: send the message to the others again."),
+    S(5, 4, PROTOCOL, "invalid arguments"),
+    S(5, 5, PROTOCOL, "wrong protocol version"),
+    H(5, 6, AUTH, "login exchange line too long",
+      "The login is longer than the relay takes: a shorter token or another mechanism (auth=) may "
+      "help."),
+    S(6, 0, MALFORMED, "content, undefined"),
+    H(6, 1, ATTACHMENT, "media not supported",
+      "The receiving system does not take content of this kind: send it in another format."),
+    H(6, 2, MALFORMED, "conversion prohibited",
+      "The content would have to be converted on the way, and may not be."),
+    H(6, 3, MALFORMED, "conversion not supported",
+      "The content would have to be converted on the way, and can't be."),
+    H(6, 4, MALFORMED, "converted with loss", "The content was converted on the way, with losses."),
+    H(6, 5, MALFORMED, "conversion failed", "The content could not be converted on the way."),
+    H(6, 6, MALFORMED, "content not available",
+      "The relay could not fetch content that the message refers to."),
+    H(6, 7, PROTOCOL, "address beyond ASCII not permitted",
+      "Use addresses whose part before the @ is ASCII, or a relay that offers SMTPUTF8."),
+    H(6, 8, PROTOCOL, "reply needs UTF-8, and may not have it",
+      "Use addresses whose part before the @ is ASCII, or a relay that offers SMTPUTF8."),
+    H(6, 9, PROTOCOL, "header in UTF-8 can't be passed on",
+      "The way to the recipient lacks SMTPUTF8: use addresses in ASCII."),
+    H(6, 10, PROTOCOL, "beyond ASCII, as 6.8",
+      "The way to the recipient lacks SMTPUTF8: use addresses in ASCII."),
+    S(7, 0, NONE, "security, undefined"),
+    S(7, 1, NONE, "not authorized, refused"),
+    H(7, 2, RECIPIENT_REFUSED, "mailing list does not take this sender",
+      "The recipient is a list that takes mail of its members only: ask its owner."),
+    H(7, 3, POLICY, "security conversion needed but not possible",
+      "The message would have to change its encryption on the way, and can't."),
+    H(7, 4, AUTH, "security feature not supported",
+      "The relay does not know this mechanism: choose another with auth=."),
+    H(7, 5, POLICY, "cryptographic failure",
+      "The receiving system could not check or undo the message's encryption."),
+    H(7, 6, POLICY, "cryptographic algorithm not supported",
+      "The receiving system does not know the algorithm that the message uses."),
+    H(7, 7, MALFORMED, "message integrity failure",
+      "The message was changed on the way, as the receiving system sees it."),
+    S(7, 8, AUTH, "credentials invalid"),
+    H(7, 9, AUTH, "mechanism too weak", STRONGER),
+    H(7, 10, TLS, "encryption needed",
+      "The relay wants TLS before this: use smtps:// or STARTTLS."),
+    H(7, 11, TLS, "encryption needed for this mechanism",
+      "The relay wants TLS before this login: use smtps:// or STARTTLS."),
+    H(7, 12, AUTH, "password transition needed",
+      "The relay must store the password anew: log in once with PLAIN (auth=PLAIN) over TLS."),
+    H(7, 13, ACCOUNT, "account disabled",
+      "The account at the relay is disabled: only its operator can open it again."),
+    H(7, 14, ACCOUNT, "trust relationship required",
+      "The relay wants this gateway's system to be trusted first: ask its operator."),
+    H(7, 15, POLICY, "priority too low",
+      "The receiving system takes only messages of higher priority now."),
+    H(7, 16, SIZE, "too big for its priority",
+      "The message is larger than the relay takes at this priority: send a link instead."),
+    H(7, 17, UNKNOWN_USER, "mailbox owner has changed",
+      "The mailbox belongs to somebody else now: take the address off your list."),
+    H(7, 18, RECIPIENT_DOMAIN, "domain owner has changed",
+      "The recipient's domain belongs to somebody else now: take the address off your list."),
+    H(7, 19, POLICY, "owner's constancy can't be checked",
+      "The receiving system can't tell whether the mailbox still has the same owner."),
+    S(7, 20, DKIM, "no DKIM signature passes"),
+    H(7, 21, DKIM, "no acceptable DKIM signature",
+      "The DKIM signatures that pass are not ones that the relay accepts: sign more of the header, "
+      "and with a longer key."),
+    H(7, 22, DKIM, "no DKIM signature of the author's domain",
+      "Sign with DKIM as the domain of the From address."),
+    S(7, 23, SPF, "SPF fails"),
+    H(7, 24, SPF, "SPF can't be evaluated",
+      "The sender's SPF record has an error or needs too many lookups: mend it."),
+    S(7, 25, PTR, "reverse DNS fails"),
+    S(7, 26, UNAUTHENTICATED, "several authentication checks fail"),
+    H(7, 27, SENDER_DOMAIN, "sender's domain has a null MX",
+      "The sender's domain says that it takes no mail: send from one that does."),
+    H(7, 28, RATE, "mail flood",
+      "The relay sees a flood of mail from this sender or address: send slower, and only what was "
+      "asked for."),
+    H(7, 29, POLICY, "ARC fails",
+      "The message was forwarded, and its chain of ARC seals is broken: send it directly."),
+    H(7, 30, TLS, "REQUIRETLS not supported on the way",
+      "The message demands TLS all the way, and the next server can't promise it."),
+};
+
+#undef S
+#undef H
+
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
-const smtp_patterns smtp_patterns_first = {first, COUNT(first)};
-const smtp_patterns smtp_patterns_last = {last, COUNT(last)};
+const smtp_known smtp_known_source = {
+    .first = {first, COUNT(first)},
+    .last = {last, COUNT(last)},
+    .statuses = {statuses, COUNT(statuses)},
+};

@@ -181,8 +181,9 @@ static void foreign_content_is_markup(void **state)
 
 static const unsigned char *find_entity(const char *name)
 {
+    static unsigned char room[MIME_ENTITY_ROOM];
     size_t len = strlen(name);
-    return mime_entity_find(name, len, name + len);
+    return mime_entity_find(name, len, name + len, room);
 }
 
 static void entities_are_found_by_their_name(void **state)
@@ -199,6 +200,9 @@ static void entities_are_found_by_their_name(void **state)
     assert_null(find_entity("eacute;"));
     assert_null(find_entity(""));
     assert_null(find_entity("CounterClockwiseContourIntegrals"));
+    assert_null(find_entity("CounterClockwiseContourIntegra"));
+    assert_null(find_entity("A"));
+    assert_null(find_entity("zzzz"));
 }
 
 /* Where a slot of MIME_ELEMENTS is not the name's, its message says which is. */

@@ -48,7 +48,8 @@ static const smtp_pattern *pattern_of(const seen *s, const smtp_reply *reply)
 {
     smtp_text text;
     smtp_text_read(&text, reply->text);
-    return smtp_pattern_find(&smtp_patterns_first, s->stage, reply, &text, s->preset);
+    smtp_patterns first = smtp_known_get().first;
+    return smtp_pattern_find(&first, s->stage, reply, &text, s->preset);
 }
 
 static bool has_word(const char *words, size_t len, const smtp_reply *reply)
@@ -83,14 +84,59 @@ static void real_replies_are_explained(void **state)
     assert_int_equal(wrong, 0);
 }
 
+static void same_text(const char *a, const char *b)
+{
+    assert_true(!a == !b);
+    if (a)
+        assert_string_equal(a, b);
+}
+
+static void same_patterns(const smtp_patterns *a, const smtp_patterns *b)
+{
+    assert_int_equal(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        const smtp_pattern *p = &a->list[i], *q = &b->list[i];
+        for (int stage = 0; stage < SMTP_STAGE_COUNT; stage++)
+            assert_int_equal(p->stages >> stage & 1, q->stages >> stage & 1);
+        assert_int_equal(p->code, q->code);
+        assert_int_equal(p->code_to, q->code_to);
+        assert_int_equal(p->cause, q->cause);
+        assert_int_equal(p->turn, q->turn);
+        assert_int_equal(p->known_relay, q->known_relay);
+        assert_int_equal(p->source, q->source);
+        same_text(p->enhanced, q->enhanced);
+        same_text(p->words, q->words);
+        same_text(p->hint, q->hint);
+    }
+}
+
+static void what_is_unpacked_is_what_was_written_down(void **state)
+{
+    smtp_known got = smtp_known_get();
+    const smtp_known *have = &got, *want = &smtp_known_source;
+    (void)state;
+    same_patterns(&have->first, &want->first);
+    same_patterns(&have->last, &want->last);
+    assert_int_equal(have->statuses.count, want->statuses.count);
+    for (size_t i = 0; i < want->statuses.count; i++) {
+        const smtp_status_row *s = &have->statuses.list[i], *t = &want->statuses.list[i];
+        assert_int_equal(s->subject, t->subject);
+        assert_int_equal(s->detail, t->detail);
+        assert_int_equal(s->cause, t->cause);
+        same_text(s->meaning, t->meaning);
+        same_text(s->hint, t->hint);
+    }
+    assert_ptr_equal(smtp_known_get().first.list, have->first.list);
+}
+
 /* A pattern whose words never decide anything is dead, or an earlier one casts its shadow on it. */
 static void each_word_of_a_sourced_pattern_decides_a_real_reply(void **state)
 {
     size_t patterns = 0;
     size_t dead = 0;
     (void)state;
-    for (size_t i = 0; i < smtp_patterns_first.count; i++) {
-        const smtp_pattern *p = &smtp_patterns_first.list[i];
+    for (size_t i = 0; i < smtp_known_get().first.count; i++) {
+        const smtp_pattern *p = &smtp_known_get().first.list[i];
         if (p->source == 0)
             continue;
         patterns++;
@@ -120,8 +166,8 @@ static void words_are_in_lower_case_and_sourced_ones_come_first(void **state)
 {
     bool own = false;
     (void)state;
-    for (size_t i = 0; i < smtp_patterns_first.count; i++) {
-        const smtp_pattern *p = &smtp_patterns_first.list[i];
+    for (size_t i = 0; i < smtp_known_get().first.count; i++) {
+        const smtp_pattern *p = &smtp_known_get().first.list[i];
         assert_in_range(p->source, 0, smtp_source_count - 1);
         assert_false(own && p->source);
         own = own || p->source == 0;
@@ -179,8 +225,8 @@ static const unsigned details[] = {1, 11, 5, 7, 8, 7, 11, 31};
 
 static void the_registry_is_whole_and_in_order(void **state)
 {
-    size_t count = 0;
-    const smtp_status_row *rows = smtp_statuses(&count);
+    const smtp_status_row *rows = smtp_known_get().statuses.list;
+    size_t count = smtp_known_get().statuses.count;
     size_t i = 0;
     (void)state;
     for (unsigned subject = 0; subject < COUNT(details); subject++)
@@ -363,9 +409,9 @@ static void write_sources(buf *out)
              "| whose | phrases | source |\n|---|---|---|\n");
     for (size_t s = 1; s < smtp_source_count; s++) {
         size_t n = 0;
-        for (size_t i = 0; i < smtp_patterns_first.count; i++) {
-            if (smtp_patterns_first.list[i].source == s)
-                n += words_of(&smtp_patterns_first.list[i]);
+        for (size_t i = 0; i < smtp_known_get().first.count; i++) {
+            if (smtp_known_get().first.list[i].source == s)
+                n += words_of(&smtp_known_get().first.list[i]);
         }
         assert_true(n > 0);
         buf_addf(out, "| %s | %zu | <%s> |\n", smtp_sources[s].who, n, smtp_sources[s].url);
@@ -374,8 +420,8 @@ static void write_sources(buf *out)
 
 static void write_statuses(buf *out)
 {
-    size_t count = 0;
-    const smtp_status_row *rows = smtp_statuses(&count);
+    const smtp_status_row *rows = smtp_known_get().statuses.list;
+    size_t count = smtp_known_get().statuses.count;
 
     buf_adds(
         out,
@@ -425,6 +471,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(real_replies_are_explained),
+        cmocka_unit_test(what_is_unpacked_is_what_was_written_down),
         cmocka_unit_test(each_word_of_a_sourced_pattern_decides_a_real_reply),
         cmocka_unit_test(words_are_in_lower_case_and_sourced_ones_come_first),
         cmocka_unit_test(each_cause_has_a_name_a_cure_and_its_like_in_no_other),
