@@ -24,7 +24,8 @@ SMALL    := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables 
 SMALLINK := -Wl,--gc-sections -Wl,-z,pack-relative-relocs
 OPTIMISE ?= -O2
 # No mail waits long for what is not in HOT: it is made small, not fast.
-COLD     ?= -Oz
+# (Older compilers of GNU know no -Oz.)
+COLD     ?= $(if $(shell echo | $(CC) -Oz -xc -fsyntax-only - 2>&1),-Os,-Oz)
 ifdef SANITIZE
   HARDEN   += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
   HARDLINK += -fsanitize=$(SANITIZE)
@@ -55,6 +56,9 @@ LIBRARY := $(BUILD)/libpostern.a
 # Files that are a part of the program, packed.
 TABLES  := $(patsubst %,$(BUILD)/pack/%.o,hook_profile_rows lint_texts postgres_sql smtp_preset_rows smtp_replies sqlite_sql)
 PACKED  := $(BUILD)/service/openapi_packed.o $(BUILD)/service/builtin_packed.o $(TABLES)
+
+# What a failing command leaves of a file is no file.
+.DELETE_ON_ERROR:
 
 .PHONY: all
 all: deps-build $(BUILD)/postern ## build the program (build/postern)
@@ -195,7 +199,7 @@ lint: deps-build deps-lint ## format, clang-tidy, both compilers, layering, the 
 	tests/lint.sh
 
 format: ## rewrite the sources with clang-format
-	clang-format -i $(SOURCES) $(HEADERS) $(wildcard tests/*/*.[ch])
+	clang-format -i $(SOURCES) $(HEADERS) pack/pack.c $(wildcard tests/*/*.[ch])
 
 # --- running ------------------------------------------------------------------------------------
 

@@ -78,6 +78,13 @@ static bool is_of(const cli_manual *m, const char *command)
     return m && strncmp(m->name, command, len) == 0 && (!m->name[len] || m->name[len] == ' ');
 }
 
+static bool is_left_out(const char *command)
+{
+    return (!WITH_LINT && strcmp(command, "lint") == 0) ||
+           (!WITH_HOOKS && strcmp(command, "hook") == 0) ||
+           (!WITH_DKIM && strcmp(command, "dkim") == 0);
+}
+
 int cli_help(int argc, char **argv, const char *const *environment)
 {
     buf out = BUF_INIT;
@@ -88,6 +95,8 @@ int cli_help(int argc, char **argv, const char *const *environment)
         return cli_complain(CLI_USAGE, "help takes the name of one command");
     while (argc == 2 && i < COUNT && !is_of(MANUALS[i].manual, argv[1]))
         i++;
+    if (i == COUNT && is_left_out(argv[1]))
+        return cli_complain(CLI_USAGE, "this " LEAN_HAS_NO "command %s", argv[1]);
     if (i == COUNT)
         return cli_complain(CLI_USAGE, "there is no command %s; see postern help", argv[1]);
     for (bool first = true; argc == 2 && i < COUNT; i++) {

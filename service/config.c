@@ -105,7 +105,7 @@ static void load_environment(loader *l, const char *const *environment)
         char where[64];
 
         (void)snprintf(where, sizeof where, "%s%s", s->variable, CONFIG_FILE_SUFFIX);
-        if (value && file)
+        if (value && file && s->read)
             config_fault(l, s->variable, "is set together with %s", where);
         else if (value)
             config_apply(l, s, s->variable, value);

@@ -564,7 +564,7 @@ static bool key_fits(http_exchange *x)
     if (!value)
         return true;
     if (!WITH_QUEUE) {
-        http_problem(x, PROBLEM_NO_QUEUE,
+        http_problem(x, PROBLEM_BAD_REQUEST,
                      "This " LEAN_HAS_NO "queue, where an Idempotency-Key would be kept.", NULL);
         return false;
     }

@@ -38,8 +38,10 @@ struct http_thread {
     park park;
     pthread_t thread;
     bool started;
+    unsigned turns;       /* 1 and up */
     bool quiet;           /* nothing is accepted any more */
     bool answered;        /* in the last turn */
+    bool freed;           /* a connection was closed */
     http_resumption *own; /* resumed on the thread itself: in the sender's turn, or a callback's */
     _Atomic(http_resumption *) resumed;
     atomic_bool quiesce, stop;
@@ -74,6 +76,9 @@ static void wake(http_thread *t)
  * by then the next request often has come. */
 void http_thread_suspend(struct MHD_Connection *connection)
 {
+    visitor *v = visitor_of(connection);
+    if (v)
+        park_taken(&v->place);
     MHD_suspend_connection(connection);
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, RESUME_SECONDS);
 }
@@ -186,7 +191,22 @@ static bool take_own(http_thread *t)
 /* What there may be to do in a turn. */
 typedef struct work {
     bool woken, sender, daemon;
+    bool parked; /* some were, and go on */
 } work;
+
+/* What the daemon has sent it ends, and has parked, when it is run again; and it reads from one
+ * that was parked when it is run again: were anything waited for in between, what comes would be
+ * told of in vain. At its limit of connections it looks whether there is room for another only when
+ * it begins. */
+static void run_daemon(http_thread *t, bool again)
+{
+    t->freed = false;
+    (void)MHD_run(t->daemon);
+    if (again)
+        (void)MHD_run(t->daemon);
+    if (t->freed && !t->quiet)
+        (void)MHD_run(t->daemon);
+}
 
 /* One turn of everything: the relays' replies, which are answers; the daemon, which sends these and
  * takes requests; and the mails that these bring, to the relays. */
@@ -197,10 +217,9 @@ static void turn(http_thread *t, work w)
     if (w.sender)
         sender_turn(t, true);
     t->answered = take_own(t);
-    if (t->answered || w.woken || w.daemon)
-        (void)MHD_run(t->daemon);
-    if (t->answered) /* what it has sent it ends, and has parked, when it is run again */
-        (void)MHD_run(t->daemon);
+    bool again = t->answered || w.woken || w.parked;
+    if (again || w.daemon)
+        run_daemon(t, again);
     sender_turn(t, false);
 }
 
@@ -221,7 +240,7 @@ static void take_event(const struct epoll_event *event, work *w)
     case DAEMON: w->daemon = true; break;
     case WOKEN: w->woken = true; break;
     case SENDER: w->sender = true; break;
-    default: w->daemon = park_signalled(event->data.ptr) || w->daemon; break;
+    default: w->parked = park_signalled(event->data.ptr) || w->parked; break;
     }
 }
 
@@ -232,6 +251,7 @@ static work wait_for_work(http_thread *t, int64_t next_look_us)
     struct epoll_event events[EVENTS];
     work w = {0};
     int64_t daemon_at = daemon_due(t);
+    t->turns += t->turns < UINT_MAX ? 1 : 2; /* 0 is none */
     bool pauses = daemon_at == 0 && can_pause(t);
     if (pauses)
         daemon_at = clock_us() + PAUSE_US;
@@ -247,8 +267,8 @@ static work wait_for_work(http_thread *t, int64_t next_look_us)
     for (int i = 0; i < n; i++)
         take_event(&events[i], &w);
     int64_t now = clock_us();
-    bool left = park_leave(&t->park, now);
-    w.daemon = w.daemon || left || daemon_at <= now;
+    w.parked = park_leave(&t->park, now, t->turns) || w.parked;
+    w.daemon = w.daemon || daemon_at <= now;
     return w;
 }
 
@@ -281,7 +301,7 @@ static void *run(void *ctx)
         turn(t, wait_for_work(t, next_look_us));
         next_look_us = watch_look(t->watch, clock_us());
     }
-    (void)park_leave(&t->park, INT64_MAX); /* the daemon can't be stopped with one suspended */
+    (void)park_leave(&t->park, INT64_MAX, 0); /* the daemon can't be stopped with one suspended */
     if (o->sender)
         smtp_sender_leave(o->sender, o->loop);
     return NULL;
@@ -336,6 +356,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         visitor_free(t, *context);
         *context = NULL;
+        t->freed = true;
     } else {
         *context = visitor_create(t, connection);
     }
@@ -344,11 +365,13 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 /* The request line has come: its time runs. */
 static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection)
 {
-    (void)cls;
+    const http_thread *t = cls;
     (void)uri;
-    watch_connection *w = http_thread_watched(connection);
-    if (w)
-        watch_reading(w);
+    visitor *v = visitor_of(connection);
+    if (v) {
+        park_asked(&v->place, t->turns);
+        watch_reading(v->watched);
+    }
     return NULL;
 }
 

@@ -35,10 +35,22 @@ void park_remove(park_place *place, int epoll)
     place->park = NULL;
 }
 
+void park_taken(park_place *place)
+{
+    place->told = false;
+}
+
+/* Nothing was told of it, else it would have left before: it lay in the daemon's memory. */
+void park_asked(park_place *place, unsigned turn)
+{
+    if (place->left == turn)
+        place->sends_ahead = true;
+}
+
 void park_enter(park_place *place, int64_t now_us)
 {
     park *p = place->park;
-    if (!p || place->parked)
+    if (!p || place->parked || place->told || place->sends_ahead)
         return;
     place->parked = true;
     place->until_us = now_us + PARK_US;
@@ -60,10 +72,12 @@ static void leave(park_place *place)
 
 bool park_signalled(park_place *place)
 {
-    if (!place->parked)
-        return false;
-    leave(place);
-    return true;
+    if (place->parked) {
+        leave(place);
+        return true;
+    }
+    place->told = true;
+    return false;
 }
 
 int64_t park_due(const park *p)
@@ -71,10 +85,12 @@ int64_t park_due(const park *p)
     return p->first ? p->first->until_us : INT64_MAX;
 }
 
-bool park_leave(park *p, int64_t now_us)
+bool park_leave(park *p, int64_t now_us, unsigned turn)
 {
     bool any = false;
-    for (; p->first && p->first->until_us <= now_us; any = true)
+    for (; p->first && p->first->until_us <= now_us; any = true) {
+        p->first->left = turn;
         leave(p->first);
+    }
     return any;
 }

@@ -7,9 +7,9 @@
  * is watched by the thread's own epoll, in which it is, edge-triggered, for as long as it lives.
  *
  * It goes back to the daemon when something comes, and else after PARK_US, for three reasons: it is
- * in no hurry then; what a client sent ahead of its answer was told of before, or lies in the
- * daemon's memory, where no epoll sees it; and the daemon walks over all that are suspended each
- * time that one goes on.
+ * in no hurry then; what a client sent ahead of its answer lies in the daemon's memory, where no
+ * epoll sees it (that happens once: such a connection is not parked again); and the daemon walks
+ * over all that are suspended each time that one goes on.
  *
  * Not for TLS, where the library may hold what no socket tells of.
  *
@@ -40,6 +40,9 @@ struct park_place {
     struct MHD_Connection *connection;
     int fd;
     bool parked;
+    bool told;        /* of something that came since park_taken(), while it was not parked */
+    bool sends_ahead; /* its client does: it is not parked any more */
+    unsigned left;    /* the turn in which its time was over; 0: none */
     int64_t until_us; /* parked */
 };
 
@@ -49,6 +52,12 @@ void park_add(park *p, park_place *place, int epoll, struct MHD_Connection *conn
 
 /* The connection is about to be closed. */
 void park_remove(park_place *place, int epoll);
+
+/* The daemon has read what came: a whole request. */
+void park_taken(park_place *place);
+
+/* A request's first line came, in this turn of the thread's: 1 and up. */
+void park_asked(park_place *place, unsigned turn);
 
 /* Its answer is sent. Only in the daemon's callback for that, and not if the connection closes. */
 void park_enter(park_place *place, int64_t now_us);
@@ -60,7 +69,7 @@ bool park_signalled(park_place *place);
 /* When the first of them goes back to the daemon; INT64_MAX: there is none. */
 int64_t park_due(const park *p);
 
-/* Gives back those whose time is over; all: INT64_MAX. True if there were any. */
-bool park_leave(park *p, int64_t now_us);
+/* Gives back, in this turn, those whose time is over; all: INT64_MAX. True if there were any. */
+bool park_leave(park *p, int64_t now_us, unsigned turn);
 
 #endif

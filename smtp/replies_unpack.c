@@ -1,8 +1,4 @@
-/* The tables of replies_known.c, unpacked when the first reply is to be explained: a relay that
- * takes all mail costs no memory for them. */
-#include <stdatomic.h>
-#include <stdlib.h>
-
+/* The tables of replies_known.c, unpacked when they are first asked for. */
 #include "smtp/replies_packed.h"
 
 extern const char smtp_replies[], smtp_replies_end[]; /* pack/packed.S */

@@ -4,6 +4,7 @@
 
 #include "base/zeroed.h"
 #include "smtp/loop.h"
+#include "smtp/replies.h"
 #include "smtp/result.h"
 
 #define THREADS_MAX 64
@@ -19,8 +20,11 @@ smtp_sender *smtp_sender_create(const smtp_sender_options *options, char **error
 {
     smtp_sender *s = calloc(1, sizeof *s);
     *error = NULL;
-    if (!s)
+    /* What is known of replies is unpacked now: when a refusal comes, memory may lack. */
+    if (!s || smtp_known_get().statuses.count == 0) {
+        free(s);
         return NULL;
+    }
     unsigned count = options->threads < 1             ? 1
                      : options->threads > THREADS_MAX ? THREADS_MAX
                                                       : options->threads;

@@ -1,7 +1,9 @@
 """The HTTP side: routes, limits, keys, slow and rude clients."""
 
+import contextlib
 import hashlib
 import json
+import select
 import threading
 import time
 
@@ -349,6 +351,22 @@ def test_idle_connections_do_not_keep_others_out(bare):
     assert all(wire.answer().status == 200 for wire in idle)
     for wire in idle:
         wire.close()
+
+
+def test_who_waits_for_a_place_gets_the_next_that_is_free():
+    """Beyond as many connections as its descriptors allow, clients wait to be accepted."""
+    ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with Postern(before=["prlimit", "--nofile=1030"], http_threads=1) as postern, contextlib.ExitStack() as wires:
+        there = []
+        while True:
+            wire = wires.enter_context(Wire(postern))
+            wire.send(ask)
+            if there and not select.select([wire.socket], [], [], 1)[0]:
+                break
+            assert wire.answer().status == 200 and len(there) < 1030
+            there.append(wire)
+        there.pop().close()
+        assert wire.answer().status == 200
 
 
 def test_clients_that_go_away_leave_nothing_behind(bare):

@@ -152,13 +152,18 @@ def test_a_secret_of_another_part_is_not_even_read():
     assert done.returncode == 78 and done.stderr.decode() == f"POSTERN_QUEUE_FILE: t{LACKS}queue\n"
 
 
+def test_one_that_is_set_twice_is_told_for_what_it_is():
+    done = lean("serve", queue="x", queue_file="/there/is/none")
+    assert done.returncode == 78 and done.stderr.decode() == f"POSTERN_QUEUE: t{LACKS}queue\n"
+
+
 def test_a_setting_that_there_is_not_is_none_of_another_part():
     done = lean("serve", quue="x")
     assert done.returncode == 78 and b"there is no such setting; did you mean POSTERN_QUEUE" in done.stderr
 
 
 @pytest.mark.parametrize("member, value, part", [("hooks", {}, "webhooks"), ("dkim", {}, "DKIM"), ("data", "/x", "queue"),
-                                                 ("lint", "enforce", "lint"), ("queue_file", "/x", "queue")])
+                                                 ("lint", "enforce", "lint"), ("queue_file", "/x", "queue"), ("templates", 5, "templates")])
 def test_so_does_a_member_of_the_file(member, value, part):
     path = scratch("config") / "postern.json"
     path.write_text(json.dumps({member: value}))
@@ -170,8 +175,8 @@ def test_every_command_of_another_part_is_a_usage_fault():
     lacking = commands_in_help(BINARY) - commands_in_help(LEAN)
     assert lacking == {"lint", "hook", "dkim"}
     for command in lacking:
-        done = lean(command, "-")
-        assert done.returncode == 64 and done.stderr.decode() == f"postern: t{LACKS}command {command}\n"
+        for done in (lean(command, "-"), lean("help", command)):
+            assert done.returncode == 64 and done.stderr.decode() == f"postern: t{LACKS}command {command}\n"
 
 
 def test_every_route_of_another_part_is_not_found(gateway):
@@ -220,7 +225,7 @@ def test_a_template_of_the_shell_is_a_fault():
 
 def test_an_idempotency_key_is_not_taken_for_kept(gateway):
     answer = gateway.send(mail(), headers={"Idempotency-Key": "order-1"})
-    assert answer.status == 503 and answer.json["type"] == "urn:postern:problem:no-queue"
+    assert answer.status == 400 and answer.json["retryable"] is False
     assert f"T{LACKS}queue" in answer.json["detail"]
 
 
