@@ -51,25 +51,6 @@ void jsonw_array_end(jsonw *w)
     close_with(w, ']');
 }
 
-/* Keys and most values have a few bytes: two copies of a known size, which may overlap, cost less
- * than a call. */
-static inline void copy_few(char *to, const char *s, size_t len)
-{
-    if (len > 16) {
-        memcpy(to, s, len);
-    } else if (len >= 8) {
-        memcpy(to, s, 8);
-        memcpy(to + len - 8, s + len - 8, 8);
-    } else if (len >= 4) {
-        memcpy(to, s, 4);
-        memcpy(to + len - 4, s + len - 4, 4);
-    } else if (len > 0) {
-        to[0] = s[0];
-        to[len / 2] = s[len / 2];
-        to[len - 1] = s[len - 1];
-    }
-}
-
 void jsonw_keyn(jsonw *w, const char *key, size_t len)
 {
     if (!buf_reserve(w->out, len + 4))
@@ -78,7 +59,7 @@ void jsonw_keyn(jsonw *w, const char *key, size_t len)
     *p = ',';
     p += w->comma;
     *p++ = '"';
-    copy_few(p, key, len);
+    memcpy(p, key, len);
     p += len;
     *p++ = '"';
     *p++ = ':';
@@ -155,20 +136,16 @@ static bool needs_any(uint64_t eight)
     return (found & EACH(0x80)) != 0;
 }
 
-/* Copies up to the first byte that needs something; how many. The last eight are looked at
- * together, too, with some of those before them again. */
+/* Copies up to the first byte that needs something; how many. */
 static size_t copy_plain(char *to, const char *s, size_t len)
 {
     size_t n = 0;
     uint64_t eight = 0;
-    while (len - n >= sizeof eight) {
+    for (; len - n >= sizeof eight; n += sizeof eight) {
         memcpy(&eight, s + n, sizeof eight);
         if (needs_any(eight))
             break;
         memcpy(to + n, &eight, sizeof eight);
-        n += sizeof eight;
-        if (n < len && len - n < sizeof eight)
-            n = len - sizeof eight;
     }
     for (; n < len && !NEEDS[(unsigned char)s[n]]; n++)
         to[n] = s[n];
@@ -218,24 +195,12 @@ static uint64_t magnitude(int64_t n)
     return n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
 }
 
-/* A number's text, of at most NUMBER_MAX characters. */
-static void add_number(jsonw *w, const char *text, size_t len)
-{
-    if (!buf_reserve(w->out, 1 + len))
-        return;
-    char *p = w->out->data + w->out->len;
-    *p = ',';
-    p += w->comma;
-    copy_few(p, text, len);
-    w->out->len = (size_t)(p - w->out->data) + len;
-    w->comma = true;
-}
-
 void jsonw_int(jsonw *w, int64_t n)
 {
     char text[NUMBER_MAX], *end = text + sizeof text;
     const char *from = digits_before(end, magnitude(n), n < 0);
-    add_number(w, from, (size_t)(end - from));
+    before_value(w);
+    buf_add(w->out, from, (size_t)(end - from));
 }
 
 void jsonw_bool(jsonw *w, bool b)
@@ -266,5 +231,6 @@ void jsonw_ms(jsonw *w, int64_t us)
     end[-3] = (char)('0' + part / 100);
     end[-4] = '.';
     const char *from = digits_before(end - 4, n / 1000, us < 0);
-    add_number(w, from, (size_t)(end - from));
+    before_value(w);
+    buf_add(w->out, from, (size_t)(end - from));
 }
