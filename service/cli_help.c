@@ -39,19 +39,20 @@ static const cli_manual HELP = {
 };
 
 static const struct {
+    const char *name;
     const cli_manual *manual; /* NULL: this build lacks the command */
 } MANUALS[] = {
-    {&SERVE},
-    {&cli_send_manual},
-    {&cli_compose_manual},
-    {WITH_LINT ? &cli_lint_manual : NULL},
-    {&cli_check_manual},
-    {WITH_HOOKS ? &cli_hook_manual : NULL},
-    {WITH_DKIM ? &cli_dkim_keygen_manual : NULL},
-    {WITH_DKIM ? &cli_dkim_verify_manual : NULL},
-    {&HEALTH},
-    {&VERSION},
-    {&HELP},
+    {"serve", &SERVE},
+    {"send", &cli_send_manual},
+    {"compose", &cli_compose_manual},
+    {"lint", WITH_LINT ? &cli_lint_manual : NULL},
+    {"check", &cli_check_manual},
+    {"hook", WITH_HOOKS ? &cli_hook_manual : NULL},
+    {"dkim keygen", WITH_DKIM ? &cli_dkim_keygen_manual : NULL},
+    {"dkim verify", WITH_DKIM ? &cli_dkim_verify_manual : NULL},
+    {"health", &HEALTH},
+    {"version", &VERSION},
+    {"help", &HELP},
 };
 
 #define COUNT (sizeof MANUALS / sizeof *MANUALS)
@@ -71,18 +72,11 @@ static void write_all(buf *out)
     config_describe(out);
 }
 
-/* Whether a manual is of that command, which may have several. NULL is of none. */
-static bool is_of(const cli_manual *m, const char *command)
+/* Whether a manual of that name is of that command, which may have several. */
+static bool is_of(const char *name, const char *command)
 {
     size_t len = strlen(command);
-    return m && strncmp(m->name, command, len) == 0 && (!m->name[len] || m->name[len] == ' ');
-}
-
-static bool is_left_out(const char *command)
-{
-    return (!WITH_LINT && strcmp(command, "lint") == 0) ||
-           (!WITH_HOOKS && strcmp(command, "hook") == 0) ||
-           (!WITH_DKIM && strcmp(command, "dkim") == 0);
+    return strncmp(name, command, len) == 0 && (!name[len] || name[len] == ' ');
 }
 
 int cli_help(int argc, char **argv, const char *const *environment)
@@ -93,14 +87,14 @@ int cli_help(int argc, char **argv, const char *const *environment)
     (void)environment;
     if (argc > 2)
         return cli_complain(CLI_USAGE, "help takes the name of one command");
-    while (argc == 2 && i < COUNT && !is_of(MANUALS[i].manual, argv[1]))
+    while (argc == 2 && i < COUNT && !is_of(MANUALS[i].name, argv[1]))
         i++;
-    if (i == COUNT && is_left_out(argv[1]))
-        return cli_complain(CLI_USAGE, "this " LEAN_HAS_NO "command %s", argv[1]);
     if (i == COUNT)
         return cli_complain(CLI_USAGE, "there is no command %s; see postern help", argv[1]);
+    if (!MANUALS[i].manual)
+        return cli_complain(CLI_USAGE, "this " LEAN_HAS_NO "command %s", argv[1]);
     for (bool first = true; argc == 2 && i < COUNT; i++) {
-        if (!is_of(MANUALS[i].manual, argv[1]))
+        if (!is_of(MANUALS[i].name, argv[1]))
             continue;
         if (!first)
             buf_addc(&out, '\n');

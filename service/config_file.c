@@ -67,9 +67,9 @@ static void apply_member(loader *l, const setting *s, const char *where, const j
 {
     buf text = BUF_INIT;
 
-    if (!s->read) { /* its form doesn't matter then */
-        config_apply(l, s, where, "");
-    } else if (!member_text(s, value, &text)) {
+    if (config_lacks(l, s, where)) /* its form doesn't matter then */
+        return;
+    if (!member_text(s, value, &text)) {
         config_fault(l, where, "must be %s", FORM_WORDS[s->form]);
     } else {
         const char *string = buf_cstr(&text);

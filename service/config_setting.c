@@ -838,12 +838,19 @@ const setting config_settings[] = {
 
 const size_t config_setting_count = COUNT(config_settings);
 
+bool config_lacks(loader *l, const setting *s, const char *where)
+{
+    if (!s->read)
+        config_fault(l, where, "this " LEAN_HAS_NO "%s", s->help);
+    return !s->read;
+}
+
 void config_apply(loader *l, const setting *s, const char *where, const char *value)
 {
     l->keys_named |= s->read == read_keys;
-    if (!s->read)
-        config_fault(l, where, "this " LEAN_HAS_NO "%s", s->help);
-    else if (value[0] == '\0')
+    if (config_lacks(l, s, where))
+        return;
+    if (value[0] == '\0')
         config_fault(l, where, "is empty: give it a value, or leave it out");
     else
         s->read(l, s, where, value);
@@ -880,10 +887,8 @@ char *config_read_secret(loader *l, const char *where, const char *path)
 void config_apply_file(loader *l, const setting *s, const char *where, const char *path)
 {
     l->keys_named |= s->read == read_keys;
-    if (!s->read) {
-        config_fault(l, where, "this " LEAN_HAS_NO "%s", s->help);
+    if (config_lacks(l, s, where))
         return;
-    }
     if (path[0] == '\0') {
         config_fault(l, where, "is empty: give it a value, or leave it out");
         return;

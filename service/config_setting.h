@@ -60,6 +60,9 @@ void config_add_name(buf *out, const char *name, size_t len);
  * else a variable less its prefix. */
 void config_unknown(loader *l, const char *where, const char *name, bool lower);
 
+/* True, and a fault, if the setting is of a part that this build lacks. */
+bool config_lacks(loader *l, const setting *s, const char *where);
+
 /* Reads a value, or the content of a file, as the setting's. */
 void config_apply(loader *l, const setting *s, const char *where, const char *value);
 void config_apply_file(loader *l, const setting *s, const char *where, const char *path);

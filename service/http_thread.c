@@ -38,7 +38,7 @@ struct http_thread {
     park park;
     pthread_t thread;
     bool started;
-    unsigned turns;       /* 1 and up */
+    uint64_t turns;       /* 1 and up */
     bool quiet;           /* nothing is accepted any more */
     bool answered;        /* in the last turn */
     bool freed;           /* a connection was closed */
@@ -251,7 +251,7 @@ static work wait_for_work(http_thread *t, int64_t next_look_us)
     struct epoll_event events[EVENTS];
     work w = {0};
     int64_t daemon_at = daemon_due(t);
-    t->turns += t->turns < UINT_MAX ? 1 : 2; /* 0 is none */
+    t->turns++;
     bool pauses = daemon_at == 0 && can_pause(t);
     if (pauses)
         daemon_at = clock_us() + PAUSE_US;

@@ -41,7 +41,7 @@ void park_taken(park_place *place)
 }
 
 /* Nothing was told of it, else it would have left before: it lay in the daemon's memory. */
-void park_asked(park_place *place, unsigned turn)
+void park_asked(park_place *place, uint64_t turn)
 {
     if (place->left == turn)
         place->sends_ahead = true;
@@ -85,7 +85,7 @@ int64_t park_due(const park *p)
     return p->first ? p->first->until_us : INT64_MAX;
 }
 
-bool park_leave(park *p, int64_t now_us, unsigned turn)
+bool park_leave(park *p, int64_t now_us, uint64_t turn)
 {
     bool any = false;
     for (; p->first && p->first->until_us <= now_us; any = true) {

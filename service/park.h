@@ -42,7 +42,7 @@ struct park_place {
     bool parked;
     bool told;        /* of something that came since park_taken(), while it was not parked */
     bool sends_ahead; /* its client does: it is not parked any more */
-    unsigned left;    /* the turn in which its time was over; 0: none */
+    uint64_t left;    /* the turn in which its time was over; 0: none */
     int64_t until_us; /* parked */
 };
 
@@ -57,7 +57,7 @@ void park_remove(park_place *place, int epoll);
 void park_taken(park_place *place);
 
 /* A request's first line came, in this turn of the thread's: 1 and up. */
-void park_asked(park_place *place, unsigned turn);
+void park_asked(park_place *place, uint64_t turn);
 
 /* Its answer is sent. Only in the daemon's callback for that, and not if the connection closes. */
 void park_enter(park_place *place, int64_t now_us);
@@ -70,6 +70,6 @@ bool park_signalled(park_place *place);
 int64_t park_due(const park *p);
 
 /* Gives back, in this turn, those whose time is over; all: INT64_MAX. True if there were any. */
-bool park_leave(park *p, int64_t now_us, unsigned turn);
+bool park_leave(park *p, int64_t now_us, uint64_t turn);
 
 #endif
