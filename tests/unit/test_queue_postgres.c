@@ -283,6 +283,14 @@ static void what_was_done_is_not_put_again(void **state)
     queue_close(q, SECOND);
 }
 
+static void *connect_to_server(void **shared, char **error)
+{
+    assert_true(queue_postgres.open(&(queue_options){.url = url()}, shared, error));
+    void *connection = queue_postgres.connect(*shared, true, error);
+    assert_non_null(connection);
+    return connection;
+}
+
 /* Values that the server can't take fail their own operation, not those beside it. */
 static void one_fault_does_not_fail_the_batch(void **state)
 {
@@ -292,9 +300,7 @@ static void one_fault_does_not_fail_the_batch(void **state)
     void *shared = NULL;
     (void)state;
     NEEDS_SERVER();
-    assert_true(queue_postgres.open(&(queue_options){.url = url()}, &shared, &error));
-    void *connection = queue_postgres.connect(shared, true, &error);
-    assert_non_null(connection);
+    void *connection = connect_to_server(&shared, &error);
     for (unsigned i = 0; i < 8; i++) {
         messages[i] = message(i);
         if (i == 3)
@@ -342,9 +348,7 @@ static void a_claim_that_is_done_is_not_lost_with_its_connection(void **state)
     void *shared = NULL;
     (void)state;
     NEEDS_SERVER();
-    assert_true(queue_postgres.open(&(queue_options){.url = url()}, &shared, &error));
-    void *connection = queue_postgres.connect(shared, true, &error);
-    assert_non_null(connection);
+    void *connection = connect_to_server(&shared, &error);
     queue_message m = message(1);
     queue_op put = putting(&m), *batch = &put;
     assert_int_equal(queue_postgres.run(connection, &batch, 1, &error), QUEUE_RUN_DONE);

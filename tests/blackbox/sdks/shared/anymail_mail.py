@@ -1,14 +1,13 @@
 """What programs with django-anymail have in common: anymail_send.py of each provider."""
 
 import base64
-import json
-import sys
 from email.mime.base import MIMEBase
 
 import django
 from anymail.exceptions import AnymailError
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
+from lines import serve
 
 
 def begin(provider):
@@ -38,16 +37,6 @@ def message(mail, connection):
         else:
             made.attach(file["filename"], base64.b64decode(file["content"]), file["type"])
     return made
-
-
-def serve(send):
-    """A line of JSON in, one out."""
-    for line in sys.stdin:
-        try:
-            said = send(json.loads(line))
-        except Exception as wrong:  # its own, before anything is sent
-            said = {"error": repr(wrong)}
-        print(json.dumps(said), flush=True)
 
 
 def serve_calls(provider, key):

@@ -4,8 +4,9 @@ from datetime import datetime, timezone
 from email.utils import quote
 
 from anymail.exceptions import AnymailRequestsAPIError
-from anymail_mail import begin, message, serve
+from anymail_mail import begin, message
 from django.core.mail import get_connection
+from lines import serve
 
 begin("mailgun")
 

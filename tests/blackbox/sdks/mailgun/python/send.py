@@ -2,11 +2,11 @@
 
 import base64
 import json
-import sys
 import warnings
 from email.utils import format_datetime, quote
 from datetime import datetime, timezone
 
+from lines import serve
 from mailgun.client import Client
 
 warnings.simplefilter("ignore")
@@ -68,9 +68,4 @@ def send(job):
     return {"status": response.status_code, **body}
 
 
-for line in sys.stdin:
-    try:
-        said = send(json.loads(line))
-    except Exception as wrong:  # its own, before anything is sent
-        said = {"error": repr(wrong)}
-    print(json.dumps(said), flush=True)
+serve(send)

@@ -5,8 +5,9 @@ from datetime import datetime, timezone
 from email.utils import quote
 
 from anymail.exceptions import AnymailRequestsAPIError, AnymailWarning
-from anymail_mail import begin, message, serve
+from anymail_mail import begin, message
 from django.core.mail import get_connection
+from lines import serve
 
 warnings.simplefilter("ignore", AnymailWarning)  # that its authors can't try it against SendGrid any more
 begin("sendgrid")

@@ -1,8 +1,6 @@
 """Sends mail with SendGrid's own SDK; sdks.py runs it, and says what a job is."""
 
-import json
-import sys
-
+from lines import serve
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers.mail import (
@@ -60,9 +58,4 @@ def send(job):
             "body": response.body.decode()}
 
 
-for line in sys.stdin:
-    try:
-        said = send(json.loads(line))
-    except Exception as wrong:  # its own, before anything is sent
-        said = {"error": repr(wrong)}
-    print(json.dumps(said), flush=True)
+serve(send)
