@@ -24,16 +24,17 @@
 #define PAUSE_US       1000
 #define TLS_PRIORITIES "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
-/* What epoll tells of: one of these, or the place of a connection, whose address is none of them.
- */
-enum { DAEMON, WOKEN, SENDER };
-#define EVENTS 128
+/* What epoll tells of: one of these, the place of a connection, whose address is none of them, or
+ * something of the sender's, which has one of the upper bits. */
+enum { DAEMON, WOKEN };
+#define SENDERS (UINT64_C(7) << 61)
+#define EVENTS  256
 
 struct http_thread {
     http_thread_options options;
     struct MHD_Daemon *daemon;
-    int epoll;
-    int wake_fd; /* an eventfd: the members below have changed */
+    int epoll, own_epoll; /* the sender's, if there is one, and there is no other */
+    int wake_fd;          /* an eventfd: the members below have changed */
     watch *watch;
     park park;
     pthread_t thread;
@@ -172,11 +173,11 @@ static int wait_time(int64_t at)
     return left_us / 1000 < INT_MAX ? (int)((left_us + 999) / 1000) : INT_MAX;
 }
 
-static void sender_turn(const http_thread *t, bool ready)
+static void sender_turn(const http_thread *t, const struct epoll_event *events, int count)
 {
     const http_thread_options *o = &t->options;
     if (o->sender)
-        smtp_sender_turn(o->sender, o->loop, ready);
+        smtp_sender_turn(o->sender, o->loop, events, count);
 }
 
 /* What was answered on this thread goes back to the daemon; whether there was any. */
@@ -190,8 +191,10 @@ static bool take_own(http_thread *t)
 
 /* What there may be to do in a turn. */
 typedef struct work {
-    bool woken, sender, daemon;
+    bool woken, daemon;
     bool parked; /* some were, and go on */
+    int count;
+    struct epoll_event events[EVENTS];
 } work;
 
 /* What the daemon has sent it ends, and has parked, when it is run again; and it reads from one
@@ -210,17 +213,17 @@ static void run_daemon(http_thread *t, bool again)
 
 /* One turn of everything: the relays' replies, which are answers; the daemon, which sends these and
  * takes requests; and the mails that these bring, to the relays. */
-static void turn(http_thread *t, work w)
+static void turn(http_thread *t, const work *w)
 {
-    if (w.woken)
+    if (w->woken)
         take_wakes(t);
-    if (w.sender)
-        sender_turn(t, true);
+    sender_turn(t, w->events, w->count);
     t->answered = take_own(t);
-    bool again = t->answered || w.woken || w.parked;
-    if (again || w.daemon)
-        run_daemon(t, again);
-    sender_turn(t, false);
+    bool again = t->answered || w->woken || w->parked;
+    if (!again && !w->daemon)
+        return;
+    run_daemon(t, again);
+    sender_turn(t, NULL, 0);
 }
 
 /* The daemon would ask clients that are not parked for their next request as soon as they have been
@@ -236,20 +239,18 @@ static bool can_pause(const http_thread *t)
 
 static void take_event(const struct epoll_event *event, work *w)
 {
-    switch (event->data.u64) {
-    case DAEMON: w->daemon = true; break;
-    case WOKEN: w->woken = true; break;
-    case SENDER: w->sender = true; break;
-    default: w->parked = park_signalled(event->data.ptr) || w->parked; break;
-    }
+    if (event->data.u64 == DAEMON)
+        w->daemon = true;
+    else if (event->data.u64 == WOKEN)
+        w->woken = true;
+    else if (!(event->data.u64 & SENDERS))
+        w->parked = park_signalled(event->data.ptr) || w->parked;
 }
 
 /* Waits for work, unless there is some. */
-static work wait_for_work(http_thread *t, int64_t next_look_us)
+static void wait_for_work(http_thread *t, int64_t next_look_us, work *w)
 {
     const http_thread_options *o = &t->options;
-    struct epoll_event events[EVENTS];
-    work w = {0};
     int64_t daemon_at = daemon_due(t);
     t->turns++;
     bool pauses = daemon_at == 0 && can_pause(t);
@@ -258,18 +259,18 @@ static work wait_for_work(http_thread *t, int64_t next_look_us)
     int64_t until = earlier(earlier(daemon_at, sender_due(t)), next_look_us);
     int ms = t->own ? 0 : wait_time(earlier(until, park_due(&t->park)));
     /* It fails for a signal only; none is meant for this thread. */
-    int n = epoll_wait(t->epoll, events, EVENTS, 0);
-    if (n == 0 && ms != 0) {
+    w->woken = w->daemon = w->parked = false;
+    w->count = epoll_wait(t->epoll, w->events, EVENTS, 0);
+    if (w->count == 0 && ms != 0) {
         if (!pauses)
             o->before_wait(o->ctx);
-        n = epoll_wait(t->epoll, events, EVENTS, ms);
+        w->count = epoll_wait(t->epoll, w->events, EVENTS, ms);
     }
-    for (int i = 0; i < n; i++)
-        take_event(&events[i], &w);
+    for (int i = 0; i < w->count; i++)
+        take_event(&w->events[i], w);
     int64_t now = clock_us();
-    w.parked = park_leave(&t->park, now, t->turns) || w.parked;
-    w.daemon = w.daemon || daemon_at <= now;
-    return w;
+    w->parked = park_leave(&t->park, now, t->turns) || w->parked;
+    w->daemon = w->daemon || daemon_at <= now;
 }
 
 static bool watch_source(const http_thread *t, int fd, uint64_t source)
@@ -278,27 +279,18 @@ static bool watch_source(const http_thread *t, int fd, uint64_t source)
     return epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static bool host_sender(const http_thread *t)
-{
-    const http_thread_options *o = &t->options;
-    if (!smtp_sender_host(o->sender, o->loop))
-        return false;
-    if (watch_source(t, smtp_sender_fd(o->sender, o->loop), SENDER))
-        return true;
-    smtp_sender_leave(o->sender, o->loop);
-    return false;
-}
-
 static void *run(void *ctx)
 {
     http_thread *t = ctx;
     const http_thread_options *o = &t->options;
     int64_t next_look_us = INT64_MAX;
+    work w;
 
-    if (o->sender && !host_sender(t))
-        t->options.sender = NULL;
+    if (o->sender && !smtp_sender_host(o->sender, o->loop))
+        t->options.sender = NULL; /* it stops already */
     while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
-        turn(t, wait_for_work(t, next_look_us));
+        wait_for_work(t, next_look_us, &w);
+        turn(t, &w);
         next_look_us = watch_look(t->watch, clock_us());
     }
     (void)park_leave(&t->park, INT64_MAX, 0); /* the daemon can't be stopped with one suspended */
@@ -427,7 +419,8 @@ http_thread *http_thread_start(const http_thread_options *options)
     if (!t)
         return NULL;
     t->options = *options;
-    t->epoll = epoll_create1(EPOLL_CLOEXEC);
+    t->own_epoll = options->sender ? -1 : epoll_create1(EPOLL_CLOEXEC);
+    t->epoll = options->sender ? smtp_sender_epoll(options->sender, options->loop) : t->own_epoll;
     t->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     t->watch = watch_create(options->slow_us, options->cert != NULL, options->slow, options->ctx);
     if (t->epoll < 0 || t->wake_fd < 0 || !t->watch || !start_daemon(t) || !watch_sources(t))
@@ -455,7 +448,7 @@ void http_thread_stop(http_thread *t)
     watch_free(t->watch);
     if (t->wake_fd >= 0)
         (void)close(t->wake_fd);
-    if (t->epoll >= 0)
-        (void)close(t->epoll);
+    if (t->own_epoll >= 0)
+        (void)close(t->own_epoll);
     free(t);
 }

@@ -14,10 +14,11 @@
 #include "smtp/envelope.h"
 
 #define EVENTS 256
-/* What epoll gives back: the wake-up, a socket that is libcurl's at the moment, or a session's
- * address (whose upper bits are never set on Linux). */
-#define WAKE_TAG (UINT64_C(1) << 63)
-#define CURL_TAG (UINT64_C(1) << 62)
+/* What epoll gives back: the wake-up, a socket that is libcurl's at the moment, a session's address
+ * (whose upper bits are never set on Linux), or, without any of these, what is the host's. */
+#define WAKE_TAG    (UINT64_C(1) << 63)
+#define CURL_TAG    (UINT64_C(1) << 62)
+#define SESSION_TAG (UINT64_C(1) << 61)
 /* After a relay has refused a further session while others work, none is asked for so long. */
 #define FULL_US  INT64_C(5000000)
 #define STOPPING "the gateway is shutting down"
@@ -495,6 +496,7 @@ bool smtp_loop_watch(smtp_session *s)
 {
     struct epoll_event event = {
         .events = (uint32_t)EPOLLIN | (s->wants_out ? (uint32_t)EPOLLOUT : 0), .data.ptr = s};
+    event.data.u64 |= SESSION_TAG;
     int how = s->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     if (epoll_ctl(s->pool->loop->epoll, how, s->fd, &event) != 0)
         return false;
@@ -627,35 +629,30 @@ static int wait_ms(const smtp_loop *l)
 
 static void handle(smtp_loop *l, const struct epoll_event *event)
 {
-    uint64_t tag = event->data.u64;
-    if (tag == WAKE_TAG) {
+    epoll_data_t data = event->data;
+    if (data.u64 == WAKE_TAG) {
         uint64_t count;
         (void)!read(l->wake, &count, sizeof count); /* before the inbox: nothing is missed */
         take_inbox(l);
-    } else if (tag & CURL_TAG) {
+    } else if (data.u64 & CURL_TAG) {
         int events = (event->events & EPOLLIN ? CURL_CSELECT_IN : 0) |
                      (event->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                      (event->events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-        run_curl(l, (curl_socket_t)(tag & UINT32_MAX), events);
-    } else {
-        smtp_session *s = event->data.ptr; /* alive, or dead and not yet freed */
+        run_curl(l, (curl_socket_t)(data.u64 & UINT32_MAX), events);
+    } else if (data.u64 & SESSION_TAG) {
+        data.u64 &= ~SESSION_TAG;
+        smtp_session *s = data.ptr; /* alive, or dead and not yet freed */
         if (s->state != SMTP_DEAD)
             smtp_dialogue_event(s, (event->events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0,
                                 (event->events & EPOLLOUT) != 0);
     }
 }
 
-/* Waits so long at most, and does what has come. */
-static void take_events(smtp_loop *l, int ms)
+/* What has come, and what is due. */
+static void do_turn(smtp_loop *l, const struct epoll_event *events, int count)
 {
-    struct epoll_event events[EVENTS];
-    int n = epoll_wait(l->epoll, events, EVENTS, ms);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < count; i++)
         handle(l, &events[i]);
-}
-
-static void end_turn(smtp_loop *l)
-{
     smtp_timers_run(&l->timers, clock_us());
     free_dead(l);
 }
@@ -686,12 +683,12 @@ static void finish(smtp_loop *l)
 static void *run(void *ctx)
 {
     smtp_loop *l = ctx;
+    struct epoll_event events[EVENTS];
     while (goes_on(l)) {
         int ms = wait_ms(l);
         if (ms != 0 && l->before_wait)
             l->before_wait(l->before_wait_ctx);
-        take_events(l, ms);
-        end_turn(l);
+        do_turn(l, events, epoll_wait(l->epoll, events, EVENTS, ms));
     }
     finish(l);
     return NULL;
@@ -746,15 +743,13 @@ bool smtp_loop_is_full(const smtp_loop *l)
     return waits;
 }
 
-void smtp_loop_turn(smtp_loop *l, bool ready)
+void smtp_loop_turn(smtp_loop *l, const struct epoll_event *events, int count)
 {
     if (l->own_work) {
         l->own_work = false;
         take_inbox(l);
     }
-    if (ready)
-        take_events(l, 0);
-    end_turn(l);
+    do_turn(l, events, count);
     if (!l->finished && !goes_on(l))
         finish(l);
 }

@@ -181,7 +181,7 @@ bool smtp_loop_host(smtp_loop *l);
 void smtp_loop_leave(smtp_loop *l);
 int64_t smtp_loop_due(smtp_loop *l);
 bool smtp_loop_is_full(const smtp_loop *l);
-void smtp_loop_turn(smtp_loop *l, bool ready);
+void smtp_loop_turn(smtp_loop *l, const struct epoll_event *events, int count);
 /* True if the calling thread is the one that runs it. */
 bool smtp_loop_is_here(smtp_loop *l);
 void smtp_loop_free(smtp_loop *l);

@@ -144,7 +144,7 @@ void smtp_sender_leave(smtp_sender *s, unsigned loop)
     smtp_loop_leave(s->loops[loop]);
 }
 
-int smtp_sender_fd(const smtp_sender *s, unsigned loop)
+int smtp_sender_epoll(const smtp_sender *s, unsigned loop)
 {
     return s->loops[loop]->epoll;
 }
@@ -159,9 +159,9 @@ bool smtp_sender_is_full(const smtp_sender *s, unsigned loop)
     return smtp_loop_is_full(s->loops[loop]);
 }
 
-void smtp_sender_turn(smtp_sender *s, unsigned loop, bool ready)
+void smtp_sender_turn(smtp_sender *s, unsigned loop, const struct epoll_event *events, int count)
 {
-    smtp_loop_turn(s->loops[loop], ready);
+    smtp_loop_turn(s->loops[loop], events, count);
 }
 
 void smtp_sender_stats_get(const smtp_sender *s, const smtp_relay *relay, smtp_sender_stats *out)

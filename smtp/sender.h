@@ -38,6 +38,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 #include "smtp/relay.h"
 #include "smtp/reply.h"
@@ -277,8 +278,10 @@ bool smtp_sender_host(smtp_sender *s, unsigned loop);
  * smtp_sender_stop(), which then runs the loop to its end. */
 void smtp_sender_leave(smtp_sender *s, unsigned loop);
 
-/* To be watched for reading: then a turn is due. */
-int smtp_sender_fd(const smtp_sender *s, unsigned loop);
+/* The loop's epoll, which stays the sender's. The host waits on it, and what it tells of goes to
+ * smtp_sender_turn(). It is there for the host's own descriptors too: what they have in data.u64
+ * must leave the three upper bits clear, as addresses do, and is nothing to the sender. */
+int smtp_sender_epoll(const smtp_sender *s, unsigned loop);
 
 /* By when, on clock_us()'s scale, the next turn must be taken: 0 at once, INT64_MAX not for its own
  * sake. */
@@ -287,8 +290,8 @@ int64_t smtp_sender_due(smtp_sender *s, unsigned loop);
 /* True while another transaction would have to wait: some do, and no session is idle. */
 bool smtp_sender_is_full(const smtp_sender *s, unsigned loop);
 
-/* Does what there is to do, and doesn't wait. `ready`: the descriptor is, or may be. */
-void smtp_sender_turn(smtp_sender *s, unsigned loop, bool ready);
+/* Does what there is to do, and doesn't wait. The events: all that epoll_wait() has told of. */
+void smtp_sender_turn(smtp_sender *s, unsigned loop, const struct epoll_event *events, int count);
 
 /* For one relay. */
 void smtp_sender_stats_get(const smtp_sender *s, const smtp_relay *relay, smtp_sender_stats *out);

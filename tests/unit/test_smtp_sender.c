@@ -23,9 +23,9 @@
 #include <string.h>
 
 #include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -2158,10 +2158,17 @@ static void a_reply_that_never_comes_is_unknown_when_the_grace_is_over(void **st
 
 /* ---- hosted: the test's thread runs the loop ---- */
 
-static bool is_ready(const world *w, int ms)
+#define EVENTS 8
+
+static int wait_events(const world *w, struct epoll_event events[EVENTS], int ms)
 {
-    struct pollfd fd = {.fd = smtp_sender_fd(w->sender, 0), .events = POLLIN};
-    return poll(&fd, 1, ms) > 0;
+    return epoll_wait(smtp_sender_epoll(w->sender, 0), events, EVENTS, ms);
+}
+
+static void wait_and_turn(const world *w, int ms)
+{
+    struct epoll_event events[EVENTS];
+    smtp_sender_turn(w->sender, 0, events, wait_events(w, events, ms));
 }
 
 /* One turn, when it is due or something has come. */
@@ -2170,7 +2177,7 @@ static void host_once(world *w)
     int64_t due = smtp_sender_due(w->sender, 0);
     int64_t left = due == INT64_MAX ? INT64_MAX : due - (due ? clock_us() : 0);
     int ms = left == INT64_MAX ? -1 : left <= 0 ? 0 : (int)((left + 999) / 1000);
-    smtp_sender_turn(w->sender, 0, is_ready(w, ms));
+    wait_and_turn(w, ms);
 }
 
 static void host_until(world *w, const job *j, unsigned calls)
@@ -2226,7 +2233,7 @@ static void a_hosted_loop_is_run_by_its_host(void **state)
     }
     begin_stop(&stop, &w, SECONDS(5));
     while (!atomic_load(&stop.over))
-        smtp_sender_turn(w.sender, 0, is_ready(&w, 1));
+        wait_and_turn(&w, 1);
     end_stop(&stop);
     assert_true(said(&w, 0, "QUIT\r\n"));
     assert_int_equal(close_world(&w), 1);
@@ -2254,7 +2261,7 @@ static void a_loop_is_full_while_one_waits_and_no_session_idles(void **state)
     finish(&second);
     begin_stop(&stop, &w, SECONDS(5));
     while (!atomic_load(&stop.over))
-        smtp_sender_turn(w.sender, 0, is_ready(&w, 1));
+        wait_and_turn(&w, 1);
     end_stop(&stop);
     assert_int_equal(close_world(&w), 1);
 }
@@ -2300,9 +2307,35 @@ static void a_callback_may_submit_and_is_not_called_within_itself(void **state)
     }
     begin_stop(&stop, &w, 0);
     while (!atomic_load(&stop.over))
-        smtp_sender_turn(w.sender, 0, is_ready(&w, 1));
+        wait_and_turn(&w, 1);
     end_stop(&stop);
     assert_int_equal(close_world(&w), 0);
+}
+
+static void a_host_may_wait_for_its_own_by_the_loops_epoll(void **state)
+{
+    static const script s[] = {{HELLO, SENT, "C QUIT", "S 221 bye"}};
+    world w = WORLD(s, .hosted = true);
+    int mine = eventfd(1, EFD_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &mine}, events[EVENTS];
+    stopper stop;
+    job j;
+    (void)state;
+    assert_true(smtp_sender_host(w.sender, 0));
+    assert_int_equal(epoll_ctl(smtp_sender_epoll(w.sender, 0), EPOLL_CTL_ADD, mine, &event), 0);
+    assert_int_equal(wait_events(&w, events, -1), 1);
+    assert_ptr_equal(events[0].data.ptr, &mine);
+    prepare(&j, &w, one, 1, "x\r\n");
+    submit(&w, &j);
+    host_until(&w, &j, 1); /* with the event that nobody takes among the sender's */
+    assert_int_equal(j.result->outcome, SMTP_SENT);
+    finish(&j);
+    begin_stop(&stop, &w, SECONDS(5));
+    while (!atomic_load(&stop.over))
+        wait_and_turn(&w, 1);
+    end_stop(&stop);
+    assert_int_equal(close_world(&w), 1);
+    assert_int_equal(close(mine), 0);
 }
 
 /* The stop is seen by the way, in a turn for something else; its wake-up must not stand for ever.
@@ -2311,6 +2344,7 @@ static void a_hosted_loop_that_has_ended_asks_for_nothing(void **state)
 {
     static const script s[] = {{HELLO}};
     world w = WORLD(s, .hosted = true);
+    struct epoll_event events[EVENTS];
     stopper stop;
     job j;
     (void)state;
@@ -2318,16 +2352,16 @@ static void a_hosted_loop_that_has_ended_asks_for_nothing(void **state)
     prepare(&j, &w, one, 1, "x");
     submit(&w, &j);
     begin_stop(&stop, &w, 0);
-    assert_true(is_ready(&w, -1));
-    smtp_sender_turn(w.sender, 0, false);
+    assert_int_equal(wait_events(&w, events, -1), 1);
+    smtp_sender_turn(w.sender, 0, NULL, 0);
     end_stop(&stop);
     assert_int_equal(j.calls, 1);
     assert_int_equal(j.result->outcome, SMTP_NOT_SENT);
     finish(&j);
     assert_int_equal(smtp_sender_due(w.sender, 0), INT64_MAX);
-    assert_true(is_ready(&w, 0));
-    smtp_sender_turn(w.sender, 0, true);
-    assert_false(is_ready(&w, 0));
+    assert_int_equal(wait_events(&w, events, 0), 1);
+    smtp_sender_turn(w.sender, 0, events, 1);
+    assert_int_equal(wait_events(&w, events, 0), 0);
     (void)close_world(&w);
 }
 
@@ -2424,6 +2458,7 @@ int main(void)
         cmocka_unit_test(a_hosted_loop_is_run_by_its_host),
         cmocka_unit_test(a_loop_is_full_while_one_waits_and_no_session_idles),
         cmocka_unit_test(a_callback_may_submit_and_is_not_called_within_itself),
+        cmocka_unit_test(a_host_may_wait_for_its_own_by_the_loops_epoll),
         cmocka_unit_test(a_hosted_loop_that_has_ended_asks_for_nothing),
         cmocka_unit_test(what_a_host_has_left_is_ended_by_stopping),
     };
