@@ -214,7 +214,7 @@ void http_suspend(http_exchange *x)
     if (x->suspended)
         return;
     x->suspended = x->waited = true;
-    http_thread_suspend(x->connection);
+    http_thread_suspend(x->thread, x->connection);
 }
 
 const char *http_exchange_id(const http_exchange *x)
@@ -770,7 +770,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
         return MHD_YES;
     if (x->suspended) { /* resumed: the answer is there */
         x->suspended = false;
-        http_thread_resumed(connection);
+        http_thread_resumed(x->thread, connection);
         return queue_answer(x);
     }
     return request_came(x);
@@ -812,6 +812,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     http_exchange *x = *con_cls;
     if (!x)
         return;
+    if (x->suspended) /* closed before it could be answered */
+        http_thread_resumed(x->thread, connection);
     if (can_park(x, how))
         http_thread_park(x->thread, connection);
     int64_t took_us = clock_us() - x->started_us;

@@ -21,7 +21,9 @@
 /* Any other time than that: see http_thread_suspend(). */
 #define RESUME_SECONDS (IDLE_SECONDS + 1)
 /* See can_pause(). */
-#define PAUSE_US       1000
+#define PAUSE_US 1000
+/* See gathers(). */
+#define MANY           256u
 #define TLS_PRIORITIES "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 /* What epoll tells of: one of these, the place of a connection, whose address is none of them, or
@@ -39,11 +41,13 @@ struct http_thread {
     park park;
     pthread_t thread;
     bool started;
-    uint64_t turns;       /* 1 and up */
-    bool quiet;           /* nothing is accepted any more */
-    bool answered;        /* in the last turn */
-    bool freed;           /* a connection was closed */
-    http_resumption *own; /* resumed on the thread itself: in the sender's turn, or a callback's */
+    uint64_t turns;     /* 1 and up */
+    bool quiet;         /* nothing is accepted any more */
+    bool answered;      /* in the last turn */
+    bool freed;         /* a connection was closed */
+    unsigned suspended; /* connections whose answer is waited for */
+    int64_t gathers_until_us;
+    http_resumption *own; /* that go on: resumed on the thread itself, or taken from `resumed` */
     _Atomic(http_resumption *) resumed;
     atomic_bool quiesce, stop;
 };
@@ -75,17 +79,19 @@ static void wake(http_thread *t)
  * three system calls for each mail. But to a connection with a time limit of its own it turns
  * before it looks at any socket: the answer is there, then, and nothing is read before it is sent;
  * by then the next request often has come. */
-void http_thread_suspend(struct MHD_Connection *connection)
+void http_thread_suspend(http_thread *t, struct MHD_Connection *connection)
 {
     visitor *v = visitor_of(connection);
     if (v)
         park_taken(&v->place);
+    t->suspended++;
     MHD_suspend_connection(connection);
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, RESUME_SECONDS);
 }
 
-void http_thread_resumed(struct MHD_Connection *connection)
+void http_thread_resumed(http_thread *t, struct MHD_Connection *connection)
 {
+    t->suspended--;
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, IDLE_SECONDS);
 }
 
@@ -120,20 +126,15 @@ void http_thread_quiesce(http_thread *t)
 
 /* ---- the loop ---- */
 
-static void resume(http_resumption *r)
-{
-    while (r) {
-        http_resumption *next = r->next;
-        MHD_resume_connection(r->connection);
-        r = next;
-    }
-}
-
 static void take_wakes(http_thread *t)
 {
     uint64_t count;
     (void)!read(t->wake_fd, &count, sizeof count); /* before the list: none is missed */
-    resume(atomic_exchange(&t->resumed, NULL));
+    for (http_resumption *r = atomic_exchange(&t->resumed, NULL), *next; r; r = next) {
+        next = r->next;
+        r->next = t->own;
+        t->own = r;
+    }
     if (atomic_load(&t->quiesce) && !t->quiet) {
         t->quiet = true;
         int fd = MHD_quiesce_daemon(t->daemon);
@@ -142,10 +143,20 @@ static void take_wakes(http_thread *t)
     }
 }
 
+/* When one goes on, the daemon walks over all that are suspended. Where these are many, that would
+ * be a good part of what a mail costs. Those that go on gather then, for a microsecond for each
+ * that is suspended: by far more than the walk takes, and little against what so many wait. */
+static bool gathers(const http_thread *t)
+{
+    return t->suspended > MANY && clock_us() < t->gathers_until_us;
+}
+
 /* When the daemon has something to do though nothing comes: INT64_MAX is never, 0 now. */
 static int64_t daemon_due(http_thread *t)
 {
     MHD_UNSIGNED_LONG_LONG ms = 0;
+    if (t->own || t->park.going.first)
+        return t->suspended > MANY ? t->gathers_until_us : 0;
     if (MHD_get_timeout(t->daemon, &ms) != MHD_YES)
         return INT64_MAX;
     return ms > 0 ? clock_us() + (int64_t)ms * 1000 : 0;
@@ -180,19 +191,21 @@ static void sender_turn(const http_thread *t, const struct epoll_event *events, 
         smtp_sender_turn(o->sender, o->loop, events, count);
 }
 
-/* What was answered on this thread goes back to the daemon; whether there was any. */
-static bool take_own(http_thread *t)
+/* What was answered goes back to the daemon, and what was parked; whether there was any. */
+static bool let_go(http_thread *t)
 {
-    http_resumption *first = t->own;
-    t->own = NULL;
-    resume(first);
-    return first != NULL;
+    t->answered = t->own != NULL;
+    for (http_resumption *next; t->own; t->own = next) {
+        next = t->own->next;
+        MHD_resume_connection(t->own->connection);
+    }
+    t->gathers_until_us = clock_us() + t->suspended;
+    return park_go(&t->park, t->turns) || t->answered;
 }
 
 /* What there may be to do in a turn. */
 typedef struct work {
     bool woken, daemon;
-    bool parked; /* some were, and go on */
     int count;
     struct epoll_event events[EVENTS];
 } work;
@@ -218,11 +231,10 @@ static void turn(http_thread *t, const work *w)
     if (w->woken)
         take_wakes(t);
     sender_turn(t, w->events, w->count);
-    t->answered = take_own(t);
-    bool again = t->answered || w->woken || w->parked;
-    if (!again && !w->daemon)
+    bool any_go = !gathers(t) && let_go(t);
+    if (!any_go && !w->daemon)
         return;
-    run_daemon(t, again);
+    run_daemon(t, any_go);
     sender_turn(t, NULL, 0);
 }
 
@@ -244,7 +256,7 @@ static void take_event(const struct epoll_event *event, work *w)
     else if (event->data.u64 == WOKEN)
         w->woken = true;
     else if (!(event->data.u64 & SENDERS))
-        w->parked = park_signalled(event->data.ptr) || w->parked;
+        park_signalled(event->data.ptr);
 }
 
 /* Waits for work, unless there is some. */
@@ -257,9 +269,9 @@ static void wait_for_work(http_thread *t, int64_t next_look_us, work *w)
     if (pauses)
         daemon_at = clock_us() + PAUSE_US;
     int64_t until = earlier(earlier(daemon_at, sender_due(t)), next_look_us);
-    int ms = t->own ? 0 : wait_time(earlier(until, park_due(&t->park)));
+    int ms = wait_time(earlier(until, park_due(&t->park)));
     /* It fails for a signal only; none is meant for this thread. */
-    w->woken = w->daemon = w->parked = false;
+    w->woken = w->daemon = false;
     w->count = epoll_wait(t->epoll, w->events, EVENTS, 0);
     if (w->count == 0 && ms != 0) {
         if (!pauses)
@@ -269,7 +281,7 @@ static void wait_for_work(http_thread *t, int64_t next_look_us, work *w)
     for (int i = 0; i < w->count; i++)
         take_event(&w->events[i], w);
     int64_t now = clock_us();
-    w->parked = park_leave(&t->park, now, t->turns) || w->parked;
+    park_leave(&t->park, now);
     w->daemon = w->daemon || daemon_at <= now;
 }
 
@@ -293,7 +305,8 @@ static void *run(void *ctx)
         turn(t, &w);
         next_look_us = watch_look(t->watch, clock_us());
     }
-    (void)park_leave(&t->park, INT64_MAX, 0); /* the daemon can't be stopped with one suspended */
+    park_leave(&t->park, INT64_MAX); /* the daemon can't be stopped with one suspended */
+    (void)park_go(&t->park, 0);
     if (o->sender)
         smtp_sender_leave(o->sender, o->loop);
     return NULL;

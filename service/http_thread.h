@@ -51,9 +51,10 @@ void *http_thread_context(const http_thread *t);
 watch_connection *http_thread_watched(struct MHD_Connection *connection); /* NULL: no memory */
 
 /* Of a connection whose access handler is running: it is not called again, and nothing is read,
- * until http_thread_resume(). When it is called again, it calls http_thread_resumed() first. */
-void http_thread_suspend(struct MHD_Connection *connection);
-void http_thread_resumed(struct MHD_Connection *connection);
+ * until http_thread_resume(). When it is called again, it calls http_thread_resumed() first; and so
+ * does the callback for a completed request where that comes instead. */
+void http_thread_suspend(http_thread *t, struct MHD_Connection *connection);
+void http_thread_resumed(http_thread *t, struct MHD_Connection *connection);
 
 /* In the callback for a completed request that was read to its end and suspended, and whose
  * connection stays: the next one is waited for aside (park.h). */

@@ -11,26 +11,37 @@ void park_add(park *p, park_place *place, int epoll, struct MHD_Connection *conn
         place->park = p;
 }
 
-static void take_out(park_place *place)
+static void put(park_list *list, park_place *place)
 {
-    park *p = place->park;
+    place->list = list;
+    place->next = NULL;
+    place->previous = list->last;
+    if (list->last)
+        list->last->next = place;
+    else
+        list->first = place;
+    list->last = place;
+}
+
+static void take_out(park_list *list, park_place *place)
+{
     if (place->previous)
         place->previous->next = place->next;
     else
-        p->first = place->next;
+        list->first = place->next;
     if (place->next)
         place->next->previous = place->previous;
     else
-        p->last = place->previous;
-    place->parked = false;
+        list->last = place->previous;
+    place->list = NULL;
 }
 
 void park_remove(park_place *place, int epoll)
 {
     if (!place->park)
         return;
-    if (place->parked)
-        take_out(place);
+    if (place->list)
+        take_out(place->list, place);
     (void)epoll_ctl(epoll, EPOLL_CTL_DEL, place->fd, NULL);
     place->park = NULL;
 }
@@ -49,48 +60,49 @@ void park_asked(park_place *place, uint64_t turn)
 
 void park_enter(park_place *place, int64_t now_us)
 {
-    park *p = place->park;
-    if (!p || place->parked || place->told || place->sends_ahead)
+    if (!place->park || place->list || place->told || place->sends_ahead)
         return;
-    place->parked = true;
     place->until_us = now_us + PARK_US;
-    place->next = NULL;
-    place->previous = p->last;
-    if (p->last)
-        p->last->next = place;
-    else
-        p->first = place;
-    p->last = place;
+    place->late = false;
+    put(&place->park->parked, place);
     MHD_suspend_connection(place->connection);
 }
 
-static void leave(park_place *place)
+static void send_off(park_place *place)
 {
-    take_out(place);
-    MHD_resume_connection(place->connection);
+    take_out(&place->park->parked, place);
+    put(&place->park->going, place);
 }
 
-bool park_signalled(park_place *place)
+void park_signalled(park_place *place)
 {
-    if (place->parked) {
-        leave(place);
-        return true;
-    }
-    place->told = true;
-    return false;
+    if (!place->list)
+        place->told = true;
+    else if (place->list == &place->park->parked)
+        send_off(place);
 }
 
 int64_t park_due(const park *p)
 {
-    return p->first ? p->first->until_us : INT64_MAX;
+    return p->parked.first ? p->parked.first->until_us : INT64_MAX;
 }
 
-bool park_leave(park *p, int64_t now_us, uint64_t turn)
+void park_leave(park *p, int64_t now_us)
 {
-    bool any = false;
-    for (; p->first && p->first->until_us <= now_us; any = true) {
-        p->first->left = turn;
-        leave(p->first);
+    while (p->parked.first && p->parked.first->until_us <= now_us) {
+        p->parked.first->late = true;
+        send_off(p->parked.first);
+    }
+}
+
+bool park_go(park *p, uint64_t turn)
+{
+    bool any = p->going.first != NULL;
+    for (park_place *place; (place = p->going.first);) {
+        take_out(&p->going, place);
+        if (place->late)
+            place->left = turn;
+        MHD_resume_connection(place->connection);
     }
     return any;
 }

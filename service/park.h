@@ -28,21 +28,27 @@
 
 typedef struct park_place park_place;
 
-/* All that are parked, those first that came first. Zeros are an empty one. */
-typedef struct park {
+typedef struct park_list {
     park_place *first, *last;
+} park_list;
+
+/* All that are parked, those first that came first; and those that are to go. Zeros are an empty
+ * one. */
+typedef struct park {
+    park_list parked, going;
 } park;
 
 /* A connection's. */
 struct park_place {
-    park *park; /* NULL: its socket is not watched, and it is never parked */
+    park *park;      /* NULL: its socket is not watched, and it is never parked */
+    park_list *list; /* that it is in; NULL: none */
     park_place *previous, *next;
     struct MHD_Connection *connection;
     int fd;
-    bool parked;
-    bool told;        /* of something that came since park_taken(), while it was not parked */
+    bool told;        /* of something that came since park_taken(), while it was in no list */
+    bool late;        /* its time was over, and nothing had come */
     bool sends_ahead; /* its client does: it is not parked any more */
-    uint64_t left;    /* the turn in which its time was over; 0: none */
+    uint64_t left;    /* the turn in which it went, late; 0: none */
     int64_t until_us; /* parked */
 };
 
@@ -62,14 +68,17 @@ void park_asked(park_place *place, uint64_t turn);
 /* Its answer is sent. Only in the daemon's callback for that, and not if the connection closes. */
 void park_enter(park_place *place, int64_t now_us);
 
-/* The epoll told of the socket. True if the connection was parked, and is the daemon's again: it
- * must be run. */
-bool park_signalled(park_place *place);
+/* The epoll told of the socket: the connection is to go, if it was parked. */
+void park_signalled(park_place *place);
 
-/* When the first of them goes back to the daemon; INT64_MAX: there is none. */
+/* When the time of the first is over; INT64_MAX: none is parked. */
 int64_t park_due(const park *p);
 
-/* Gives back, in this turn, those whose time is over; all: INT64_MAX. True if there were any. */
-bool park_leave(park *p, int64_t now_us, uint64_t turn);
+/* Those whose time is over are to go; all: INT64_MAX. */
+void park_leave(park *p, int64_t now_us);
+
+/* Gives back, in this turn, those that are to go; true if there were any: the daemon must be run.
+ */
+bool park_go(park *p, uint64_t turn);
 
 #endif
