@@ -192,6 +192,9 @@ static const uint8_t by_next_high[16] = {
     [0xF] = TOO_SHORT,
 };
 
+/* What ends a plain run, but for controls, by its low half; where there is none, a control. */
+static const uint8_t ends_by_low[16] = {['"' & 15] = '"', ['\\' & 15] = '\\'};
+
 #define VECTOR_BITS 128
 #define SHORT_RUN   plain_run
 #include "base/utf8_vector.h"

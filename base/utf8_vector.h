@@ -65,12 +65,10 @@ VECTOR_TARGET static size_t KERNEL(run)(const char *s, size_t len, bool *beyond_
     if (len < VECTOR_BYTES)
         return SHORT_RUN(s, len, beyond_ascii);
     VEC met = V(zero)();
-    size_t i = 0;
-    while (i < len) {
-        if (len - i < VECTOR_BYTES) /* the last, and some before it once more */
-            i = len - VECTOR_BYTES;
+    size_t i = 0, last = len - VECTOR_BYTES;
+    while (true) {
         VEC text = V(load)(s + i);
-        VEC stop = V(or)(V(equal)(text, V(same)('"')), V(equal)(text, V(same)('\\')));
+        VEC stop = V(equal)(text, V(lookup)(V(table)(ends_by_low), text));
         stop = V(or)(stop, V(at_most)(text, V(same)(0x1F)));
         if (V(high)(stop)) {
             size_t n = V(first)(stop);
@@ -80,6 +78,10 @@ VECTOR_TARGET static size_t KERNEL(run)(const char *s, size_t len, bool *beyond_
         }
         met = V(or)(met, text);
         i += VECTOR_BYTES;
+        if (i == len)
+            break;
+        if (i > last) /* the last, and some before it once more */
+            i = last;
     }
     *beyond_ascii |= V(high)(met);
     return i;

@@ -15,15 +15,18 @@
  * first eight characters, or zeros behind fewer, is not followed by them once more. */
 #define LEN(name, flags)                                                                           \
     (sizeof(name) - 1 > MIME_ELEMENT_SHORT || (flags) & (EF_RAW | EF_RCDATA) ? 0 : sizeof(name) - 1)
-#define MASK(name, flags) (UINT64_MAX >> (64 - 8 * LEN(name, flags)) % 64)
+/* Names are letters, which differ from their capitals in one bit; but a heading's second is a
+ * digit. */
+#define LETTERS(flags)    ((flags)&EF_HEADING ? 0xFFDF : 0xDFDFDFDFDFDFDFDF)
+#define MASK(name, flags) (LETTERS(flags) & UINT64_MAX >> (64 - 8 * LEN(name, flags)) % 64)
 
 const mime_element_row mime_elements[EL_COUNT] = {
 #define X(slot, identifier, name, act, flags)                                                      \
     {name,                                                                                         \
      MASK(name, flags),                                                                            \
      {EL_##identifier, ACT_##act, LEN(name, flags),                                                \
-      (flags) | ODD(ACT_##act, flags) | HOLDS(ACT_##act, flags)}},
-    {"", UINT64_MAX, {EL_UNKNOWN, ACT_NONE, 0, 0}}, MIME_ELEMENTS(X)
+      (flags) | ODD(ACT_##act, flags) | HOLDS(ACT_##act, flags) | EF_ANY}},
+    {"", UINT64_MAX, {EL_UNKNOWN, ACT_NONE, 0, EF_ANY}}, MIME_ELEMENTS(X)
 #undef X
 };
 
@@ -45,5 +48,5 @@ mime_element mime_element_find(const char *name, size_t len, const char *end)
         return row->element;
     uint64_t hash = (head ^ tail * 31 ^ len) * 0x9E3779B97F4A7C15;
     uint16_t id = (uint16_t)(EL_COUNT + (hash >> 48) % (UINT16_MAX - EL_COUNT));
-    return (mime_element){id, ACT_NONE, 0, 0};
+    return (mime_element){id, ACT_NONE, 0, EF_ANY};
 }

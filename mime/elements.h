@@ -59,6 +59,7 @@ enum {
     EF_HOLDS_ROWS = 1 << 17,
     EF_CELL = 1 << 24,
     EF_ROW = 1 << 25,
+    EF_ANY = 1 << 26, /* all have it */
 };
 
 /* Whether a table's part fits into the element it would be in. */
@@ -197,7 +198,7 @@ typedef struct mime_element {
 
 typedef struct mime_element_row {
     char name[MIME_ELEMENT_NAME]; /* padded with zeros */
-    uint64_t mask;                /* of a short name's bytes, as octets_word() has them */
+    uint64_t mask; /* of a short name's bits, but for letters' case, as octets_word() has them */
     mime_element element;
 } mime_element_row;
 
@@ -215,8 +216,7 @@ static inline size_t mime_element_slot(uint64_t head)
  * It ends there if no name goes on with s[row->element.len]; a name without a length never does. */
 static inline bool mime_element_is_at(const mime_element_row *row, const char *s)
 {
-    uint64_t differs = octets_lower(octets_eight(s)) ^ octets_eight(row->name);
-    return (differs & row->mask) == 0;
+    return ((octets_eight(s) ^ octets_eight(row->name)) & row->mask) == 0;
 }
 
 /* The element of a name with a length, as octets_head() has read it; NULL if the table lacks it. */

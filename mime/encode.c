@@ -231,10 +231,11 @@ ALWAYS void pass_octet(quoter *q)
     pass(q, 1);
 }
 
+/* What comes next can be read, if only behind the text's end: a zero. */
 ALWAYS void begin_line(quoter *q)
 {
     q->line = q->to + QP_COLUMNS;
-    if (q->s < q->end && is_fragile(q->s, q->end))
+    if (is_fragile(q->s, q->end))
         pass_octet(q);
 }
 
@@ -258,6 +259,14 @@ ALWAYS void end_line(quoter *q)
     q->to = put_end(q->to);
     pass(q, octets);
     begin_line(q);
+}
+
+/* The octets that go on with a character, as far as the window and the line have room for them. A
+ * character that has room is not parted by that; what is none has no need to stay whole. */
+ALWAYS void pass_tails(quoter *q)
+{
+    while (q->stops > 1 && ((unsigned char)*q->s & 0xC0) == 0x80 && q->line - q->to >= 3)
+        pass_octet(q);
 }
 
 /* Where the line may have no room for it. */
@@ -285,18 +294,22 @@ ALWAYS void pass_run(quoter *q, size_t run)
     pass(q, run);
     if (q->stops == 1)
         return;
-    if (kind_of(*q->s) == END)
+    char first = *q->s;
+    if (kind_of(first) == END) {
         end_line(q);
-    else if (room - run >= LONGEST_CODE)
+    } else if (room - run >= LONGEST_CODE) {
         pass_octet(q);
-    else
+        if ((unsigned char)first >= 0xC0)
+            pass_tails(q);
+    } else {
         encode_character(q);
+    }
 }
 
 ALWAYS quoter begin_quoting(const place *p, char *to)
 {
     quoter q = {.s = p->s, .end = p->end, .to = to, .start = to};
-    if (p->column == 0)
+    if (p->column == 0 && p->s < p->end)
         begin_line(&q);
     else
         q.line = to + (QP_COLUMNS - p->column);

@@ -182,27 +182,23 @@ static inline const char *attribute_name_end(const char *at, const char *end)
 {
     if (end - at >= OCTETS) {
         octets o = octets_load(at);
-        at += octets_first((octets)((o <= ' ') | (o == '/') | (o == '>') | (o == '=')));
+        at += octets_first((octets)((o < 'A') & (o != '-')));
     }
     while (at < end && !is(*at, SPACE | SLASH | GREATER | EQUALS))
         at++;
     return at;
 }
 
-/* The closing quote, if it is one of the next sixteen bytes, and they can be read; else NULL. */
-static inline const char *find_near_quote(const char *at, const char *end, char quote)
+/* The closing quote; NULL if there is none. OCTETS can be read. */
+static inline const char *find_quote_from(const char *at, const char *end, char quote)
 {
-    if (end - at < OCTETS)
-        return NULL;
-    size_t n = octets_first((octets)(octets_load(at) == (unsigned char)quote));
-    return n < OCTETS ? at + n : NULL;
-}
-
-/* The closing quote; NULL if there is none. */
-static inline const char *find_quote(const char *at, const char *end, char quote)
-{
-    const char *near = find_near_quote(at, end, quote);
-    return near ? near : memchr(at, quote, (size_t)(end - at));
+    do {
+        size_t n = octets_first((octets)(octets_load(at) == (unsigned char)quote));
+        if (n < OCTETS)
+            return at + n;
+        at += OCTETS;
+    } while (end - at >= OCTETS);
+    return memchr(at, quote, (size_t)(end - at));
 }
 
 /* A value behind "=": its end, behind the closing quote; NULL where the input ends. */
@@ -213,7 +209,7 @@ static inline const char *value(const char *at, const char *end, mime_html_attri
     if (at == end)
         return NULL;
     if (*at == '"' || *at == '\'') {
-        to = find_quote(at + 1, end, *at);
+        to = memchr(at + 1, *at, (size_t)(end - at - 1));
         if (!to)
             return NULL;
         a->value = at + 1;
@@ -444,23 +440,21 @@ static mime_html_kind declaration(mime_html *h, mime_html_token *token)
     return up_to_greater(h, token, MIME_HTML_COMMENT, at);
 }
 
-/* Reads the attribute at `at` if it is written as most are, with one space in front and a value in
- * quotes (a short one, where `brief`): where it ends, or NULL. */
-static inline const char *usual_attribute(mime_html_token *token, const char *at, const char *end,
-                                          bool brief)
+/* Reads the attribute at `at` if it is written as most are, with one space in front, a name of a
+ * few letters and dashes, and a value in quotes: where it ends, or NULL. */
+static inline const char *usual_attribute(mime_html_token *token, const char *at, const char *end)
 {
-    if (end - at < 4 + OCTETS || *at != ' ')
+    if (end - at < 1 + OCTETS + 2 + OCTETS || *at != ' ')
         return NULL;
     octets o = octets_load(++at);
-    size_t n = octets_first((octets)((o <= ' ') | (o == '/') | (o == '>') | (o == '=')));
+    size_t n = octets_first((octets)((o < 'A') & (o != '-')));
     const char *to = at + n;
-    if (n - 1 >= 8 || to[0] != '=' || (to[1] != '"' && to[1] != '\''))
+    if (n - 1 >= OCTETS - 1 || to[0] != '=' || (to[1] != '"' && to[1] != '\''))
         return NULL;
-    const char *close =
-        brief ? find_near_quote(to + 2, end, to[1]) : find_quote(to + 2, end, to[1]);
+    const char *close = find_quote_from(to + 2, end, to[1]);
     if (!close)
         return NULL;
-    mime_html_attribute *known = known_attribute(token, octets_head(o, n));
+    mime_html_attribute *known = n <= 8 ? known_attribute(token, octets_head(o, n)) : NULL;
     if (known)
         *known = (mime_html_attribute){at, n, to + 2, (size_t)(close - to - 2)};
     return close + 1;
@@ -479,11 +473,11 @@ RARE static const char *unusual_attribute(mime_html_token *token, const char *at
     return at;
 }
 
-/* From `at` on, which is none of the input or where an attribute begins or the tag ends. */
+/* From `at` on, behind an attribute or the name: what there is of the tag. */
 RARE static const char *any_attributes(mime_html_token *token, const char *at, const char *end)
 {
     while (at && at < end && *at != '>') {
-        const char *next = usual_attribute(token, at, end, false);
+        const char *next = usual_attribute(token, at, end);
         if (next)
             token->self_closing = false;
         else
@@ -495,12 +489,15 @@ RARE static const char *any_attributes(mime_html_token *token, const char *at, c
 
 const char *mime_html_attributes(mime_html_token *token, const char *at, const char *end)
 {
+    const char *next;
     token->has = 0;
     token->self_closing = false;
-    const char *to = usual_attribute(token, at, end, true);
-    if (to && to < end && *to == '>')
-        return to;
-    return any_attributes(token, to ? to : at, end);
+    while ((next = usual_attribute(token, at, end))) {
+        at = next;
+        if (at < end && *at == '>')
+            return at;
+    }
+    return any_attributes(token, at, end);
 }
 
 static mime_html_kind tag(mime_html *h, mime_html_token *token, const char *name,

@@ -105,25 +105,26 @@ static inline void mime_html_take(mime_html *h, const char *to)
     h->at = to;
 }
 
-/* A tag can be taken where mime_html_peek() tells of a "<" with so many bytes from it on. */
-#define MIME_HTML_TAG_ROOM (2 + OCTETS)
+/* The following look at that many bytes from the "<" or "&" on, which mime_html_peek() must tell
+ * of. */
+#define MIME_HTML_ROOM (2 + OCTETS)
 
-/* The end tag of this element, without attributes. False if that isn't what comes next. */
-static inline bool mime_html_take_end_tag(mime_html *h, const mime_element_row *row)
+/* The end tag of this element, without attributes: its end. NULL if that isn't what has begun with
+ * the "</" before `at`. */
+static inline const char *mime_html_take_end_tag(const mime_element_row *row, const char *at)
 {
-    const char *at = h->at + 2;
-    if (at[-1] != '/' || !mime_element_is_at(row, at) || at[row->element.len] != '>')
-        return false;
-    h->at = at + row->element.len + 1;
-    return true;
+    if (!mime_element_is_at(row, at) || at[row->element.len] != '>')
+        return NULL;
+    return at + row->element.len + 1;
 }
 
-/* A tag of a well-known element with ordinary content: NULL if that isn't what comes next. Of the
- * token only what is told of attributes is set: has, known and self_closing. `likely`: the element
- * to try first. `at`: behind the "<", or the "</". */
-static inline const mime_element_row *mime_html_take_tag(mime_html *h, mime_html_token *token,
+/* The tag that has begun with the "<" or "</" before `at`, of a well-known element with ordinary
+ * content, and its end to *to; NULL if it isn't one. Of the token only what is told of attributes
+ * is set: has, known and self_closing. `likely`: the element to try first. `end`: the input's. */
+static inline const mime_element_row *mime_html_take_tag(mime_html_token *token,
                                                          const mime_element_row *likely,
-                                                         const char *at)
+                                                         const char *at, const char *end,
+                                                         const char **to)
 {
     const mime_element_row *row = likely;
     if (!mime_element_is_at(row, at)) {
@@ -137,10 +138,10 @@ static inline const mime_element_row *mime_html_take_tag(mime_html *h, mime_html
     token->has = 0;
     token->self_closing = false;
     if (*at != '>') {
-        if (*at != ' ' || !(at = mime_html_attributes(token, at, h->end)))
+        if (*at != ' ' || !(at = mime_html_attributes(token, at, end)))
             return NULL;
     }
-    h->at = at + 1;
+    *to = at + 1;
     return row;
 }
 
@@ -149,12 +150,9 @@ const char *mime_html_reference(const char *at, const char *end, bool in_attribu
                                 size_t *len);
 
 /* The same of the most frequent: what it stands for as mime_entity_find() tells it, and the end to
- * *next; NULL if it isn't one of them, or the sixteen bytes behind can't be read. */
-static inline const unsigned char *mime_html_usual_reference(const char *at, const char *end,
-                                                             const char **next)
+ * *next; NULL if it isn't one of them. */
+static inline const unsigned char *mime_html_usual_reference(const char *at, const char **next)
 {
-    if (end - at <= OCTETS)
-        return NULL;
     octets name = octets_load(at + 1);
     size_t n = octets_first((octets)(name == ';'));
     *next = at + 1 + n + 1;

@@ -30,7 +30,7 @@ typedef struct writer {
     buf out;
     size_t start;    /* where this text begins in `out` */
     size_t prefix;   /* bytes that marks and indentation may still take: what bounds the output */
-    unsigned breaks; /* line ends owed before the next text */
+    unsigned breaks; /* line ends owed before the next text; one at least before the first */
     bool space;      /* a space is owed, unless a line begins */
     bool no_newline; /* one that comes right now is dropped */
 
@@ -42,9 +42,11 @@ typedef struct writer {
     int number;
     buf blanks; /* in <pre>: white space that is owed before a visible character */
 
-    bool row_has_text, row_is_line, row_parted; /* the open row's; on one line; by a separator */
-    bool data;                                  /* the row before was such a line */
-    bool cell_owed; /* a separator is, as a cell has begun and has no text yet */
+    bool row_is_line;  /* the open row's text is on one line */
+    bool row_parted;   /* by a separator */
+    bool row_has_text; /* has it any? */
+    bool cell_owed;    /* a separator is, as a cell has begun and has no text yet */
+    bool data;         /* the row before was a line with separators */
 
     bool linked; /* an <a href> is open */
     buf href;
@@ -55,9 +57,10 @@ typedef struct writer {
     level *top;                 /* the innermost open element */
     unsigned skip;              /* how many, with the one that is left out; 0: none is */
     unsigned foreign;           /* how many, with <svg> or <math>; 0: neither is open */
-    level stack[1 + DEPTH_MAX]; /* from 1 on; stack[0] is none */
+    unsigned odd;               /* an element with one of these flags is for on_start(), on_end() */
     uint16_t open[128];         /* how many there are, by the low bits of their number */
     uint8_t likely[128];        /* by an element's number, what was the last to begin in one */
+    level stack[1 + DEPTH_MAX]; /* from 1 on; stack[0] is none */
     mime_html html;
 } writer;
 
@@ -128,52 +131,54 @@ static void add_blank_lines(writer *w, unsigned count)
 
 /* What a piece of text takes, at most, with the space before it; and what begin_piece() writes. */
 #define PIECE_ROOM (1 + OCTETS)
-#define BEGIN_ROOM 3
+#define BEGIN_ROOM 4
 
-/* What is owed where a line begins, but for its end. */
-RARE static bool begin_line(writer *w)
+/* What is owed where a line begins, but for its end. Where the output goes on; NULL if memory ran
+ * out. */
+RARE static char *begin_line(writer *w, const char *to)
 {
+    w->out.len = (size_t)(to - w->out.data);
     if (w->breaks > 1 && w->out.len > w->start + 1)
         add_blank_lines(w, w->breaks - 1);
     if (w->quotes | w->lists | w->marker)
         add_marks(w);
-    return buf_reserve(&w->out, PIECE_ROOM);
+    return buf_reserve(&w->out, PIECE_ROOM) ? w->out.data + w->out.len : NULL;
 }
 
-/* Pays what is owed before a visible character, and a space if nothing else is. There is room for
- * BEGIN_ROOM and PIECE_ROOM, and for PIECE_ROOM behind it; false if memory ran out. */
-static inline __attribute__((always_inline)) bool begin_piece(writer *w, bool space)
+/* Pays what is owed before a visible character, and a space if nothing else is, at the output's end
+ * `to`: its new end. There is room for BEGIN_ROOM and PIECE_ROOM, and for PIECE_ROOM behind it;
+ * NULL if memory ran out. */
+static inline __attribute__((always_inline)) char *begin_piece(writer *w, char *to, bool space)
 {
-    static const char separator[BEGIN_ROOM] = {' ', '|', ' '};
-    char *to = w->out.data + w->out.len;
-    bool first = w->out.len == w->start;
-    if (w->breaks || first) {
+    if (w->breaks) {
         *to = '\n';
-        w->out.len += !first;
+        to += to != w->out.data + w->start;
         w->row_is_line = !w->row_has_text;
-        if ((w->breaks > 1 || w->quotes | w->lists | w->marker) && !begin_line(w))
-            return false;
+        if ((w->breaks > 1 || w->quotes | w->lists | w->marker) && !(to = begin_line(w, to)))
+            return NULL;
         w->breaks = 0;
     } else if (w->cell_owed && w->row_has_text) {
-        memcpy(to, separator, sizeof separator);
-        w->out.len += sizeof separator;
+        memcpy(to, " | ", BEGIN_ROOM); /* and a NUL: four are one store */
+        to += 3;
         w->row_parted = true;
     } else if (space) {
-        *to = ' ';
-        w->out.len++;
+        *to++ = ' ';
     }
     w->low_quotes = w->quotes;
-    w->cell_owed = false;
     w->row_has_text = true;
+    w->cell_owed = false;
     if (w->linked && w->link_start == SIZE_MAX)
-        w->link_start = w->out.len;
-    return true;
+        w->link_start = (size_t)(to - w->out.data);
+    return to;
 }
 
 RARE static void begin_text(writer *w)
 {
+    char *to = NULL;
     if (buf_reserve(&w->out, BEGIN_ROOM + PIECE_ROOM))
-        (void)begin_piece(w, w->space);
+        to = begin_piece(w, w->out.data + w->out.len, w->space);
+    if (to)
+        w->out.len = (size_t)(to - w->out.data);
     w->space = false;
 }
 
@@ -280,12 +285,23 @@ static void add_text(writer *w, const char *s, size_t len)
 }
 
 /* Bytes that stand in flowing text as they are: neither markup nor such that something else than a
- * single space may come of them. What is behind the sixteen is looked at, too. */
+ * single space may come of them. What is behind the sixteen is looked at, too: a space with another
+ * one (or a NUL, which is dropped) behind it is for leading_blanks(). */
 static inline size_t plain_octets(const char *s)
 {
     octets o = octets_load(s), behind = octets_load(s + 1);
-    octets doubled = (octets)((o == ' ') & (behind == ' '));
+    octets doubled = (octets)((o | behind) == ' ');
     return octets_first(doubled | (octets)((o < ' ') | (o == '<') | (o == '&') | (o == 0xC2)));
+}
+
+/* The white space there is, as far as can be seen at once. */
+static inline size_t leading_blanks(const char *s)
+{
+    if (*s == ' ' && (unsigned char)s[1] > ' ')
+        return 1;
+    octets o = octets_load(s);
+    octets blank = (octets)((o == ' ') | (o == '\n') | (o == '\r') | (o == '\t'));
+    return octets_first(~blank);
 }
 
 /* Some visible characters with single spaces between them, and what follows where they come from.
@@ -296,44 +312,52 @@ typedef struct piece {
     const char *next;
 } piece;
 
-/* What a reference stands for; empty if it is none. */
-static inline piece referred_piece(writer *w, const char *at, const char *end)
+RARE static piece rare_reference(writer *w, const char *at, const char *end)
 {
     size_t len = 0;
+    const char *next = mime_html_reference(at, end, false, w->referred, &len);
+    return (piece){w->referred, next ? len : 0, next};
+}
+
+/* What a reference stands for; empty if it is none. */
+static inline piece referred_piece(writer *w, const char *at)
+{
     const char *next;
-    const unsigned char *entity = mime_html_usual_reference(at, end, &next);
+    const unsigned char *entity = mime_html_usual_reference(at, &next);
     if (entity)
         return (piece){(const char *)entity + 1, entity[0] & MIME_ENTITY_LEN, next};
-    next = mime_html_reference(at, end, false, w->referred, &len);
-    return (piece){w->referred, next ? len : 0, next};
+    return rare_reference(w, at, w->html.end);
 }
 
 /* Where text is written while pieces of it come one after the other. */
 typedef struct flow {
-    char *to, *limit; /* NULL before the first */
-    size_t space;     /* 1: one is owed */
+    char *to;
+    char *limit;  /* `to` has room for a piece in front of it; where the output begins: none yet */
+    size_t space; /* 1: one is owed */
 } flow;
 
 /* Room for a piece, and what is owed before the first; false if memory ran out. */
 static inline bool begin_flow(writer *w, flow *f)
 {
-    if (f->to)
-        w->out.len = (size_t)(f->to - w->out.data);
+    bool begun = f->limit != w->out.data;
+    w->out.len = (size_t)(f->to - w->out.data);
     if (!buf_reserve(&w->out, BEGIN_ROOM + PIECE_ROOM))
         return false;
-    if (!f->to) {
-        if (!begin_piece(w, f->space))
+    f->to = w->out.data + w->out.len;
+    if (!begun) {
+        char *to = begin_piece(w, f->to, f->space);
+        f->to = to ? to : w->out.data + w->out.len;
+        if (!to)
             return false;
         f->space = 0;
     }
-    f->to = w->out.data + w->out.len;
-    f->limit = w->out.data + w->out.cap - PIECE_ROOM;
+    f->limit = w->out.data + w->out.cap - PIECE_ROOM + 1;
     return true;
 }
 
 static inline bool add_piece(writer *w, const piece *p, flow *f)
 {
-    if ((!f->to || f->to > f->limit) && !begin_flow(w, f))
+    if (f->to >= f->limit && !begin_flow(w, f))
         return false;
     size_t owed = f->space;
     f->space = p->s[p->len - 1] == ' ';
@@ -344,30 +368,32 @@ static inline bool add_piece(writer *w, const piece *p, flow *f)
 }
 
 /* Takes what it can of the flowing text at `at`, without a token for it; the rest is left to
- * add_flowing(). Where it ends. */
-static inline const char *take_flowing(writer *w, const char *at, const char *end)
+ * add_flowing(). Where it ends. Up to `last` there is MIME_HTML_ROOM. */
+static inline const char *take_flowing(writer *w, const char *at, const char *last)
 {
-    flow f = {NULL, NULL, w->space};
+    flow f = {w->out.data + w->out.len, w->out.data, w->space};
     do {
-        unsigned class = classes[(unsigned char)*at];
-        piece p = {at, 1, at + 1};
-        if (class != SPACE && *at != '&') {
+        unsigned class = VISIBLE;
+        piece p = {.s = at};
+        if (*at == '&') {
+            size_t first = 0;
+            p = referred_piece(w, at);
+            class = classify(p.s, p.len, &first);
+        } else if ((unsigned char)*at > ' ') {
             p.len = plain_octets(at);
             p.next = at + p.len;
-            class = VISIBLE;
-        } else if (class != SPACE) {
-            size_t first = 0;
-            p = referred_piece(w, at, end);
-            class = classify(p.s, p.len, &first);
+        } else {
+            p.len = leading_blanks(at);
+            p.next = at + p.len;
+            class = SPACE;
         }
         if (p.len == 0 || (class == VISIBLE && !add_piece(w, &p, &f)))
             break;
         if (class == SPACE)
             f.space = 1;
         at = p.next;
-    } while (end - at > OCTETS && *at != '<');
-    if (f.to)
-        w->out.len = (size_t)(f.to - w->out.data);
+    } while (at <= last && *at != '<');
+    w->out.len = (size_t)(f.to - w->out.data);
     w->space = f.space;
     return at;
 }
@@ -381,25 +407,25 @@ static size_t skip_blanks(const char *s, size_t len, size_t at)
     return at;
 }
 
-static bool word_at(const char *s, size_t len, size_t at, const char *word)
+/* A word of `n` small letters, and what isn't one behind them; mostly the first tells. */
+static inline bool word_at(const char *s, size_t len, size_t at, const char *word, size_t n)
 {
-    size_t n = strlen(word);
-    return len - at >= n && strncasecmp(s + at, word, n) == 0;
+    return len - at >= n && (s[at] | 0x20) == *word && strncasecmp(s + at, word, n) == 0;
 }
 
-/* Whether a style may say something on display: it has a "y" or what may stand for one. `end`:
- * how far can be read. */
+/* Whether a style may say something on display: it has a "d" with a "y" where it would be, or a
+ * reference that may stand for anything. `end`: how far can be read. */
 static inline bool may_set_display(const char *s, size_t len, const char *end)
 {
+    enum { D_TO_Y = sizeof "displa" - 1 };
     const char *to = s + len;
-    for (; s < to && end - s >= OCTETS; s += OCTETS) {
-        octets o = octets_load(s);
-        size_t n = octets_first((octets)(((o | 0x20) == 'y') | (o == '&')));
+    for (; s < to && end - s >= D_TO_Y + OCTETS; s += OCTETS) {
+        octets o = octets_load(s), later = octets_load(s + D_TO_Y);
+        octets found = (octets)(((o | 0x20) == 'd') & ((later | 0x20) == 'y'));
+        size_t n = octets_first(found | (octets)(o == '&'));
         if (n < OCTETS)
             return s + n < to;
     }
-    while (s < to && (*s | 0x20) != 'y' && *s != '&')
-        s++;
     return s < to;
 }
 
@@ -413,7 +439,7 @@ RARE static bool style_hides(writer *w, mime_html_attribute *style, bool hidden)
     for (size_t at = 0, end; at < len; at = end + 1) {
         end = mime_html_declaration_end(s, len, at);
         at = skip_blanks(s, end, at);
-        if (!word_at(s, end, at, "display"))
+        if (!word_at(s, end, at, "display", strlen("display")))
             continue;
         at = skip_blanks(s, end, at + strlen("display"));
         if (at == end || s[at] != ':')
@@ -421,7 +447,7 @@ RARE static bool style_hides(writer *w, mime_html_attribute *style, bool hidden)
         at = skip_blanks(s, end, at + 1);
         bool now = memchr(s + at, '!', end - at) != NULL;
         if (now || !important)
-            hidden = word_at(s, end, at, "none");
+            hidden = word_at(s, end, at, "none", strlen("none"));
         important = important || now;
     }
     return hidden;
@@ -458,9 +484,12 @@ static int number_of(const mime_html_token *token, mime_html_known which, int ot
 /* A link's text that says the same as its target needs no target behind it. */
 static bool says_target(const char *text, size_t len, const char *href, size_t href_len)
 {
-    static const char *const prefixes[] = {"", "mailto:", "https://", "http://", "tel:"};
+    static const struct {
+        char text[9];
+        uint8_t len;
+    } prefixes[] = {{"", 0}, {"mailto:", 7}, {"https://", 8}, {"http://", 7}, {"tel:", 4}};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        size_t prefix = strlen(prefixes[i]);
+        size_t prefix = prefixes[i].len;
         if (href_len < prefix + len)
             continue;
         const char *rest = href + prefix;
@@ -469,7 +498,8 @@ static bool says_target(const char *text, size_t len, const char *href, size_t h
             n--;
         if (i == 1 && n > len && rest[len] == '?') /* mailto:a@b.c?subject=… */
             n = len;
-        if (n == len && memcmp(rest, text, len) == 0 && word_at(href, href_len, 0, prefixes[i]))
+        if (n == len && memcmp(rest, text, len) == 0 &&
+            (prefix == 0 || word_at(href, href_len, 0, prefixes[i].text, prefix)))
             return true;
     }
     return false;
@@ -491,18 +521,25 @@ static void close_link(writer *w)
     buf_addc(&w->out, '>');
 }
 
-/* How many characters stand in a target as they are. The others could end it, or are not part of
- * it.
- */
+/* Where the first of sixteen characters is that doesn't stand in a target as it is: it could end
+ * it, or is not part of it. */
+static inline size_t target_octets(const char *s)
+{
+    octets o = octets_load(s);
+    return octets_first((octets)((o <= ' ') | (o == '<') | (o == '>') | (o == 0x7F)));
+}
+
+/* How many come before such a character. */
 static size_t target_run(const char *s, size_t len)
 {
-    size_t n = 0, at = 0;
+    size_t n, at = 0;
     for (; len - at >= OCTETS; at += OCTETS) {
-        octets o = octets_load(s + at);
-        n = octets_first((octets)((o <= ' ') | (o == '<') | (o == '>') | (o == 0x7F)));
+        n = target_octets(s + at);
         if (n < OCTETS)
             return at + n;
     }
+    if (at > 0) /* the last, and some before it once more */
+        return len - OCTETS + target_octets(s + len - OCTETS);
     while (at < len && (unsigned char)s[at] > ' ' && s[at] != '<' && s[at] != '>' && s[at] != 0x7F)
         at++;
     return at;
@@ -530,7 +567,7 @@ static void open_link(writer *w, mime_html_token *token)
     at = skip_blanks(s, len, at);
     while (len > at && is_blank(s[len - 1]))
         len--;
-    if (at == len || s[at] == '#' || word_at(s, len, at, "javascript:"))
+    if (at == len || s[at] == '#' || word_at(s, len, at, "javascript:", strlen("javascript:")))
         return;
     buf_clear(&w->href);
     for (size_t from = at; at < len; from = at) {
@@ -703,6 +740,18 @@ RARE static void close_element(writer *w, const mime_element *e)
 
 /* ---- open elements ---- */
 
+/* While one of them is left out or foreign, and behind <pre>, every element is. */
+static void note_odd(writer *w)
+{
+    w->odd = w->skip || w->foreign || w->no_newline ? EF_ANY : EF_ODD;
+}
+
+static void expect_newline(writer *w, bool expected)
+{
+    w->no_newline = expected;
+    note_odd(w);
+}
+
 /* How many there are. */
 static inline unsigned depth_of(const writer *w)
 {
@@ -727,6 +776,7 @@ RARE static void pop(writer *w)
         w->foreign = 0;
         w->html.foreign = false;
     }
+    note_odd(w);
 }
 
 static void pop_to(writer *w, unsigned depth)
@@ -744,12 +794,20 @@ static inline void push_row(writer *w, const mime_element_row *row, uint16_t id)
     w->open[id & 0x7F]++;
 }
 
+/* The innermost one. */
+static void leave_out(writer *w)
+{
+    w->skip = depth_of(w);
+    note_odd(w);
+}
+
 static void push(writer *w, const mime_element *e)
 {
     push_row(w, &mime_elements[e->id < EL_COUNT ? e->id : EL_UNKNOWN], e->id);
     if (e->act == ACT_FOREIGN && !w->foreign) {
         w->foreign = depth_of(w);
         w->html.foreign = true;
+        note_odd(w);
     }
 }
 
@@ -860,6 +918,7 @@ static bool has_end_tag(const writer *w, const mime_element *e, const mime_html_
 
 RARE static void on_start(writer *w, const mime_element *e, mime_html_token *token)
 {
+    expect_newline(w, false);
     if (e->flags & EF_IGNORED)
         return;
     if (w->foreign && e->flags & (EF_ENDS_P | EF_IN_TABLE))
@@ -872,11 +931,12 @@ RARE static void on_start(writer *w, const mime_element *e, mime_html_token *tok
         return;
     if (is_left_out(w, e) || is_hidden(w, token)) {
         if (has_end)
-            w->skip = depth_of(w);
+            leave_out(w);
         return;
     }
     open_element(w, e, token);
-    w->no_newline = e->flags & EF_NEWLINE;
+    if (e->flags & EF_NEWLINE)
+        expect_newline(w, true);
 }
 
 static unsigned end_tag_stops(const mime_element *e)
@@ -901,6 +961,7 @@ static unsigned find_ended(const writer *w, const mime_element *e)
 
 RARE static void on_end(writer *w, const mime_element *e, mime_html_token *token)
 {
+    expect_newline(w, false);
     if (w->top->id == e->id) {
         pop(w);
         return;
@@ -926,7 +987,7 @@ static inline void start_ordinary(writer *w, const mime_element_row *row,
     end_others(w, e, inner);
     push_row(w, row, e->id);
     if (is_hidden(w, token))
-        w->skip = depth_of(w);
+        leave_out(w);
     else if (!open_block(w, e->act))
         open_element(w, e, token);
 }
@@ -938,61 +999,89 @@ static inline void end_innermost(writer *w, const mime_element_row *row)
     drop(w);
 }
 
+/* The following take the tag or text at `at`, and tell where it ends: NULL where only a token will
+ * do. MIME_HTML_ROOM is there. */
+
 /* An end tag that isn't the innermost element's, or has attributes. */
-RARE static bool take_other_end(writer *w, mime_html_token *token, const char *at)
+RARE static const char *take_other_end(writer *w, mime_html_token *token, const char *at)
 {
-    const mime_element_row *row = mime_html_take_tag(&w->html, token, w->top->row, at + 2);
+    const char *to;
+    const mime_element_row *row = mime_html_take_tag(token, w->top->row, at + 2, w->html.end, &to);
     if (!row)
-        return false;
-    w->no_newline = false;
+        return NULL;
     on_end(w, &row->element, token);
-    return true;
+    return to;
 }
 
-static inline bool take_end(writer *w, mime_html_token *token, const char *at)
+static inline const char *take_end(writer *w, mime_html_token *token, const char *at)
 {
     const mime_element_row *inner = w->top->row;
-    if (!mime_html_take_end_tag(&w->html, inner))
+    const char *to = mime_html_take_end_tag(inner, at + 2);
+    if (!to)
         return take_other_end(w, token, at);
-    w->no_newline = false;
-    if (w->skip | w->foreign | (inner->element.flags & EF_ODD))
+    if (inner->element.flags & w->odd)
         on_end(w, &inner->element, token);
     else
         end_innermost(w, inner);
-    return true;
+    return to;
 }
 
-static inline bool take_start(writer *w, mime_html_token *token, const char *at)
+static inline const char *take_start(writer *w, mime_html_token *token, const char *at)
 {
+    const char *to;
     const mime_element_row *inner = w->top->row;
     uint8_t *likely = &w->likely[inner->element.id];
     const mime_element_row *row =
-        mime_html_take_tag(&w->html, token, &mime_elements[*likely], at + 1);
+        mime_html_take_tag(token, &mime_elements[*likely], at + 1, w->html.end, &to);
     if (!row)
-        return false;
-    w->no_newline = false;
-    if (w->skip | w->foreign | (row->element.flags & EF_ODD)) {
+        return NULL;
+    if (row->element.flags & w->odd) {
         on_start(w, &row->element, token);
-        return true;
+        return to;
     }
     *likely = (uint8_t)row->element.id;
     start_ordinary(w, row, inner, token);
-    return true;
+    return to;
 }
 
-/* What documents mostly consist of. False if another thing comes next. */
-static inline bool take_usual(writer *w, mime_html_token *token)
+/* A text that is left out. */
+RARE static const char *skip_text(const char *at, const char *last)
 {
-    const char *end, *at = mime_html_peek(&w->html, &end);
-    if (end - at < MIME_HTML_TAG_ROOM)
-        return false;
-    if (*at == '<')
-        return at[1] == '/' ? take_end(w, token, at) : take_start(w, token, at);
-    if (w->skip | w->pre | w->no_newline)
-        return false;
-    const char *to = take_flowing(w, at, end);
-    mime_html_take(&w->html, to);
-    return to > at;
+    size_t n;
+    do {
+        n = octets_first((octets)(octets_load(at) == '<'));
+        at += n;
+    } while (n == OCTETS && at <= last);
+    return at;
+}
+
+static inline const char *take_text(writer *w, const char *at, const char *last)
+{
+    if (w->skip | w->pre)
+        return w->skip ? skip_text(at, last) : NULL;
+    const char *to = take_flowing(w, at, last);
+    return to > at ? to : NULL;
+}
+
+/* What documents mostly consist of, up to where another thing comes. */
+static void take_usual(writer *w, mime_html_token *token)
+{
+    const char *end, *to, *at = mime_html_peek(&w->html, &end);
+    if (end - at < MIME_HTML_ROOM)
+        return;
+    const char *last = end - MIME_HTML_ROOM;
+    do {
+        if (*at != '<')
+            to = take_text(w, at, last);
+        else if (at[1] == '/')
+            to = take_end(w, token, at);
+        else
+            to = take_start(w, token, at);
+        if (!to)
+            break;
+        at = to;
+    } while (at <= last);
+    mime_html_take(&w->html, at);
 }
 
 /* False at the end. */
@@ -1001,7 +1090,7 @@ RARE static bool take_token(writer *w, mime_html_token *token)
     mime_html_kind kind = mime_html_next(&w->html, token);
     if (kind == MIME_HTML_TEXT)
         add_text(w, token->data, token->len);
-    w->no_newline = false;
+    expect_newline(w, false);
     if (kind == MIME_HTML_START_TAG)
         on_start(w, &token->element, token);
     else if (kind == MIME_HTML_END_TAG)
@@ -1020,10 +1109,12 @@ bool mime_text_from_html(const char *html, size_t len, buf *out)
 {
     writer w;
     mime_html_token token;
+    if (!buf_reserve(out, len / 2)) /* what most come to */
+        return false;
     memset(&w, 0, offsetof(writer, stack));
-    memset(w.open, 0, sizeof w.open);
     w.out = *out;
-    memset(w.likely, 0, sizeof w.likely);
+    w.breaks = 1;
+    w.odd = EF_ODD;
     w.stack[0] = (level){&mime_elements[EL_UNKNOWN], EL_UNKNOWN};
     w.top = w.stack;
     w.start = out->len;
@@ -1033,11 +1124,10 @@ bool mime_text_from_html(const char *html, size_t len, buf *out)
         len -= 3;
     }
     mime_html_init(&w.html, html, len);
-    (void)buf_reserve(&w.out, len / 2); /* what most come to */
-    do
-        while (take_usual(&w, &token))
-            ;
-    while (take_token(&w, &token));
+    do {
+        if (!w.no_newline)
+            take_usual(&w, &token);
+    } while (take_token(&w, &token));
     pop_to(&w, 0);
     close_link(&w);
     if (w.out.len > w.start)

@@ -54,16 +54,22 @@ static bool give_gathered(scan *s)
     return len == 0 || give(s, s->gathered, len);
 }
 
-/* Texts are runs of some dozen bytes between escapes: they go to the sink together. */
-static bool put(scan *s, const char *bytes, size_t len)
+static bool gather(scan *s, const char *bytes, size_t len)
 {
-    if (len > SCAN_GATHER - s->gathered_len && !give_gathered(s))
-        return false;
-    if (len > SCAN_GATHER)
-        return give(s, bytes, len);
     memcpy(s->gathered + s->gathered_len, bytes, len);
     s->gathered_len += len;
     return true;
+}
+
+static __attribute__((noinline)) bool put_beyond(scan *s, const char *bytes, size_t len)
+{
+    return give_gathered(s) && (len > SCAN_GATHER ? give(s, bytes, len) : gather(s, bytes, len));
+}
+
+/* Texts are runs of some dozen bytes between escapes: they go to the sink together. */
+static inline bool put(scan *s, const char *bytes, size_t len)
+{
+    return len > SCAN_GATHER - s->gathered_len ? put_beyond(s, bytes, len) : gather(s, bytes, len);
 }
 
 /* By a hexadecimal digit: its value and one; 0: it is none. */
@@ -184,10 +190,10 @@ static bool end_lifted(scan *s, uint64_t behind)
 }
 
 /* Plain characters up to a quote, a backslash or a control: how many. */
-static size_t run(scan *s, const char *text, size_t len, uint64_t at)
+static inline size_t run(scan *s, vector_level level, const char *text, size_t len, uint64_t at)
 {
     bool beyond_ascii = !utf8_check_end(&s->utf8);
-    size_t n = utf8_plain_run(text, len, &beyond_ascii);
+    size_t n = utf8_plain_run_with(level, text, len, &beyond_ascii);
     size_t good = beyond_ascii ? utf8_check_feed(&s->utf8, text, n) : n;
     if (good < n)
         (void)fault(s, BAD_UTF8, at + good);
@@ -200,6 +206,7 @@ static size_t run(scan *s, const char *text, size_t len, uint64_t at)
  * `at`: the place of `text` in the document. */
 static size_t lifted(scan *s, const char *text, size_t len, uint64_t at)
 {
+    vector_level level = vector_best();
     size_t i = 0, n;
     while (i < len && s->state == SCAN_LIFTED) {
         if (s->escape_len > 0) {
@@ -207,7 +214,7 @@ static size_t lifted(scan *s, const char *text, size_t len, uint64_t at)
             i++;
             continue;
         }
-        i += run(s, text + i, len - i, at + i);
+        i += run(s, level, text + i, len - i, at + i);
         if (i == len || s->state != SCAN_LIFTED)
             break;
         if (!utf8_check_end(&s->utf8))
