@@ -14,7 +14,8 @@ void buf_init(buf *b)
 
 void buf_free(buf *b)
 {
-    free(b->data);
+    if (!b->lent)
+        free(b->data);
     buf_init(b);
 }
 
@@ -52,9 +53,12 @@ bool buf_grow(buf *b, size_t more)
     if (b->failed || more > SIZE_MAX / 2 - b->len)
         return fail(b);
     size_t cap = buf_capacity(b, more);
-    char *data = realloc(b->data, cap);
+    char *data = realloc(b->lent ? NULL : b->data, cap);
     if (!data)
         return fail(b);
+    if (b->lent)
+        memcpy(data, b->data, b->len);
+    b->lent = false;
     b->data = data;
     b->cap = cap;
     return true;
@@ -119,7 +123,8 @@ const char *buf_cstr(buf *b)
 
 char *buf_take(buf *b)
 {
-    char *taken = (char *)buf_cstr(b);
+    bool own = !b->lent || buf_grow(b, 1);
+    char *taken = own ? (char *)buf_cstr(b) : NULL;
     if (!taken) {
         buf_free(b);
         return NULL;

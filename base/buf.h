@@ -22,14 +22,23 @@ typedef struct buf {
     size_t len;
     size_t cap;
     bool failed;
+    bool lent; /* `data` is somebody else's */
 } buf;
 
 #define BUF_INIT                                                                                   \
     {                                                                                              \
-        NULL, 0, 0, false                                                                          \
+        NULL, 0, 0, false, false                                                                   \
     }
 
 void buf_init(buf *b);
+
+/* Empty, and beginning in `room`, which must last as long as the buffer: memory is allocated only
+ * for what doesn't fit there. Only buf_take() may give such a buffer's bytes away. */
+static inline void buf_on(buf *b, char *room, size_t size)
+{
+    *b = (buf){.data = room, .cap = size, .lent = true};
+}
+
 void buf_free(buf *b);
 
 /* Empties the buffer and clears `failed`, keeping its memory for the next use. */

@@ -48,6 +48,44 @@ static void buf_failure_is_sticky_until_cleared(void **state)
     buf_free(&b);
 }
 
+/* Up to its size nothing is allocated, behind it all is as ever; what is given away is the
+ * taker's. */
+static void a_buf_begins_in_room_that_is_lent(void **state)
+{
+    (void)state;
+    char room[8];
+    buf b;
+    buf_on(&b, room, sizeof room);
+    buf_adds(&b, "12345678");
+    assert_ptr_equal(b.data, room);
+    assert_memory_equal(room, "12345678", 8);
+    buf_adds(&b, "9");
+    assert_ptr_not_equal(b.data, room);
+    assert_string_equal(buf_cstr(&b), "123456789");
+    char *taken = buf_take(&b);
+    assert_string_equal(taken, "123456789");
+    free(taken);
+    assert_null(b.data);
+
+    buf_on(&b, room, sizeof room);
+    buf_adds(&b, "ab");
+    taken = buf_take(&b);
+    assert_ptr_not_equal(taken, room);
+    assert_string_equal(taken, "ab");
+    free(taken);
+
+    buf_on(&b, room, sizeof room);
+    buf_adds(&b, "kept");
+    assert_false(buf_reserve(&b, SIZE_MAX / 2));
+    assert_null(buf_take(&b));
+    assert_null(b.data);
+
+    buf_on(&b, room, sizeof room);
+    buf_adds(&b, "left");
+    buf_free(&b);
+    assert_int_equal(b.cap, 0);
+}
+
 static void utf8_accepts_and_refuses_as_rfc3629(void **state)
 {
     (void)state;
@@ -165,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buf_grows_and_keeps_its_bytes),
         cmocka_unit_test(buf_failure_is_sticky_until_cleared),
+        cmocka_unit_test(a_buf_begins_in_room_that_is_lent),
         cmocka_unit_test(utf8_accepts_and_refuses_as_rfc3629),
         cmocka_unit_test(utf8_encodes_what_it_decodes),
         cmocka_unit_test(utf8_of_each_way_is_what_the_grammar_says),
