@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/digits.h"
+#include "base/few.h"
 #include "base/utf8.h"
 
 #define NUMBER_MAX 24 /* characters: a sign, 19 digits, a point */
@@ -13,26 +14,6 @@ void jsonw_init(jsonw *w, buf *out)
 }
 
 /* ---- writing where there is room already ---- */
-
-/* Keys and most values have a few bytes: two copies of a known size, which may overlap, need no
- * call. */
-static inline char *put_few(char *to, const char *s, size_t len)
-{
-    if (len > 16) {
-        memcpy(to, s, len);
-    } else if (len >= 8) {
-        memcpy(to, s, 8);
-        memcpy(to + len - 8, s + len - 8, 8);
-    } else if (len >= 4) {
-        memcpy(to, s, 4);
-        memcpy(to + len - 4, s + len - 4, 4);
-    } else if (len > 0) {
-        to[0] = s[0];
-        to[len / 2] = s[len / 2];
-        to[len - 1] = s[len - 1];
-    }
-    return to + len;
-}
 
 /* The comma before a key or a value, if there must be one. */
 static inline char *put_comma(const jsonw *w, char *to)
@@ -45,7 +26,7 @@ static inline char *put_key(const jsonw *w, char *to, const char *key, size_t le
 {
     to = put_comma(w, to);
     *to++ = '"';
-    to = put_few(to, key, len);
+    to = few_copy(to, key, len);
     *to++ = '"';
     *to++ = ':';
     return to;
@@ -173,8 +154,9 @@ static void add_escape(buf *out, char need, unsigned char c)
     }
 }
 
-/* Adds the bytes between the quotes: runs that need no escape are copied whole. */
-static void add_escaped(buf *out, const char *s, size_t len)
+/* Adds the bytes between the quotes: runs that need no escape are copied whole. Apart, so that its
+ * needs are not those of all other strings. */
+__attribute__((noinline)) static void add_escaped(buf *out, const char *s, size_t len)
 {
     size_t run = 0;
     size_t at = 0;
@@ -204,44 +186,20 @@ static void add_escaped(buf *out, const char *s, size_t len)
     buf_add(out, s + run, len - run);
 }
 
-typedef signed char vector __attribute__((vector_size(16)));
-
-/* Whether none of the bytes needs something; those beyond ASCII are below zero. */
-static inline bool is_plain(vector v)
+static inline few unplain(few v)
 {
-    uint64_t halves[2];
-    vector found = (v < 0x20) | (v == '"') | (v == '\\') | (v == 0x7F);
-    memcpy(halves, &found, sizeof halves);
-    return (halves[0] | halves[1]) == 0;
+    return few_unprintable(v) | (v == '"') | (v == '\\');
 }
 
 /* Copies 16 bytes if they are plain. */
 static inline bool copy_sixteen(char *to, const char *s)
 {
-    vector v;
+    few v;
     memcpy(&v, s, sizeof v);
-    if (!is_plain(v))
+    if (few_any(unplain(v)))
         return false;
     memcpy(to, &v, sizeof v);
     return true;
-}
-
-/* Whether 4 to 16 bytes are plain, as two pieces, which may overlap. */
-static inline bool are_plain(const char *s, size_t len)
-{
-    uint64_t pieces[2];
-    vector v;
-    if (len >= 8) {
-        memcpy(&pieces[0], s, 8);
-        memcpy(&pieces[1], s + len - 8, 8);
-    } else {
-        uint32_t first, last;
-        memcpy(&first, s, 4);
-        memcpy(&last, s + len - 4, 4);
-        pieces[0] = pieces[1] = (uint64_t)last << 32 | first;
-    }
-    memcpy(&v, pieces, sizeof v);
-    return is_plain(v);
 }
 
 /* Copies up to the first byte that needs something; how many. The last 16 are looked at together,
@@ -249,14 +207,14 @@ static inline bool are_plain(const char *s, size_t len)
 static inline size_t copy_plain(char *to, const char *s, size_t len)
 {
     size_t n = 0;
-    if (len >= 4 && len <= 16 && are_plain(s, len)) {
-        (void)put_few(to, s, len);
+    if (len > 0 && len <= sizeof(few) && !few_any(unplain(few_load(s, len)))) {
+        (void)few_copy(to, s, len);
         return len;
     }
-    while (len - n >= sizeof(vector) && copy_sixteen(to + n, s + n)) {
-        n += sizeof(vector);
-        if (n < len && len - n < sizeof(vector))
-            n = len - sizeof(vector);
+    while (len - n >= sizeof(few) && copy_sixteen(to + n, s + n)) {
+        n += sizeof(few);
+        if (n < len && len - n < sizeof(few))
+            n = len - sizeof(few);
     }
     for (; n < len && !NEEDS[(unsigned char)s[n]]; n++)
         to[n] = s[n];
@@ -330,7 +288,7 @@ void jsonw_raw(jsonw *w, const char *text, size_t len)
 {
     char *p = room(w, 1 + len);
     if (p)
-        done(w, put_few(put_comma(w, p), text, len), true);
+        done(w, few_copy(put_comma(w, p), text, len), true);
 }
 
 void jsonw_bool(jsonw *w, bool b)
@@ -361,5 +319,5 @@ void jsonw_field_raw(jsonw *w, const char *key, size_t key_len, const char *text
 {
     char *p = room(w, KEY_ROOM(key_len) + len);
     if (p)
-        done(w, put_few(put_key(w, p, key, key_len), text, len), true);
+        done(w, few_copy(put_key(w, p, key, key_len), text, len), true);
 }

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/civil.h"
+#include "base/few.h"
 #include "base/utf8.h"
 #include "tests/reference/utf8.h"
 
@@ -84,6 +85,30 @@ static void a_buf_begins_in_room_that_is_lent(void **state)
     buf_adds(&b, "left");
     buf_free(&b);
     assert_int_equal(b.cap, 0);
+}
+
+/* In memory of its own, so that a byte too many shows under a sanitizer. */
+static void short_texts_are_copied_and_looked_at_whole(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len < 50; len++) {
+        char *from = malloc(len ? len : 1), *to = malloc(len ? len : 1);
+        assert_non_null(from);
+        assert_non_null(to);
+        for (size_t i = 0; i < len; i++)
+            from[i] = (char)('A' + i);
+        assert_ptr_equal(few_copy(to, from, len), to + len);
+        assert_memory_equal(to, from, len);
+        assert_true(few_printable(from, len));
+        for (size_t i = 0; i < len * 256; i++) {
+            unsigned char c = (unsigned char)(i % 256);
+            from[i / 256] = (char)c;
+            assert_int_equal(few_printable(from, len), c >= 0x20 && c < 0x7F);
+            from[i / 256] = ' ';
+        }
+        free(from);
+        free(to);
+    }
 }
 
 static void utf8_accepts_and_refuses_as_rfc3629(void **state)
@@ -204,6 +229,7 @@ int main(void)
         cmocka_unit_test(buf_grows_and_keeps_its_bytes),
         cmocka_unit_test(buf_failure_is_sticky_until_cleared),
         cmocka_unit_test(a_buf_begins_in_room_that_is_lent),
+        cmocka_unit_test(short_texts_are_copied_and_looked_at_whole),
         cmocka_unit_test(utf8_accepts_and_refuses_as_rfc3629),
         cmocka_unit_test(utf8_encodes_what_it_decodes),
         cmocka_unit_test(utf8_of_each_way_is_what_the_grammar_says),
