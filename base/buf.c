@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/few.h"
+
 #define FIRST_CAPACITY 256
 
 void buf_init(buf *b)
@@ -68,8 +70,7 @@ void buf_add(buf *b, const void *data, size_t len)
 {
     if (len == 0 || !buf_reserve(b, len))
         return;
-    memcpy(b->data + b->len, data, len);
-    b->len += len;
+    b->len = (size_t)(few_copy(b->data + b->len, data, len) - b->data);
 }
 
 void buf_addv(buf *b, const char *format, va_list args)

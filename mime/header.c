@@ -177,27 +177,24 @@ typedef struct field {
     bool begun; /* something stands behind the name */
 } field;
 
-static void put(field *f, const char *s, size_t len)
-{
-    if (len > 0 && buf_reserve(f->out, len))
-        f->out->len = (size_t)(few_copy(f->out->data + f->out->len, s, len) - f->out->data);
-    f->column += len;
-    f->begun = true;
-}
-
 static field begin(buf *out, const char *name)
 {
     size_t len = strlen(name);
-    field f = {out, 0, false};
-    put(&f, name, len);
-    put(&f, ": ", 2);
-    f.begun = false;
-    return f;
+    buf_add(out, name, len);
+    buf_adds(out, ": ");
+    return (field){out, len + 2, false};
 }
 
 static void end(field *f)
 {
     buf_adds(f->out, "\r\n");
+}
+
+static void put(field *f, const char *s, size_t len)
+{
+    buf_add(f->out, s, len);
+    f->column += len;
+    f->begun = true;
 }
 
 static void fold(field *f)
@@ -479,9 +476,10 @@ static void put_mailbox(field *f, const mime_mailbox *m, size_t behind)
     put_name(f, m->name);
     if (f->column + len + 3 + behind > LINE_WANTED)
         fold(f);
-    put(f, " <", 2);
-    put(f, m->address, len);
-    put(f, ">", 1);
+    buf_adds(f->out, " <");
+    buf_add(f->out, m->address, len);
+    buf_addc(f->out, '>');
+    f->column += len + 3;
 }
 
 void mime_header_add_mailboxes(buf *out, const char *name, const mime_mailbox *list, size_t count)
