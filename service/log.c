@@ -108,8 +108,11 @@ void log_begin(log_line *line, logger *l, log_level level, const char *event)
     buf_adds(&line->text, event);
 }
 
+/* Lines for a person at a terminal: made small, not fast. */
+#define COLD __attribute__((cold))
+
 /* A value may follow as JSON has it. */
-static void text_key(log_line *line, const char *key, size_t len)
+COLD static void text_key(log_line *line, const char *key, size_t len)
 {
     buf_addc(&line->text, ' ');
     buf_add(&line->text, key, len);
@@ -118,7 +121,7 @@ static void text_key(log_line *line, const char *key, size_t len)
 }
 
 /* A value that can stand bare: no space, quote, backslash, = or control, and ASCII only. */
-static bool is_bare(const char *s, size_t len)
+COLD static bool is_bare(const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)s[i];
@@ -139,7 +142,8 @@ static inline size_t cut(const char *value, size_t len)
     return len;
 }
 
-static void add_text(log_line *line, const char *key, size_t key_len, const char *value, size_t len)
+COLD static void add_text(log_line *line, const char *key, size_t key_len, const char *value,
+                          size_t len)
 {
     text_key(line, key, key_len);
     if (is_bare(value, len))

@@ -194,7 +194,7 @@ static void time_is_utc_as_the_system_says_it(void **state)
         size_t len = strftime(theirs, sizeof theirs, "%Y-%m-%dT%H:%M:%S", &tm);
         assert_true(len > 0);
         (void)snprintf(theirs + len, sizeof theirs - len, ".%03dZ", ms);
-        civil_time((int64_t)at * 1000000 + ms * 1000 + 999, ours);
+        civil_time(((int64_t)at * 1000 + ms) * 1000 + 999, ours);
         assert_int_equal(strlen(ours), CIVIL_TIME);
         assert_string_equal(ours, theirs);
     }
