@@ -21,6 +21,13 @@ void buf_free(buf *b)
     buf_init(b);
 }
 
+void buf_lend(buf *b, char *data, size_t size)
+{
+    b->data = data;
+    b->cap = size;
+    b->lent = true;
+}
+
 void buf_clear(buf *b)
 {
     b->len = 0;
@@ -124,8 +131,9 @@ const char *buf_cstr(buf *b)
 
 char *buf_take(buf *b)
 {
-    bool own = !b->lent || buf_grow(b, 1);
-    char *taken = own ? (char *)buf_cstr(b) : NULL;
+    char *taken = (char *)buf_cstr(b);
+    if (taken && b->lent && (taken = malloc(b->len + 1)))
+        memcpy(taken, b->data, b->len + 1);
     if (!taken) {
         buf_free(b);
         return NULL;

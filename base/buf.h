@@ -5,8 +5,9 @@
  *
  * Errors: running out of memory is sticky. The first failed growth sets `failed`, later additions
  * do nothing, and the caller asks once, at the end, with buf_ok(). What was added before stays.
- * Memory: the buffer owns `data`; buf_free() gives it back and leaves an empty, usable buffer.
- *         buf_take() hands the bytes (NUL-terminated) to the caller, who free()s them.
+ * Memory: the buffer owns `data`, unless it was lent; buf_free() gives it back and leaves an empty,
+ *         usable buffer. buf_take() hands the bytes (NUL-terminated) to the caller, who free()s
+ *         them.
  * Threads: none of its own; one buffer belongs to one thread at a time.
  */
 #ifndef POSTERN_BASE_BUF_H
@@ -22,7 +23,7 @@ typedef struct buf {
     size_t len;
     size_t cap;
     bool failed;
-    bool lent; /* `data` is somebody else's */
+    bool lent; /* `data` is another's */
 } buf;
 
 #define BUF_INIT                                                                                   \
@@ -31,15 +32,12 @@ typedef struct buf {
     }
 
 void buf_init(buf *b);
-
-/* Empty, and beginning in `room`, which must last as long as the buffer: memory is allocated only
- * for what doesn't fit there. Only buf_take() may give such a buffer's bytes away. */
-static inline void buf_on(buf *b, char *room, size_t size)
-{
-    *b = (buf){.data = room, .cap = size, .lent = true};
-}
-
 void buf_free(buf *b);
+
+/* Gives an empty buffer without memory its first `size` bytes, which stay the caller's and outlive
+ * the buffer, or the time when it has outgrown them. Whoever takes `data` itself out of a buffer
+ * must know that none was lent. */
+void buf_lend(buf *b, char *data, size_t size);
 
 /* Empties the buffer and clears `failed`, keeping its memory for the next use. */
 void buf_clear(buf *b);

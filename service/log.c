@@ -87,7 +87,8 @@ void log_begin(log_line *line, logger *l, log_level level, const char *event)
     static const char head[] = "{\"time\":\"";
 
     line->log = l;
-    buf_on(&line->text, line->room, sizeof line->room);
+    buf_init(&line->text);
+    buf_lend(&line->text, line->room, sizeof line->room);
     line->json = (jsonw){.out = &line->text, .comma = true};
     char *p = line->room;
     if (l->json) {
