@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/digits.h"
+#include "base/few.h"
 #include "base/utf8.h"
 
 #define NUMBER_MAX 24 /* characters: a sign, 19 digits, a point */
@@ -11,18 +13,84 @@ void jsonw_init(jsonw *w, buf *out)
     *w = (jsonw){.out = out, .comma = false};
 }
 
-static void before_value(jsonw *w)
+/* ---- writing where there is room already ---- */
+
+/* The comma before a key or a value, if there must be one. */
+static inline char *put_comma(const jsonw *w, char *to)
 {
-    if (w->comma)
-        buf_addc(w->out, ',');
-    w->comma = true;
+    *to = ',';
+    return to + w->comma;
+}
+
+static inline char *put_key(const jsonw *w, char *to, const char *key, size_t len)
+{
+    to = put_comma(w, to);
+    *to++ = '"';
+    to = few_copy(to, key, len);
+    *to++ = '"';
+    *to++ = ':';
+    return to;
+}
+
+#define KEY_ROOM(len) ((len) + 4) /* a comma, quotes, a colon */
+
+/* `n` has 19 digits at most: the magnitude of a signed number. */
+static inline char *put_digits(char *to, uint64_t n)
+{
+    size_t len = 1;
+    for (uint64_t limit = 10; n >= limit; limit *= 10)
+        len++;
+    char *p = to + len;
+    for (; n >= 100; n /= 100)
+        digits_pair(p -= 2, (unsigned)(n % 100));
+    if (n >= 10)
+        digits_pair(p - 2, (unsigned)n);
+    else
+        p[-1] = (char)('0' + n);
+    return to + len;
+}
+
+static inline char *put_int(char *to, int64_t n)
+{
+    *to = '-';
+    return put_digits(to + (n < 0), n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
+}
+
+static inline char *put_ms(char *to, int64_t us)
+{
+    uint64_t n = us < 0 ? 0 - (uint64_t)us : (uint64_t)us;
+    unsigned part = (unsigned)(n % 1000);
+    *to = '-';
+    to = put_digits(to + (us < 0), n / 1000);
+    *to++ = '.';
+    *to++ = (char)('0' + part / 100);
+    digits_pair(to, part % 100);
+    return to + 2;
+}
+
+/* ---- objects and arrays ---- */
+
+/* Room for `len` bytes behind the last; NULL: no memory. */
+static inline char *room(jsonw *w, size_t len)
+{
+    return buf_reserve(w->out, len) ? w->out->data + w->out->len : NULL;
+}
+
+/* `end`: behind what was put there. */
+static inline void done(jsonw *w, const char *end, bool comma)
+{
+    w->out->len = (size_t)(end - w->out->data);
+    w->comma = comma;
 }
 
 static void open_with(jsonw *w, char bracket)
 {
-    before_value(w);
-    buf_addc(w->out, bracket);
-    w->comma = false;
+    char *p = room(w, 2);
+    if (!p)
+        return;
+    p = put_comma(w, p);
+    *p++ = bracket;
+    done(w, p, false);
 }
 
 static void close_with(jsonw *w, char bracket)
@@ -53,19 +121,12 @@ void jsonw_array_end(jsonw *w)
 
 void jsonw_keyn(jsonw *w, const char *key, size_t len)
 {
-    if (!buf_reserve(w->out, len + 4))
-        return;
-    char *p = w->out->data + w->out->len;
-    *p = ',';
-    p += w->comma;
-    *p++ = '"';
-    memcpy(p, key, len);
-    p += len;
-    *p++ = '"';
-    *p++ = ':';
-    w->out->len = (size_t)(p - w->out->data);
-    w->comma = false;
+    char *p = room(w, KEY_ROOM(len));
+    if (p)
+        done(w, put_key(w, p, key, len), false);
 }
+
+/* ---- strings ---- */
 
 /* What a byte of a string needs: nothing (0), a short escape (its letter), \u00XX ('u'), or a look
  * at the whole character ('8'). DEL and the C1 controls need no escape in JSON, but get one, so
@@ -93,8 +154,9 @@ static void add_escape(buf *out, char need, unsigned char c)
     }
 }
 
-/* Adds the bytes between the quotes: runs that need no escape are copied whole. */
-static void add_escaped(buf *out, const char *s, size_t len)
+/* Adds the bytes between the quotes: runs that need no escape are copied whole. Apart, so that its
+ * needs are not those of all other strings. */
+__attribute__((noinline)) static void add_escaped(buf *out, const char *s, size_t len)
 {
     size_t run = 0;
     size_t at = 0;
@@ -124,50 +186,63 @@ static void add_escaped(buf *out, const char *s, size_t len)
     buf_add(out, s + run, len - run);
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Whether one of eight bytes needs something: a byte below n borrows when n is taken from it, which
- * shows in its top bit; the top bit itself is beyond ASCII. */
-static bool needs_any(uint64_t eight)
+static inline few unplain(few v)
 {
-    uint64_t quote = eight ^ EACH('"'), backslash = eight ^ EACH('\\'), del = eight ^ EACH(0x7F);
-    uint64_t found = ((eight - EACH(0x20)) & ~eight) | ((quote - EACH(1)) & ~quote) |
-                     ((backslash - EACH(1)) & ~backslash) | ((del - EACH(1)) & ~del) | eight;
-    return (found & EACH(0x80)) != 0;
+    return few_unprintable(v) | (v == '"') | (v == '\\');
 }
 
-/* Copies up to the first byte that needs something; how many. */
-static size_t copy_plain(char *to, const char *s, size_t len)
+/* Copies 16 bytes if they are plain. */
+static inline bool copy_sixteen(char *to, const char *s)
+{
+    few v;
+    memcpy(&v, s, sizeof v);
+    if (few_any(unplain(v)))
+        return false;
+    memcpy(to, &v, sizeof v);
+    return true;
+}
+
+/* Copies up to the first byte that needs something; how many. The last 16 are looked at together,
+ * with some of those before them again. */
+static inline size_t copy_plain(char *to, const char *s, size_t len)
 {
     size_t n = 0;
-    uint64_t eight = 0;
-    for (; len - n >= sizeof eight; n += sizeof eight) {
-        memcpy(&eight, s + n, sizeof eight);
-        if (needs_any(eight))
-            break;
-        memcpy(to + n, &eight, sizeof eight);
+    if (len > 0 && len <= sizeof(few) && !few_any(unplain(few_load(s, len)))) {
+        (void)few_copy(to, s, len);
+        return len;
+    }
+    while (len - n >= sizeof(few) && copy_sixteen(to + n, s + n)) {
+        n += sizeof(few);
+        if (n < len && len - n < sizeof(few))
+            n = len - sizeof(few);
     }
     for (; n < len && !NEEDS[(unsigned char)s[n]]; n++)
         to[n] = s[n];
     return n;
 }
 
-/* Nearly all strings need no escape: up to the first escape there is nothing to add piece by piece.
- */
-void jsonw_strn(jsonw *w, const char *s, size_t len)
+/* Nearly all strings need no escape: up to the first one there is nothing to add piece by piece.
+ * `p`: room for what stands before, the string and its quotes. */
+static inline void add_string(jsonw *w, char *p, const char *s, size_t len)
 {
-    if (!buf_reserve(w->out, len + 3))
-        return;
-    char *p = w->out->data + w->out->len;
-    *p = ',';
-    p += w->comma;
     *p++ = '"';
     size_t plain = copy_plain(p, s, len);
-    w->out->len = (size_t)(p - w->out->data) + plain;
-    w->comma = true;
-    if (plain < len)
-        add_escaped(w->out, s + plain, len - plain);
+    p += plain;
+    if (plain == len) {
+        *p++ = '"';
+        done(w, p, true);
+        return;
+    }
+    done(w, p, true);
+    add_escaped(w->out, s + plain, len - plain);
     buf_addc(w->out, '"');
+}
+
+void jsonw_strn(jsonw *w, const char *s, size_t len)
+{
+    char *p = room(w, len + 3);
+    if (p)
+        add_string(w, put_comma(w, p), s, len);
 }
 
 void jsonw_str(jsonw *w, const char *s)
@@ -178,59 +253,71 @@ void jsonw_str(jsonw *w, const char *s)
         jsonw_null(w);
 }
 
-/* Writes digits and sign before `end`; where they begin. */
-static char *digits_before(char *end, uint64_t n, bool negative)
+void jsonw_field_strn(jsonw *w, const char *key, size_t key_len, const char *s, size_t len)
 {
-    do {
-        *--end = (char)('0' + n % 10);
-        n /= 10;
-    } while (n);
-    if (negative)
-        *--end = '-';
-    return end;
+    char *p = room(w, KEY_ROOM(key_len) + len + 2);
+    if (p)
+        add_string(w, put_key(w, p, key, key_len), s, len);
 }
 
-static uint64_t magnitude(int64_t n)
+void jsonw_field_str(jsonw *w, const char *key, size_t key_len, const char *s)
 {
-    return n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+    if (s)
+        jsonw_field_strn(w, key, key_len, s, strlen(s));
+    else
+        jsonw_field_raw(w, key, key_len, "null", 4);
 }
+
+/* ---- other values ---- */
 
 void jsonw_int(jsonw *w, int64_t n)
 {
-    char text[NUMBER_MAX], *end = text + sizeof text;
-    const char *from = digits_before(end, magnitude(n), n < 0);
-    before_value(w);
-    buf_add(w->out, from, (size_t)(end - from));
-}
-
-void jsonw_bool(jsonw *w, bool b)
-{
-    before_value(w);
-    buf_adds(w->out, b ? "true" : "false");
-}
-
-void jsonw_null(jsonw *w)
-{
-    before_value(w);
-    buf_adds(w->out, "null");
-}
-
-void jsonw_raw(jsonw *w, const char *text, size_t len)
-{
-    before_value(w);
-    buf_add(w->out, text, len);
+    char *p = room(w, 1 + NUMBER_MAX);
+    if (p)
+        done(w, put_int(put_comma(w, p), n), true);
 }
 
 void jsonw_ms(jsonw *w, int64_t us)
 {
-    char text[NUMBER_MAX], *end = text + sizeof text;
-    uint64_t n = magnitude(us);
-    unsigned part = (unsigned)(n % 1000);
-    end[-1] = (char)('0' + part % 10);
-    end[-2] = (char)('0' + part / 10 % 10);
-    end[-3] = (char)('0' + part / 100);
-    end[-4] = '.';
-    const char *from = digits_before(end - 4, n / 1000, us < 0);
-    before_value(w);
-    buf_add(w->out, from, (size_t)(end - from));
+    char *p = room(w, 1 + NUMBER_MAX);
+    if (p)
+        done(w, put_ms(put_comma(w, p), us), true);
+}
+
+void jsonw_raw(jsonw *w, const char *text, size_t len)
+{
+    char *p = room(w, 1 + len);
+    if (p)
+        done(w, few_copy(put_comma(w, p), text, len), true);
+}
+
+void jsonw_bool(jsonw *w, bool b)
+{
+    jsonw_raw(w, b ? "true" : "false", b ? 4 : 5);
+}
+
+void jsonw_null(jsonw *w)
+{
+    jsonw_raw(w, "null", 4);
+}
+
+void jsonw_field_int(jsonw *w, const char *key, size_t key_len, int64_t n)
+{
+    char *p = room(w, KEY_ROOM(key_len) + NUMBER_MAX);
+    if (p)
+        done(w, put_int(put_key(w, p, key, key_len), n), true);
+}
+
+void jsonw_field_ms(jsonw *w, const char *key, size_t key_len, int64_t us)
+{
+    char *p = room(w, KEY_ROOM(key_len) + NUMBER_MAX);
+    if (p)
+        done(w, put_ms(put_key(w, p, key, key_len), us), true);
+}
+
+void jsonw_field_raw(jsonw *w, const char *key, size_t key_len, const char *text, size_t len)
+{
+    char *p = room(w, KEY_ROOM(key_len) + len);
+    if (p)
+        done(w, few_copy(put_key(w, p, key, key_len), text, len), true);
 }

@@ -3,7 +3,8 @@
  * values only to print them would cost more than all the rest of an answer.
  *
  * A writer keeps track of commas. Strings must be UTF-8; bytes that are not become U+FFFD.
- * Members: jsonw_key(), then one value. Errors: the buf's (sticky).
+ * Members: jsonw_key(), then one value; jsonw_member_…() is both in one. Errors: the buf's
+ * (sticky).
  */
 #ifndef POSTERN_BASE_JSONW_H
 #define POSTERN_BASE_JSONW_H
@@ -34,10 +35,37 @@ void jsonw_null(jsonw *w);
 void jsonw_raw(jsonw *w, const char *text, size_t len); /* values or members, as they are */
 void jsonw_ms(jsonw *w, int64_t us); /* microseconds as milliseconds with three decimals */
 
-/* A literal, so that its length is known to the compiler. */
+/* A member of an object. */
+void jsonw_field_str(jsonw *w, const char *key, size_t key_len, const char *s); /* NULL: null */
+void jsonw_field_strn(jsonw *w, const char *key, size_t key_len, const char *s, size_t len);
+void jsonw_field_int(jsonw *w, const char *key, size_t key_len, int64_t n);
+void jsonw_field_ms(jsonw *w, const char *key, size_t key_len, int64_t us);
+void jsonw_field_raw(jsonw *w, const char *key, size_t key_len, const char *text, size_t len);
+
+/* The same of keys that are literals, so that their length is known to the compiler. */
 static inline void jsonw_key(jsonw *w, const char *key)
 {
     jsonw_keyn(w, key, strlen(key));
+}
+
+static inline void jsonw_member_str(jsonw *w, const char *key, const char *s)
+{
+    jsonw_field_str(w, key, strlen(key), s);
+}
+
+static inline void jsonw_member_int(jsonw *w, const char *key, int64_t n)
+{
+    jsonw_field_int(w, key, strlen(key), n);
+}
+
+static inline void jsonw_member_ms(jsonw *w, const char *key, int64_t us)
+{
+    jsonw_field_ms(w, key, strlen(key), us);
+}
+
+static inline void jsonw_member_bool(jsonw *w, const char *key, bool b)
+{
+    jsonw_field_raw(w, key, strlen(key), b ? "true" : "false", b ? 4 : 5);
 }
 
 #endif

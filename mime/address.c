@@ -9,6 +9,7 @@
 #include <idn2.h>
 
 #include "base/buf.h"
+#include "base/few.h"
 #include "base/utf8.h"
 
 /* RFC 5321 section 4.5.3.1. */
@@ -28,6 +29,7 @@ typedef struct scan {
     char *name_at;      /* there */
     const char *reason; /* set by the first fault */
     bool nomem;
+    bool printable; /* all of it is ASCII without controls */
 } scan;
 
 static bool fail(scan *p, const char *reason)
@@ -130,21 +132,16 @@ static bool read_quoted(scan *p, buf *out)
 
 static bool is_ldh(const char *s, size_t len)
 {
-    size_t label = 0;
-    if (len == 0)
-        return false;
-    for (size_t i = 0; i <= len; i++) {
-        if (i == len || s[i] == '.') {
-            if (label == 0 || label > LABEL_MAX || s[i - 1] == '-' || s[i - label] == '-')
-                return false;
-            label = 0;
+    const char *label = s, *end = s + len;
+    for (const char *c = s;; c++) {
+        if (c < end && is(*c, LDH))
             continue;
-        }
-        if (!is(s[i], LDH))
+        if (c == label || c - label > LABEL_MAX || c[-1] == '-' || *label == '-')
             return false;
-        label++;
+        if (c == end || *c != '.')
+            return c == end;
+        label = c + 1;
     }
-    return true;
 }
 
 static char lower(char c)
@@ -264,12 +261,11 @@ static bool convert_domain(scan *p, const char *domain, size_t len, char **made)
     return *made != NULL;
 }
 
-/* Puts the local part and the domain together into *out. */
-static bool finish(scan *p, const char *local, size_t len, const char *domain, size_t domain_len,
-                   mime_mailbox *out)
+/* Puts the local part and the domain together into *out. `size`: what local_size() says. */
+static bool finish(scan *p, const char *local, size_t len, size_t size, const char *domain,
+                   size_t domain_len, mime_mailbox *out)
 {
     char *made = NULL, *to;
-    size_t size = local_size(local, len);
     bool literal = domain_len > 0 && domain[0] == '[';
 
     if (size > LOCAL_MAX)
@@ -283,12 +279,14 @@ static bool finish(scan *p, const char *local, size_t len, const char *domain, s
     if (size + 1 + domain_len > ADDRESS_MAX) {
         (void)fail(p, "the address is longer than 254 octets");
     } else if ((out->address = malloc(size + 1 + domain_len + 1 + p->name_room))) {
-        out->utf8 = !utf8_is_ascii(local, len);
+        out->utf8 = !p->printable && !utf8_is_ascii(local, len);
         to = put_local(out->address, local, len, size);
         *to++ = '@';
         out->domain = to;
+        /* Of what a host's name may hold, capitals alone lack this bit. */
+        char small = literal ? 0 : 0x20;
         for (size_t i = 0; i < domain_len; i++)
-            *to++ = literal ? domain[i] : lower(domain[i]);
+            *to++ = (char)(domain[i] | small);
         *to = '\0';
         p->name_at = to + 1;
     }
@@ -306,8 +304,10 @@ static bool is_whole(scan *p, const buf *b)
 
 static void skip_atoms(scan *p)
 {
-    while (more(p) && is(p->s[p->at], ATEXT | DOT))
-        p->at++;
+    size_t at = p->at;
+    while (at < p->len && is(p->s[at], ATEXT | DOT))
+        at++;
+    p->at = at;
 }
 
 /* The domain or literal at `at`. */
@@ -339,7 +339,7 @@ static bool read_address(scan *p, mime_mailbox *out)
 {
     buf unquoted = BUF_INIT;
     const char *local = p->s + p->at;
-    size_t len = 0;
+    size_t len = 0, size = 0;
     bool ok;
 
     if (next_is(p, '"')) {
@@ -347,15 +347,16 @@ static bool read_address(scan *p, mime_mailbox *out)
         ok = is_whole(p, &unquoted) && ok;
         local = unquoted.data ? unquoted.data : "";
         len = unquoted.len;
+        size = local_size(local, len);
     } else {
         skip_atoms(p);
-        len = (size_t)(p->s + p->at - local);
+        size = len = (size_t)(p->s + p->at - local);
         ok = check_local(p, local, len);
     }
     if (ok) {
         size_t start = ++p->at;
         skip_domain(p);
-        ok = finish(p, local, len, p->s + start, p->at - start, out);
+        ok = finish(p, local, len, size, p->s + start, p->at - start, out);
     }
     buf_free(&unquoted);
     return ok;
@@ -405,6 +406,9 @@ static bool check_bytes(scan *p)
         return fail(p, "it is empty");
     if (p->len > NAME_MAX_ + 4 * ADDRESS_MAX)
         return fail(p, "it is too long");
+    p->printable = few_printable(p->s, p->len);
+    if (p->printable)
+        return true;
     unsigned char met = 0;
     for (size_t i = 0; i < p->len; i++) {
         if (is_control(p->s[i]) && p->s[i] != '\t')

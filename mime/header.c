@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/few.h"
 #include "base/utf8.h"
 #include "mime/base64.h"
 
@@ -147,6 +148,8 @@ static size_t longest_word(const char *s, size_t len)
 
 const char *mime_header_check_value(const char *name, const char *value, size_t len)
 {
+    if (len <= WORD_MAX && few_printable(value, len))
+        return NULL;
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)value[i];
         if (c == '\r' || c == '\n')
@@ -337,13 +340,15 @@ static void put_encoded(field *f, const char *s, size_t len)
 /* True if a word can't stand as it is: beyond ASCII, or it could be taken for an encoded-word. */
 static bool needs_encoding(const char *word, size_t len)
 {
-    unsigned char met = 0, before = 0;
-    for (size_t i = 0; i < len; before = (unsigned char)word[i++]) {
-        met |= (unsigned char)word[i];
-        if (word[i] == '?' && before == '=')
+    const char *mark = word, *end = word + len;
+    if (!few_printable(word, len) && !utf8_is_ascii(word, len))
+        return true;
+    while (mark < end && (mark = memchr(mark, '?', (size_t)(end - mark)))) {
+        if (mark > word && mark[-1] == '=')
             return true;
+        mark++;
     }
-    return met >= 0x80;
+    return false;
 }
 
 /* Words with their own blanks between them, folded. */
@@ -392,8 +397,11 @@ void mime_header_add_text(buf *out, const char *name, const char *value, size_t 
         len--;
     while (len > 0 && is_blank(*value))
         value++, len--;
-    bool free_text = !is_structured(name, strlen(name));
-    if (free_text && longest_word(value, len) > WORD_MAX) {
+    bool fits = f.column + len <= LINE_WANTED && !needs_encoding(value, len);
+    bool free_text = !fits && !is_structured(name, strlen(name));
+    if (fits) {
+        put(&f, value, len); /* as it is, by any of the ways below */
+    } else if (free_text && longest_word(value, len) > WORD_MAX) {
         put_encoded(&f, value, len);
     } else if (free_text && encoded_stretch(value, len, &from, &to)) {
         size_t blank = from;
@@ -424,10 +432,10 @@ static name_form form_of(const char *name, size_t len)
         return ENCODED;
     for (size_t i = 0; i < len; i++) {
         char c = name[i];
-        bool atom = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    strchr("!#$%&'*+-/=?^_`{|}~", c);
         bool inner_space = c == ' ' && i > 0 && i + 1 < len && name[i - 1] != ' ';
-        if (!atom && !inner_space)
+        bool atom = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    inner_space || strchr("!#$%&'*+-/=?^_`{|}~", c);
+        if (!atom)
             return QUOTED;
     }
     return ATOMS;
@@ -468,9 +476,10 @@ static void put_mailbox(field *f, const mime_mailbox *m, size_t behind)
     put_name(f, m->name);
     if (f->column + len + 3 + behind > LINE_WANTED)
         fold(f);
-    put(f, " <", 2);
-    put(f, m->address, len);
-    put(f, ">", 1);
+    buf_adds(f->out, " <");
+    buf_add(f->out, m->address, len);
+    buf_addc(f->out, '>');
+    f->column += len + 3;
 }
 
 void mime_header_add_mailboxes(buf *out, const char *name, const mime_mailbox *list, size_t count)

@@ -30,12 +30,9 @@ static void write_reply(jsonw *w, const smtp_reply *reply)
 {
     jsonw_key(w, "smtp");
     jsonw_object(w);
-    jsonw_key(w, "code");
-    jsonw_int(w, reply->code);
-    jsonw_key(w, "enhanced");
-    jsonw_str(w, reply->enhanced[0] ? reply->enhanced : NULL);
-    jsonw_key(w, "message");
-    jsonw_str(w, reply->text);
+    jsonw_member_int(w, "code", reply->code);
+    jsonw_member_str(w, "enhanced", reply->enhanced[0] ? reply->enhanced : NULL);
+    jsonw_member_str(w, "message", reply->text);
     jsonw_object_end(w);
 }
 
@@ -44,25 +41,20 @@ static void write_cause(jsonw *w, smtp_cause cause)
 {
     if (cause == SMTP_CAUSE_NONE)
         return;
-    jsonw_key(w, "cause");
-    jsonw_str(w, smtp_cause_name(cause));
+    jsonw_member_str(w, "cause", smtp_cause_name(cause));
 }
 
 COLD static void write_rejected(jsonw *w, const char *email, const smtp_recipient_result *result)
 {
     jsonw_object(w);
-    jsonw_key(w, "email");
-    jsonw_str(w, email);
+    jsonw_member_str(w, "email", email);
     write_reply(w, &result->reply);
-    jsonw_key(w, "category");
-    jsonw_str(w, smtp_category_name(result->category));
+    jsonw_member_str(w, "category", smtp_category_name(result->category));
     write_cause(w, result->cause);
     if (result->hint) {
-        jsonw_key(w, "hint");
-        jsonw_str(w, result->hint);
+        jsonw_member_str(w, "hint", result->hint);
     }
-    jsonw_key(w, "retryable");
-    jsonw_bool(w, result->retryable);
+    jsonw_member_bool(w, "retryable", result->retryable);
     jsonw_object_end(w);
 }
 
@@ -70,16 +62,13 @@ COLD static void write_rejected(jsonw *w, const char *email, const smtp_recipien
 COLD static void write_suppressed(jsonw *w, const char *email)
 {
     jsonw_object(w);
-    jsonw_key(w, "email");
-    jsonw_str(w, email);
-    jsonw_key(w, "code");
-    jsonw_str(w, "suppressed");
-    jsonw_key(w, "category");
-    jsonw_str(w, smtp_category_name(SMTP_CATEGORY_RECIPIENT));
-    jsonw_key(w, "hint");
-    jsonw_str(w, "Nothing is sent to this address: /v1/suppressions says why, and takes it back.");
-    jsonw_key(w, "retryable");
-    jsonw_bool(w, false);
+    jsonw_member_str(w, "email", email);
+    jsonw_member_str(w, "code", "suppressed");
+    jsonw_member_str(w, "category", smtp_category_name(SMTP_CATEGORY_RECIPIENT));
+    jsonw_member_str(
+        w, "hint",
+        "Nothing is sent to this address: /v1/suppressions says why, and takes it back.");
+    jsonw_member_bool(w, "retryable", false);
     jsonw_object_end(w);
 }
 
@@ -110,26 +99,19 @@ static void write_recipients(jsonw *w, const request *r, const smtp_result *resu
 
 static void write_tls(jsonw *w, const smtp_result *result)
 {
-    jsonw_key(w, "tls");
-    jsonw_str(w, result->tls[0] ? result->tls : NULL);
+    jsonw_member_str(w, "tls", result->tls[0] ? result->tls : NULL);
 }
 
 static void write_timing(jsonw *w, const smtp_result *result)
 {
     jsonw_key(w, "timing");
     jsonw_object(w);
-    jsonw_key(w, "queued_ms");
-    jsonw_ms(w, result->timing.queued);
-    jsonw_key(w, "session_ms");
-    jsonw_ms(w, result->timing.session);
-    jsonw_key(w, "envelope_ms");
-    jsonw_ms(w, result->timing.envelope);
-    jsonw_key(w, "body_ms");
-    jsonw_ms(w, result->timing.body);
-    jsonw_key(w, "total_ms");
-    jsonw_ms(w, result->timing.total);
-    jsonw_key(w, "session_reused");
-    jsonw_bool(w, result->reused);
+    jsonw_member_ms(w, "queued_ms", result->timing.queued);
+    jsonw_member_ms(w, "session_ms", result->timing.session);
+    jsonw_member_ms(w, "envelope_ms", result->timing.envelope);
+    jsonw_member_ms(w, "body_ms", result->timing.body);
+    jsonw_member_ms(w, "total_ms", result->timing.total);
+    jsonw_member_bool(w, "session_reused", result->reused);
     jsonw_object_end(w);
 }
 
@@ -139,13 +121,11 @@ COLD static void write_transcript(jsonw *w, const smtp_result *result)
     jsonw_array(w);
     for (size_t i = 0; i < result->line_count; i++) {
         const smtp_line *line = &result->lines[i];
+        const char *side = line->side == 'C' ? "client" : line->side == 'S' ? "relay" : "event";
         jsonw_object(w);
-        jsonw_key(w, "at_ms");
-        jsonw_ms(w, line->at_us);
-        jsonw_key(w, "side");
-        jsonw_str(w, line->side == 'C' ? "client" : line->side == 'S' ? "relay" : "event");
-        jsonw_key(w, "line");
-        jsonw_str(w, line->text);
+        jsonw_member_ms(w, "at_ms", line->at_us);
+        jsonw_member_str(w, "side", side);
+        jsonw_member_str(w, "line", line->text);
         jsonw_object_end(w);
     }
     jsonw_array_end(w);
@@ -166,25 +146,19 @@ COLD static answer begin_fault(jsonw *w, const char *id, const smtp_relay *relay
             retry_after = problem_retry_after(kind);
     }
     problem_begin(w, kind, fault->detail ? fault->detail : problem_title(kind));
-    jsonw_key(w, "id");
-    jsonw_str(w, id);
-    jsonw_key(w, "relay");
-    jsonw_str(w, smtp_relay_name(relay));
-    jsonw_key(w, "category");
-    jsonw_str(w, smtp_category_name(fault->category));
+    jsonw_member_str(w, "id", id);
+    jsonw_member_str(w, "relay", smtp_relay_name(relay));
+    jsonw_member_str(w, "category", smtp_category_name(fault->category));
     write_cause(w, fault->cause);
-    jsonw_key(w, "stage");
-    jsonw_str(w, fault->stage == SMTP_STAGE_NONE ? NULL : smtp_stage_name(fault->stage));
+    jsonw_member_str(w, "stage",
+                     fault->stage == SMTP_STAGE_NONE ? NULL : smtp_stage_name(fault->stage));
     if (result->reply.code)
         write_reply(w, &result->reply);
     if (fault->hint) {
-        jsonw_key(w, "hint");
-        jsonw_str(w, fault->hint);
+        jsonw_member_str(w, "hint", fault->hint);
     }
-    jsonw_key(w, "retryable");
-    jsonw_bool(w, fault->retryable && !unknown);
-    jsonw_key(w, "outcome");
-    jsonw_str(w, unknown ? "unknown" : "not_sent");
+    jsonw_member_bool(w, "retryable", fault->retryable && !unknown);
+    jsonw_member_str(w, "outcome", unknown ? "unknown" : "not_sent");
     return (answer){problem_status(kind), PROBLEM_TYPE, retry_after};
 }
 
@@ -199,23 +173,17 @@ answer answer_send(const request *r, const smtp_result *result, buf *out)
     jsonw_init(&w, out);
     if (sent) {
         jsonw_object(&w);
-        jsonw_key(&w, "id");
-        jsonw_str(&w, r->id);
-        jsonw_key(&w, "message_id");
-        jsonw_str(&w, mime_message_id(r->message));
-        jsonw_key(&w, "status");
-        jsonw_str(&w, whole ? "sent" : "partial");
-        jsonw_key(&w, "relay");
-        jsonw_str(&w, smtp_relay_name(r->relay));
+        jsonw_member_str(&w, "id", r->id);
+        jsonw_member_str(&w, "message_id", mime_message_id(r->message));
+        jsonw_member_str(&w, "status", whole ? "sent" : "partial");
+        jsonw_member_str(&w, "relay", smtp_relay_name(r->relay));
         write_reply(&w, &result->reply);
     } else {
         a = begin_fault(&w, r->id, r->relay, result);
-        jsonw_key(&w, "message_id");
-        jsonw_str(&w, mime_message_id(r->message));
+        jsonw_member_str(&w, "message_id", mime_message_id(r->message));
     }
     write_recipients(&w, r, result);
-    jsonw_key(&w, "size");
-    jsonw_int(&w, (int64_t)mime_message_size(r->message));
+    jsonw_member_int(&w, "size", (int64_t)mime_message_size(r->message));
     write_tls(&w, result);
     write_timing(&w, result);
     if (r->transcript)
@@ -236,15 +204,11 @@ COLD static void write_steps(jsonw *w, const smtp_result *result)
     for (size_t i = 0; i < result->step_count; i++) {
         const smtp_step *step = &result->steps[i];
         jsonw_object(w);
-        jsonw_key(w, "stage");
-        jsonw_str(w, smtp_stage_name(step->stage));
-        jsonw_key(w, "ok");
-        jsonw_bool(w, step->ok);
-        jsonw_key(w, "took_ms");
-        jsonw_ms(w, step->took_us);
+        jsonw_member_str(w, "stage", smtp_stage_name(step->stage));
+        jsonw_member_bool(w, "ok", step->ok);
+        jsonw_member_ms(w, "took_ms", step->took_us);
         if (step->detail) {
-            jsonw_key(w, "detail");
-            jsonw_str(w, step->detail);
+            jsonw_member_str(w, "detail", step->detail);
         }
         if (step->reply.code)
             write_reply(w, &step->reply);
@@ -262,19 +226,14 @@ COLD answer answer_check(const char *id, const smtp_relay *relay, const smtp_res
     jsonw_init(&w, out);
     if (result->fault.category == SMTP_CATEGORY_NONE) {
         jsonw_object(&w);
-        jsonw_key(&w, "id");
-        jsonw_str(&w, id);
-        jsonw_key(&w, "status");
-        jsonw_str(&w, "ok");
-        jsonw_key(&w, "relay");
-        jsonw_str(&w, smtp_relay_name(relay));
+        jsonw_member_str(&w, "id", id);
+        jsonw_member_str(&w, "status", "ok");
+        jsonw_member_str(&w, "relay", smtp_relay_name(relay));
     } else {
         a = begin_fault(&w, id, relay, result);
     }
-    jsonw_key(&w, "host");
-    jsonw_str(&w, smtp_relay_host(relay));
-    jsonw_key(&w, "port");
-    jsonw_int(&w, smtp_relay_port(relay));
+    jsonw_member_str(&w, "host", smtp_relay_host(relay));
+    jsonw_member_int(&w, "port", smtp_relay_port(relay));
     write_steps(&w, result);
     write_tls(&w, result);
     write_timing(&w, result);

@@ -349,9 +349,13 @@ static enum MHD_Result queue_answer(http_exchange *x)
 
 /* ---- what every request must pass ---- */
 
-const char *http_header(http_exchange *x, const char *name)
+const char *http_header_n(http_exchange *x, const char *name, size_t len)
 {
-    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+    const char *value = NULL;
+    size_t value_len = 0;
+    (void)MHD_lookup_connection_value_n(x->connection, MHD_HEADER_KIND, name, len, &value,
+                                        &value_len);
+    return value;
 }
 
 static bool method_fits(const http_route *route, const char *method)

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "service/app.h"
@@ -96,7 +97,7 @@ const buf *http_body(const http_exchange *x);
 
 /* A header of the request (its name in any case), in the connection's memory: until the exchange is
  * answered. NULL: there is none. */
-const char *http_header(http_exchange *x, const char *name);
+static inline const char *http_header(http_exchange *x, const char *name);
 
 /* True if the value of a Content-Type is that media type ("application/json"), with no charset or
  * UTF-8's. NULL: false. */
@@ -162,5 +163,13 @@ void http_answer_stream(http_exchange *x, const char *content_type, const http_s
 
 /* Answers with a problem that needs no relay. */
 void http_problem(http_exchange *x, problem_kind kind, const char *detail, const faults *errors);
+
+/* Here, so that of a literal the compiler knows the length. */
+const char *http_header_n(http_exchange *x, const char *name, size_t len);
+
+static inline const char *http_header(http_exchange *x, const char *name)
+{
+    return http_header_n(x, name, strlen(name));
+}
 
 #endif

@@ -8,9 +8,6 @@
 
 #include "base/civil.h"
 #include "base/clock.h"
-#include "base/jsonw.h"
-
-#define LINE_BYTES 512 /* what most lines fit in: one allocation */
 
 /* Lines that were collected. One thread writes at a time, without the lock: the others go on
  * collecting meanwhile, and wait only if there is no room left. */
@@ -85,45 +82,47 @@ void log_free(logger *l)
     free(l);
 }
 
-/* A writer that stands behind a member of the line's object. */
-static jsonw writer(log_line *line)
-{
-    return (jsonw){.out = &line->text, .comma = true};
-}
-
 void log_begin(log_line *line, logger *l, log_level level, const char *event)
 {
-    char time[CIVIL_TIME + 1];
+    static const char head[] = "{\"time\":\"";
 
     line->log = l;
     buf_init(&line->text);
-    (void)buf_reserve(&line->text, LINE_BYTES);
-    civil_time(clock_wall_us(), time);
+    buf_lend(&line->text, line->room, sizeof line->room);
+    line->json = (jsonw){.out = &line->text, .comma = true};
+    char *p = line->room;
     if (l->json) {
-        buf_adds(&line->text, "{\"time\":\"");
-        buf_add(&line->text, time, CIVIL_TIME);
-        buf_adds(&line->text, "\",\"level\":\"");
-        buf_adds(&line->text, LEVELS[level]);
-        buf_addc(&line->text, '"');
-        log_str(line, "event", event);
+        memcpy(p, head, sizeof head - 1);
+        p += sizeof head - 1;
+    }
+    civil_time(clock_wall_us(), p);
+    p += CIVIL_TIME;
+    *p++ = l->json ? '"' : ' ';
+    line->text.len = (size_t)(p - line->text.data);
+    if (l->json) {
+        jsonw_member_str(&line->json, "level", LEVELS[level]);
+        jsonw_member_str(&line->json, "event", event);
         return;
     }
-    buf_add(&line->text, time, CIVIL_TIME);
-    buf_addc(&line->text, ' ');
     buf_adds(&line->text, LEVELS[level]);
     buf_addc(&line->text, ' ');
     buf_adds(&line->text, event);
 }
 
-static void text_key(log_line *line, const char *key, size_t len)
+/* Lines for a person at a terminal: made small, not fast. */
+#define COLD __attribute__((cold))
+
+/* A value may follow as JSON has it. */
+COLD static void text_key(log_line *line, const char *key, size_t len)
 {
     buf_addc(&line->text, ' ');
     buf_add(&line->text, key, len);
     buf_addc(&line->text, '=');
+    line->json.comma = false;
 }
 
 /* A value that can stand bare: no space, quote, backslash, = or control, and ASCII only. */
-static bool is_bare(const char *s, size_t len)
+COLD static bool is_bare(const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)s[i];
@@ -134,7 +133,7 @@ static bool is_bare(const char *s, size_t len)
 }
 
 /* How much of a value is written: all, or what LOG_VALUE_MAX holds of whole characters. */
-static size_t cut(const char *value, size_t len)
+static inline size_t cut(const char *value, size_t len)
 {
     if (len <= LOG_VALUE_MAX)
         return len;
@@ -144,23 +143,23 @@ static size_t cut(const char *value, size_t len)
     return len;
 }
 
-static void add_value(log_line *line, const char *key, size_t key_len, const char *value,
-                      size_t len)
+COLD static void add_text(log_line *line, const char *key, size_t key_len, const char *value,
+                          size_t len)
 {
-    if (line->log->json) {
-        jsonw w = writer(line);
-        jsonw_keyn(&w, key, key_len);
-        jsonw_strn(&w, value, len);
-        return;
-    }
     text_key(line, key, key_len);
-    if (is_bare(value, len)) {
+    if (is_bare(value, len))
         buf_add(&line->text, value, len);
-        return;
-    }
-    jsonw w;
-    jsonw_init(&w, &line->text);
-    jsonw_strn(&w, value, len);
+    else
+        jsonw_strn(&line->json, value, len);
+}
+
+static inline void add_value(log_line *line, const char *key, size_t key_len, const char *value,
+                             size_t len)
+{
+    if (line->log->json)
+        jsonw_field_strn(&line->json, key, key_len, value, len);
+    else
+        add_text(line, key, key_len, value, len);
 }
 
 void log_field_str(log_line *line, const char *key, size_t key_len, const char *value)
@@ -169,28 +168,24 @@ void log_field_str(log_line *line, const char *key, size_t key_len, const char *
         add_value(line, key, key_len, value, cut(value, strlen(value)));
 }
 
-static jsonw number(log_line *line, const char *key, size_t key_len)
-{
-    jsonw w = writer(line);
-    if (line->log->json) {
-        jsonw_keyn(&w, key, key_len);
-    } else {
-        text_key(line, key, key_len);
-        w.comma = false;
-    }
-    return w;
-}
-
 void log_field_int(log_line *line, const char *key, size_t key_len, int64_t value)
 {
-    jsonw w = number(line, key, key_len);
-    jsonw_int(&w, value);
+    if (line->log->json) {
+        jsonw_field_int(&line->json, key, key_len, value);
+        return;
+    }
+    text_key(line, key, key_len);
+    jsonw_int(&line->json, value);
 }
 
 void log_field_ms(log_line *line, const char *key, size_t key_len, int64_t us)
 {
-    jsonw w = number(line, key, key_len);
-    jsonw_ms(&w, us);
+    if (line->log->json) {
+        jsonw_field_ms(&line->json, key, key_len, us);
+        return;
+    }
+    text_key(line, key, key_len);
+    jsonw_ms(&line->json, us);
 }
 
 void log_field_address(log_line *line, const char *key, size_t key_len, const char *address)

@@ -28,8 +28,10 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/jsonw.h"
 
 #define LOG_COLLECT_MAX 65536 /* octets that wait for a flush at most */
+#define LOG_LINE_BYTES  512   /* what most lines fit in: they need no allocation */
 #define LOG_VALUE_MAX   1024  /* octets of a value that are written; a longer one is cut */
 
 typedef enum log_format {
@@ -54,6 +56,8 @@ void log_flush(logger *l);
 typedef struct log_line {
     logger *log;
     buf text;
+    jsonw json;                /* into `text` */
+    char room[LOG_LINE_BYTES]; /* that `text` begins in */
 } log_line;
 
 void log_begin(log_line *line, logger *l, log_level level, const char *event);

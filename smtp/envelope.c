@@ -2,11 +2,19 @@
 
 #include <string.h>
 
+#include "base/few.h"
+
 /* A path may have 256 octets (RFC 5321 section 4.5.3.1.3); longer ones are met. */
 #define ADDRESS_MAX 1000
 
+/* What takes a closer look. */
+static few unusual(few v)
+{
+    return few_unprintable(v) | (v == ' ') | (v == '"') | (v == '<') | (v == '>');
+}
+
 /* Printable, no space, "<" or ">" outside of a quoted local part, which must be closed. */
-static const char *address_fault(const char *address, bool utf8)
+static const char *unusual_fault(const char *address, bool utf8)
 {
     bool quoted = false;
     size_t len = 0;
@@ -30,6 +38,13 @@ static const char *address_fault(const char *address, bool utf8)
     if (quoted)
         return "An address of the envelope has a quote that is not closed.";
     return len > ADDRESS_MAX ? "An address of the envelope is too long." : NULL;
+}
+
+static const char *address_fault(const char *address, bool utf8)
+{
+    size_t len = strlen(address);
+    bool usual = len <= ADDRESS_MAX && few_free_of(address, len, unusual);
+    return usual ? NULL : unusual_fault(address, utf8);
 }
 
 const char *smtp_envelope_fault(const smtp_transaction *t, smtp_category *category)

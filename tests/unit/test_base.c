@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/civil.h"
+#include "base/few.h"
 #include "base/utf8.h"
 #include "tests/reference/utf8.h"
 
@@ -160,6 +161,30 @@ static void days_are_those_of_the_calendar(void **state)
     assert_int_equal(civil_of(CIVIL_LAST).year, 9999);
 }
 
+/* In memory of its own, so that a byte too many shows under a sanitizer. */
+static void short_texts_are_copied_and_looked_at_whole(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len < 50; len++) {
+        char *from = malloc(len ? len : 1), *to = malloc(len ? len : 1);
+        assert_non_null(from);
+        assert_non_null(to);
+        for (size_t i = 0; i < len; i++)
+            from[i] = (char)('A' + i);
+        assert_ptr_equal(few_copy(to, from, len), to + len);
+        assert_memory_equal(to, from, len);
+        assert_true(few_printable(from, len));
+        for (size_t i = 0; i < len * 256; i++) {
+            unsigned char c = (unsigned char)(i % 256);
+            from[i / 256] = (char)c;
+            assert_int_equal(few_printable(from, len), c >= 0x20 && c < 0x7F);
+            from[i / 256] = ' ';
+        }
+        free(from);
+        free(to);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +196,7 @@ int main(void)
         cmocka_unit_test(utf8_may_be_cut_anywhere),
         cmocka_unit_test(a_plain_run_ends_where_json_must_look),
         cmocka_unit_test(days_are_those_of_the_calendar),
+        cmocka_unit_test(short_texts_are_copied_and_looked_at_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,25 +108,90 @@ static void controls_are_escaped_del_and_c1_too(void **state)
     buf_free(&b);
 }
 
-/* Strings are looked at in steps of some bytes. */
+/* Strings are looked at in steps of some bytes, or as two pieces. */
 static void an_escape_is_found_wherever_it_stands(void **state)
 {
     (void)state;
-    enum { LENGTH = 20 };
+    enum { LONGEST = 37 };
+    static const int lengths[] = {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 20, 31, 32, 33, LONGEST};
     static const char around[] = {' ', '!', '#', '[', ']', 'a', '~'};
     buf b = BUF_INIT;
     for (int c = 0; c < 0x80; c++) {
         char alone[16], byte = (char)c;
         (void)snprintf(alone, sizeof alone, "%s", written(&b, &byte, 1) + 1);
         alone[strlen(alone) - 1] = '\0'; /* the quote */
-        for (size_t i = 0; i < sizeof around * LENGTH; i++) {
-            char s[LENGTH], expected[64];
-            int at = (int)(i % LENGTH);
-            memset(s, around[i / LENGTH], sizeof s);
-            (void)snprintf(expected, sizeof expected, "\"%.*s%s%.*s\"", at, s, alone,
-                           LENGTH - 1 - at, s);
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths * LONGEST; i++) {
+            char s[LONGEST], expected[64];
+            int len = lengths[i / LONGEST], at = (int)(i % LONGEST);
+            if (at >= len)
+                continue;
+            memset(s, around[(i + (size_t)c) % sizeof around], sizeof s);
+            (void)snprintf(expected, sizeof expected, "\"%.*s%s%.*s\"", at, s, alone, len - 1 - at,
+                           s);
             s[at] = byte;
-            assert_string_equal(written(&b, s, sizeof s), expected);
+            assert_string_equal(written(&b, s, (size_t)len), expected);
+        }
+    }
+    buf_free(&b);
+}
+
+/* Into memory of its own, so that a byte too many shows under a sanitizer; with a value that says
+ * where the key ends. */
+static void a_member_is_a_key_and_a_value(void **state)
+{
+    (void)state;
+    static const char name[] = "abcdefghijklmnopqrstuvwxyz";
+    buf b = BUF_INIT;
+    for (size_t len = 0; len < sizeof name; len++) {
+        char expected[512], *key = strndup(name, len), *text = malloc(len + 1);
+        jsonw w;
+        assert_non_null(key);
+        assert_non_null(text);
+        memcpy(text, name, len);
+        jsonw_init(&w, &b);
+        jsonw_object(&w);
+        jsonw_field_strn(&w, key, len, text, len);
+        jsonw_field_str(&w, key, len, "\n");
+        jsonw_field_str(&w, key, len, NULL);
+        jsonw_field_int(&w, key, len, -1);
+        jsonw_field_ms(&w, key, len, -1);
+        jsonw_field_raw(&w, key, len, "[]", 2);
+        jsonw_keyn(&w, key, len);
+        jsonw_int(&w, 1);
+        jsonw_member_bool(&w, "z", true);
+        jsonw_object_end(&w);
+        (void)snprintf(expected, sizeof expected,
+                       "{\"%1$s\":\"%1$s\",\"%1$s\":\"\\n\",\"%1$s\":null,\"%1$s\":-1,"
+                       "\"%1$s\":-0.001,\"%1$s\":[],\"%1$s\":1,\"z\":true}",
+                       key);
+        assert_string_equal(buf_cstr(&b), expected);
+        free(key);
+        free(text);
+        buf_free(&b);
+    }
+}
+
+static void numbers_are_those_that_printf_writes(void **state)
+{
+    (void)state;
+    buf b = BUF_INIT;
+    jsonw w;
+    uint64_t n = 1;
+    for (int digits = 1; digits <= 19; digits++, n *= 10) {
+        for (int64_t more = -2; more <= 2; more++) {
+            char expected[64];
+            int64_t each = (int64_t)n + more, size = each < 0 ? -each : each;
+            (void)snprintf(expected, sizeof expected, "[%lld,%lld,%s%lld.%03lld]", (long long)each,
+                           (long long)-each, each < 0 ? "-" : "", (long long)(size / 1000),
+                           (long long)(size % 1000));
+            buf_clear(&b);
+            jsonw_init(&w, &b);
+            jsonw_array(&w);
+            jsonw_int(&w, each);
+            jsonw_int(&w, -each);
+            jsonw_ms(&w, each);
+            jsonw_array_end(&w);
+            assert_string_equal(buf_cstr(&b), expected);
         }
     }
     buf_free(&b);
@@ -187,6 +252,8 @@ int main(void)
         cmocka_unit_test(every_character_is_read_back_as_it_was),
         cmocka_unit_test(controls_are_escaped_del_and_c1_too),
         cmocka_unit_test(an_escape_is_found_wherever_it_stands),
+        cmocka_unit_test(a_member_is_a_key_and_a_value),
+        cmocka_unit_test(numbers_are_those_that_printf_writes),
         cmocka_unit_test(bytes_that_are_no_utf8_become_replacement_characters),
         cmocka_unit_test(any_bytes_give_json_that_parses),
     };
