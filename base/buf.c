@@ -14,8 +14,16 @@ void buf_init(buf *b)
 
 void buf_free(buf *b)
 {
-    free(b->data);
+    if (!b->lent)
+        free(b->data);
     buf_init(b);
+}
+
+void buf_lend(buf *b, char *data, size_t size)
+{
+    b->data = data;
+    b->cap = size;
+    b->lent = true;
 }
 
 void buf_clear(buf *b)
@@ -52,9 +60,12 @@ bool buf_grow(buf *b, size_t more)
     if (b->failed || more > SIZE_MAX / 2 - b->len)
         return fail(b);
     size_t cap = buf_capacity(b, more);
-    char *data = realloc(b->data, cap);
+    char *data = realloc(b->lent ? NULL : b->data, cap);
     if (!data)
         return fail(b);
+    if (b->lent)
+        memcpy(data, b->data, b->len);
+    b->lent = false;
     b->data = data;
     b->cap = cap;
     return true;
@@ -120,6 +131,8 @@ const char *buf_cstr(buf *b)
 char *buf_take(buf *b)
 {
     char *taken = (char *)buf_cstr(b);
+    if (taken && b->lent && (taken = malloc(b->len + 1)))
+        memcpy(taken, b->data, b->len + 1);
     if (!taken) {
         buf_free(b);
         return NULL;

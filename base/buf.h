@@ -5,8 +5,9 @@
  *
  * Errors: running out of memory is sticky. The first failed growth sets `failed`, later additions
  * do nothing, and the caller asks once, at the end, with buf_ok(). What was added before stays.
- * Memory: the buffer owns `data`; buf_free() gives it back and leaves an empty, usable buffer.
- *         buf_take() hands the bytes (NUL-terminated) to the caller, who free()s them.
+ * Memory: the buffer owns `data`, unless it was lent; buf_free() gives it back and leaves an empty,
+ *         usable buffer. buf_take() hands the bytes (NUL-terminated) to the caller, who free()s
+ *         them.
  * Threads: none of its own; one buffer belongs to one thread at a time.
  */
 #ifndef POSTERN_BASE_BUF_H
@@ -22,15 +23,21 @@ typedef struct buf {
     size_t len;
     size_t cap;
     bool failed;
+    bool lent; /* `data` is another's */
 } buf;
 
 #define BUF_INIT                                                                                   \
     {                                                                                              \
-        NULL, 0, 0, false                                                                          \
+        NULL, 0, 0, false, false                                                                   \
     }
 
 void buf_init(buf *b);
 void buf_free(buf *b);
+
+/* Gives an empty buffer without memory its first `size` bytes, which stay the caller's and outlive
+ * the buffer, or the time when it has outgrown them. Whoever takes `data` itself out of a buffer
+ * must know that none was lent. */
+void buf_lend(buf *b, char *data, size_t size);
 
 /* Empties the buffer and clears `failed`, keeping its memory for the next use. */
 void buf_clear(buf *b);
