@@ -39,6 +39,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "smtp/relay.h"
 #include "smtp/reply.h"
 
@@ -191,6 +192,7 @@ typedef struct smtp_result {
     size_t line_count;
     smtp_step *steps; /* a check's */
     size_t step_count;
+    arena texts; /* lent to replies */
 } smtp_result;
 
 void smtp_result_free(smtp_result *r);
