@@ -4,14 +4,6 @@
 
 #include <jansson.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNSEEN
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define UNSEEN
-#endif
-
 static _Thread_local arena *current;
 
 static void *take(arena *a, size_t size)
@@ -62,7 +54,7 @@ void arena_use(arena *a)
 
 void *arena_take(arena *a, size_t size)
 {
-#ifdef UNSEEN
+#ifdef ARENA_NONE
     (void)a;
     (void)size;
     return NULL;

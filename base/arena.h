@@ -32,6 +32,16 @@ typedef struct arena {
 
 #define ARENA_ALIGN _Alignof(max_align_t)
 
+/* AddressSanitizer sees malloc's bounds, and what was freed, but nothing within a block or of one
+ * that is kept: under it there are only malloc's. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_NONE
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define ARENA_NONE
+#endif
+
 /* Empties it, without clearing the block. `size` is a multiple of ARENA_ALIGN; 0: all of it is
  * malloc's. */
 void arena_init(arena *a, char *block, size_t size);
@@ -42,7 +52,7 @@ void arena_use(arena *a);
 /* ---- what isn't the tree's: an arena need not be the current one ---- */
 
 /* `size` bytes of the block, of which nobody gives back single ones; NULL: there are not so many
- * left. AddressSanitizer sees no bounds within a block: under it there is none left. */
+ * left. */
 void *arena_take(arena *a, size_t size);
 
 /* The same, or malloc's where there are not so many left, or no arena (NULL). NULL: no memory,

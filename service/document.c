@@ -8,7 +8,6 @@
 #include "base/arena.h"
 #include "base/file_io.h"
 #include "base/plain.h"
-#include "base/zeroed.h"
 #include "service/scan.h"
 
 #define SHARE     ((size_t)256 * 1024)
@@ -27,11 +26,10 @@
 #define FIRST_REST (SCAN_LIFT_AT + SCAN_LIFT_AT / 2)
 /* Hold what comes of a usual mail: its text, the tree, and what is made of them until it is sent.
  */
-#define BLOCK_BYTES ((size_t)13 * 1024)
+#define BLOCK_BYTES ((size_t)16 * 1024)
 /* Lifted strings, at first. */
 #define FIRST_LIST 4
 /* NUL, and a document that is no object, are let through to be told with a pointer later. */
-
 #define FLAGS (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY)
 
 /* A lifted string. */
@@ -355,9 +353,12 @@ document_options document_defaults(store *s, unsigned recipients)
         .store = s, .lift_at = SCAN_LIFT_AT, .share = SHARE, .rest = REST + RECIPIENT * recipients};
 }
 
+/* One with a store has BLOCK_BYTES. */
 static document *create(const document_options *options, size_t block)
 {
-    document *d = malloc(sizeof *d + block);
+    document *d = options->store ? store_spare(options->store) : NULL;
+    if (!d)
+        d = malloc(sizeof *d + block);
     if (!d)
         return NULL;
     memset(d, 0, offsetof(document, scan));
@@ -458,7 +459,10 @@ void document_free(document *d)
     give(d, d->held);
     if (d->fd >= 0)
         (void)close(d->fd);
-    free(d);
+    if (d->options.store)
+        store_keep(d->options.store, d);
+    else
+        free(d);
 }
 
 void document_add(document *d, const char *text, size_t len)
