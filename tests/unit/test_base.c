@@ -74,9 +74,11 @@ static void buf_outgrows_what_it_was_lent(void **state)
     assert_null(b.data);
 
     buf_lend(&b, room, sizeof room);
+    buf_adds(&b, "kept");
     assert_false(buf_reserve(&b, SIZE_MAX / 2));
     buf_adds(&b, "lost");
     assert_false(buf_ok(&b));
+    assert_int_equal(b.len, 4);
     buf_free(&b);
     assert_true(buf_ok(&b));
 }
