@@ -96,7 +96,7 @@ static void give(document *d, size_t bytes)
 /* A buffer's first memory, as much as it would have otherwise, if the block has so much left. */
 static void lend(document *d, buf *b, size_t size)
 {
-    char *room = b->data || b->failed ? NULL : arena_take(&d->arena, size);
+    char *room = b->data || b->failed || size == 0 ? NULL : arena_take(&d->arena, size);
     if (room)
         buf_lend(b, room, size);
 }
