@@ -1,25 +1,30 @@
 #include "base/arena.h"
 
 #include <pthread.h>
-#include <stdint.h>
-#include <stdlib.h>
 
 #include <jansson.h>
 
 static _Thread_local arena *current;
 
+static void *take(arena *a, size_t size)
+{
+    /* used is a multiple of the alignment, as size is, and so at most that. */
+    if (size > a->size - a->used)
+        return NULL;
+    void *p = a->block + a->used;
+    a->used += (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+    return p;
+}
+
 static void *allocate(size_t size)
 {
     arena *a = current;
-    if (!a)
-        return malloc(size);
-    /* used is a multiple of the alignment, as size is, and so at most that. */
-    if (size <= a->size - a->used) {
-        void *p = a->block + a->used;
-        a->used += (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+    void *p = a ? take(a, size) : NULL;
+    if (p)
         return p;
-    }
-    void *p = malloc(size);
+    p = malloc(size);
+    if (!a)
+        return p;
     a->spilled = true;
     a->failed = a->failed || !p;
     return p;
@@ -27,9 +32,7 @@ static void *allocate(size_t size)
 
 static void release(void *p)
 {
-    const arena *a = current;
-    if (!a || (uintptr_t)p - (uintptr_t)a->block >= a->size)
-        free(p);
+    arena_free(current, p);
 }
 
 static void set_functions(void)
@@ -47,4 +50,21 @@ void arena_init(arena *a, char *block, size_t size)
 void arena_use(arena *a)
 {
     current = a;
+}
+
+void *arena_take(arena *a, size_t size)
+{
+#ifdef ARENA_NONE
+    (void)a;
+    (void)size;
+    return NULL;
+#else
+    return take(a, size);
+#endif
+}
+
+void *arena_alloc(arena *a, size_t size)
+{
+    void *p = a ? arena_take(a, size) : NULL;
+    return p ? p : malloc(size);
 }

@@ -278,7 +278,8 @@ static bool finish(scan *p, const char *local, size_t len, size_t size, const ch
     }
     if (size + 1 + domain_len > ADDRESS_MAX) {
         (void)fail(p, "the address is longer than 254 octets");
-    } else if ((out->address = malloc(size + 1 + domain_len + 1 + p->name_room))) {
+    } else if ((out->address =
+                    arena_alloc(out->memory, size + 1 + domain_len + 1 + p->name_room))) {
         out->utf8 = !p->printable && !utf8_is_ascii(local, len);
         to = put_local(out->address, local, len, size);
         *to++ = '@';
@@ -500,19 +501,25 @@ static bool end(scan *p, bool ok, mime_mailbox *out, const char **reason)
     return false;
 }
 
-bool mime_mailbox_parse(const char *s, size_t len, mime_mailbox *out, const char **reason)
+bool mime_mailbox_parse_in(arena *memory, const char *s, size_t len, mime_mailbox *out,
+                           const char **reason)
 {
     scan p = {.s = s, .len = len};
-    *out = (mime_mailbox){0};
+    *out = (mime_mailbox){.memory = memory};
     return end(&p, read_mailbox(&p, out), out, reason);
 }
 
-bool mime_mailbox_make(const char *email, size_t email_len, const char *name, size_t name_len,
-                       mime_mailbox *out, const char **reason)
+bool mime_mailbox_parse(const char *s, size_t len, mime_mailbox *out, const char **reason)
+{
+    return mime_mailbox_parse_in(NULL, s, len, out, reason);
+}
+
+bool mime_mailbox_make_in(arena *memory, const char *email, size_t email_len, const char *name,
+                          size_t name_len, mime_mailbox *out, const char **reason)
 {
     scan p = {.s = email, .len = email_len, .name_room = room_for(name_len)};
     scan n = {.s = name, .len = name_len};
-    *out = (mime_mailbox){0};
+    *out = (mime_mailbox){.memory = memory};
     bool ok = check_bytes(&p) && read_address(&p, out) &&
               (!more(&p) || fail(&p, "something stands behind the address"));
     if (ok && name_len > 0 && !(check_bytes(&n) && set_name(&p, name, name_len, out)))
@@ -520,8 +527,14 @@ bool mime_mailbox_make(const char *email, size_t email_len, const char *name, si
     return end(&p, ok, out, reason);
 }
 
+bool mime_mailbox_make(const char *email, size_t email_len, const char *name, size_t name_len,
+                       mime_mailbox *out, const char **reason)
+{
+    return mime_mailbox_make_in(NULL, email, email_len, name, name_len, out, reason);
+}
+
 void mime_mailbox_clear(mime_mailbox *m)
 {
-    free(m->address);
+    arena_free(m->memory, m->address);
     *m = (mime_mailbox){0};
 }

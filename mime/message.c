@@ -19,6 +19,10 @@
 /* Beyond a text and a quarter of it, for quoted-printable. */
 #define QUOTED_ROOM 448
 
+/* For the twin of an HTML text while composing: what is made of it then is all that is needed. */
+#define TWIN_ROOM 4096
+_Static_assert(TWIN_ROOM * 4 < EAGER_TEXT, "it is encoded while composing, whatever is in it");
+
 /* Messages without attachments have no more, unless their texts are long. */
 #define FIRST_SEGMENTS 1
 
@@ -43,7 +47,8 @@ struct mime_message {
     size_t count, cap;
     size_t literal_start;    /* of the literal segment that is being written */
     mime_base64_info *infos; /* the attachments', copied */
-    buf made_text;           /* the plain-text twin */
+    buf made_text;           /* the plain-text twin, if it is long */
+    arena *memory;           /* the draft's */
     uint64_t size;
     bool utf8, eight_bit;
     bool failed;
@@ -167,6 +172,7 @@ typedef struct layout {
     mime_message *message;
     const mime_draft *draft;
     mime_bytes text, html;
+    buf twin;              /* the text, where it is made of the HTML */
     size_t inlines, files; /* attachments of each kind */
     size_t id_len;         /* of the draft's */
 } layout;
@@ -373,17 +379,17 @@ static void add_body(const layout *l)
 
 /* The texts: the plain one made from the HTML if it was not given. HTML without a word (an image
  * alone) has no twin. */
-static void choose_texts(layout *l)
+static bool choose_texts(layout *l)
 {
     l->text = l->draft->text;
     l->html = l->draft->html;
     if (l->text.data || !l->html.data)
-        return;
-    buf *made = &l->message->made_text;
-    if (!mime_text_from_html(l->html.data, l->html.len, made))
-        l->message->failed = true;
-    else if (made->len > 0)
-        l->text = (mime_bytes){made->data, made->len};
+        return true;
+    if (!mime_text_from_html(l->html.data, l->html.len, &l->twin))
+        return false;
+    if (l->twin.len > 0)
+        l->text = (mime_bytes){l->twin.data, l->twin.len};
+    return true;
 }
 
 static bool copy_infos(layout *l)
@@ -410,10 +416,10 @@ static mime_message *create(const mime_draft *d)
     const mime_bytes *own = &d->message_id;
     const char *domain = d->id_domain ? d->id_domain : d->from->domain;
     size_t size = own->data ? own->len + 1 : strlen(d->id) + strlen(domain) + sizeof "<@>";
-    mime_message *m = malloc(sizeof *m + size);
+    mime_message *m = arena_alloc(d->memory, sizeof *m + size);
     if (!m)
         return NULL;
-    *m = (mime_message){.segments = m->first, .cap = FIRST_SEGMENTS};
+    *m = (mime_message){.memory = d->memory, .segments = m->first, .cap = FIRST_SEGMENTS};
     if (own->data) {
         memcpy(m->id, own->data, own->len);
         m->id[own->len] = '\0';
@@ -427,21 +433,38 @@ static mime_message *create(const mime_draft *d)
     return m;
 }
 
-mime_message *mime_compose(const mime_draft *draft)
+/* One allocation for most messages. */
+static void reserve_bytes(const layout *l)
 {
-    mime_message *m = create(draft);
+    buf *bytes = &l->message->bytes;
+    size_t texts = l->text.len + l->html.len, room = HEADERS + texts / 8 * 9;
+    if (texts >= EAGER_TEXT)
+        return;
+    char *lent = l->draft->memory ? arena_take(l->draft->memory, room) : NULL;
+    if (lent)
+        buf_lend(bytes, lent, room);
+    else
+        (void)buf_reserve(bytes, room);
+}
+
+/* Of the texts that were chosen. */
+static mime_message *compose(layout *l)
+{
+    const mime_draft *draft = l->draft;
+    const mime_mailboxes from = {draft->from, 1};
+    mime_message *m = l->message = create(draft);
     if (!m)
         return NULL;
-    layout l = {.message = m, .draft = draft, .id_len = strlen(draft->id)};
-    const mime_mailboxes from = {draft->from, 1};
     m->utf8 = any_utf8(&from) || any_utf8(&draft->to) || any_utf8(&draft->cc) ||
               any_utf8(&draft->reply_to);
-    choose_texts(&l);
-    if (l.text.len + l.html.len < EAGER_TEXT) /* one allocation for most messages */
-        (void)buf_reserve(&m->bytes, HEADERS + (l.text.len + l.html.len) / 8 * 9);
-    if (!m->failed && copy_infos(&l)) {
+    if (!l->twin.lent) {
+        m->made_text = l->twin;
+        buf_init(&l->twin);
+    }
+    reserve_bytes(l);
+    if (!m->failed && copy_infos(l)) {
         add_header(m, draft);
-        add_body(&l);
+        add_body(l);
         end_literal(m);
     } else {
         m->failed = true;
@@ -450,6 +473,16 @@ mime_message *mime_compose(const mime_draft *draft)
         return m;
     mime_message_free(m);
     return NULL;
+}
+
+mime_message *mime_compose(const mime_draft *draft)
+{
+    char room[TWIN_ROOM];
+    layout l = {.draft = draft, .id_len = strlen(draft->id)};
+    buf_lend(&l.twin, room, sizeof room);
+    mime_message *m = choose_texts(&l) ? compose(&l) : NULL;
+    buf_free(&l.twin);
+    return m;
 }
 
 void mime_message_free(mime_message *m)
@@ -461,7 +494,7 @@ void mime_message_free(mime_message *m)
     if (m->segments != m->first)
         free(m->segments);
     free(m->infos);
-    free(m);
+    arena_free(m->memory, m);
 }
 
 /* ---- one that came whole ---- */
@@ -536,6 +569,7 @@ bool mime_message_eight_bit(const mime_message *m)
 
 struct mime_reader {
     const mime_message *message;
+    arena *memory;
     size_t segment;
     bool begun; /* the state below is the segment's */
     bool failed;
@@ -546,19 +580,26 @@ struct mime_reader {
     mime_base64_wrap wrap;
 };
 
-mime_reader *mime_reader_create(const mime_message *m)
+mime_reader *mime_reader_create_in(arena *memory, const mime_message *m)
 {
-    mime_reader *r = malloc(sizeof *r);
+    mime_reader *r = arena_alloc(memory, sizeof *r);
     if (!r)
         return NULL;
     r->message = m;
+    r->memory = memory;
     mime_reader_rewind(r);
     return r;
 }
 
+mime_reader *mime_reader_create(const mime_message *m)
+{
+    return mime_reader_create_in(NULL, m);
+}
+
 void mime_reader_free(mime_reader *r)
 {
-    free(r);
+    if (r)
+        arena_free(r->memory, r);
 }
 
 void mime_reader_rewind(mime_reader *r)

@@ -23,7 +23,8 @@
  *
  * Pure: no clock, no random, no sockets; the draft brings date and id.
  * Memory: the draft's strings are borrowed. Headers are copied when composing; text, html and the
- * content of attachments are NOT, and must outlive the message and its readers. Threads: a message
+ * content of attachments are NOT, and must outlive the message and its readers, as must the arena,
+ * if the draft brings one. Threads: a message
  * is immutable after mime_compose(), or mime_message_prepend(); any number of readers, one thread
  * each.
  */
@@ -35,6 +36,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "mime/address.h"
 #include "mime/base64.h"
@@ -89,6 +91,7 @@ typedef struct mime_draft {
                               Message-ID and boundaries */
     const char *id_domain; /* Message-ID's right side; NULL: the domain of from */
     mime_bytes message_id; /* checked (header.h), with its <>; absent: made of these two */
+    arena *memory;         /* of which the message is made, as far as it has room; NULL: malloc's */
 } mime_draft;
 
 typedef struct mime_message mime_message;
@@ -141,6 +144,8 @@ void mime_add_date(buf *out, time_t date);
 /* ---- reading ---- */
 
 mime_reader *mime_reader_create(const mime_message *m);
+/* The same, of that arena, which outlives it. */
+mime_reader *mime_reader_create_in(arena *memory, const mime_message *m);
 void mime_reader_free(mime_reader *r);
 
 #define MIME_READ_FAILED SIZE_MAX

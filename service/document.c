@@ -8,7 +8,6 @@
 #include "base/arena.h"
 #include "base/file_io.h"
 #include "base/plain.h"
-#include "base/zeroed.h"
 #include "service/scan.h"
 
 #define SHARE     ((size_t)256 * 1024)
@@ -25,9 +24,12 @@
 #define LINE_ROOM   ((size_t)MIME_LINE_COLUMNS + 2)
 /* The rest gets room for what came, up to this: more than a string is before it is lifted. */
 #define FIRST_REST (SCAN_LIFT_AT + SCAN_LIFT_AT / 2)
+/* Hold what comes of a usual mail: its text, the tree, and what is made of them until it is sent.
+ */
+#define BLOCK_BYTES ((size_t)16 * 1024)
+/* Lifted strings, at first. */
+#define FIRST_LIST 4
 /* NUL, and a document that is no object, are let through to be told with a pointer later. */
-#define TREE_BYTES 2048 /* hold a small request's tree */
-
 #define FLAGS (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY)
 
 /* A lifted string. */
@@ -60,10 +62,10 @@ struct document {
     unsigned others;         /* owners besides one */
     document_result refused; /* of what came so far */
     bool is_plain;           /* the tree: plain.h has made it */
-    arena arena;             /* of the tree */
+    arena arena;             /* of the tree, and of what goes with it */
     char *taken_block;       /* the arena's, if it was taken over with it */
     scan scan;               /* at the end, as the block: they are large, and clear themselves */
-    _Alignas(max_align_t) char block[TREE_BYTES]; /* the arena's */
+    _Alignas(max_align_t) char block[]; /* the arena's */
 };
 
 /* ---- memory and the file ---- */
@@ -91,12 +93,21 @@ static void give(document *d, size_t bytes)
     d->held -= bytes;
 }
 
+/* A buffer's first memory, as much as it would have otherwise, if the block has so much left. */
+static void lend(document *d, buf *b, size_t size)
+{
+    char *room = b->data || b->failed || size == 0 ? NULL : arena_take(&d->arena, size);
+    if (room)
+        buf_lend(b, room, size);
+}
+
 /* Room in a buffer, out of the budget. */
 static bool reserve(document *d, buf *b, size_t more)
 {
-    size_t by = buf_capacity(b, more) - b->cap;
+    size_t cap = buf_capacity(b, more), by = cap - b->cap;
     if (!take(d, by))
         return refuse(d, DOCUMENT_NO_SPACE);
+    lend(d, b, cap);
     if (buf_reserve(b, more))
         return true;
     give(d, by);
@@ -171,19 +182,28 @@ static bool is_octets(void *ctx)
            (depth == f->level + 2 || strcmp(scan_name(&d->scan, depth), "data") == 0);
 }
 
+/* Room in the list for one more; false: no memory. */
+static bool grow_list(document *d)
+{
+    bool full = d->count >= FIRST_LIST && (d->count & (d->count - 1)) == 0;
+    if (d->list && !full)
+        return true;
+    lifted **list = arena_alloc(&d->arena, (full ? 2 * d->count : FIRST_LIST) * sizeof(lifted *));
+    if (!list)
+        return false;
+    if (d->count > 0)
+        memcpy(list, d->list, d->count * sizeof(lifted *));
+    arena_free(&d->arena, d->list);
+    d->list = list;
+    return true;
+}
+
 static bool add_lifted(document *d)
 {
-    if ((d->count & (d->count - 1)) == 0) { /* full: it doubles */
-        size_t cap = d->count ? 2 * d->count : 1;
-        lifted **list = realloc(d->list, cap * sizeof(lifted *));
-        if (!list)
-            return refuse(d, DOCUMENT_NOMEM);
-        d->list = list;
-    }
-    lifted *l = zeroed(1, sizeof *l);
+    lifted *l = grow_list(d) ? arena_alloc(&d->arena, sizeof *l) : NULL;
     if (!l)
         return refuse(d, DOCUMENT_NOMEM);
-    l->document = d;
+    *l = (lifted){.document = d};
     d->list[d->count++] = l;
     return take(d, sizeof *l) || refuse(d, DOCUMENT_NO_SPACE);
 }
@@ -333,9 +353,12 @@ document_options document_defaults(store *s, unsigned recipients)
         .store = s, .lift_at = SCAN_LIFT_AT, .share = SHARE, .rest = REST + RECIPIENT * recipients};
 }
 
-document *document_create(const document_options *options)
+/* One with a store has BLOCK_BYTES. */
+static document *create(const document_options *options, size_t block)
 {
-    document *d = malloc(sizeof *d);
+    document *d = options->store ? store_spare(options->store) : NULL;
+    if (!d)
+        d = malloc(sizeof *d + block);
     if (!d)
         return NULL;
     memset(d, 0, offsetof(document, scan));
@@ -344,15 +367,20 @@ document *document_create(const document_options *options)
     if (!d->options.files.array)
         d->options.files = (document_files){"attachments", "content", 1, false};
     d->fd = -1;
-    arena_init(&d->arena, d->block, sizeof d->block);
+    arena_init(&d->arena, d->block, block);
     scan_init(&d->scan, &d->rest, &sink, options->lift_at);
     return d;
+}
+
+document *document_create(const document_options *options)
+{
+    return create(options, BLOCK_BYTES);
 }
 
 document *document_wrap(json_t *root)
 {
     const document_options none = {.lift_at = SIZE_MAX};
-    document *d = document_create(&none);
+    document *d = create(&none, 0);
     if (!d) {
         json_decref(root);
         return NULL;
@@ -365,7 +393,7 @@ document *document_wrap(json_t *root)
 document *document_wrap_arena(json_t *root, const arena *a)
 {
     const document_options none = {.lift_at = SIZE_MAX};
-    document *d = document_create(&none);
+    document *d = create(&none, 0);
     if (!d)
         return NULL;
     d->root = root;
@@ -384,10 +412,18 @@ static void free_tree(document *d)
     arena_use(NULL);
 }
 
-static void free_lifted(lifted *l)
+static void free_lifted(document *d)
 {
-    buf_free(&l->bytes);
-    free(l);
+    for (size_t i = 0; i < d->count; i++) {
+        buf_free(&d->list[i]->bytes);
+        arena_free(&d->arena, d->list[i]);
+    }
+    arena_free(&d->arena, d->list);
+}
+
+arena *document_memory(document *d)
+{
+    return &d->arena;
 }
 
 void document_enter(document *d)
@@ -417,15 +453,16 @@ void document_free(document *d)
         return;
     }
     free_tree(d);
+    free_lifted(d);
     free(d->taken_block);
-    for (size_t i = 0; i < d->count; i++)
-        free_lifted(d->list[i]);
-    free(d->list);
     buf_free(&d->rest);
     give(d, d->held);
     if (d->fd >= 0)
         (void)close(d->fd);
-    free(d);
+    if (d->options.store)
+        store_keep(d->options.store, d);
+    else
+        free(d);
 }
 
 void document_add(document *d, const char *text, size_t len)
@@ -434,8 +471,11 @@ void document_add(document *d, const char *text, size_t len)
     d->size += len;
     if (d->refused != DOCUMENT_OK || d->scan.state >= SCAN_FAULT)
         return;
-    if (!before) /* a failure is told by what is added */
-        (void)buf_reserve(&d->rest, len < FIRST_REST ? len : FIRST_REST);
+    if (!before) { /* a failure is told by what is added */
+        size_t first = len < FIRST_REST ? len : FIRST_REST;
+        lend(d, &d->rest, buf_capacity(&d->rest, first));
+        (void)buf_reserve(&d->rest, first);
+    }
     if (!scan_feed(&d->scan, text, len) && d->scan.state == SCAN_STOPPED)
         (void)refuse(d, DOCUMENT_NOMEM); /* unless the sink has said better */
     if (d->rest.len > d->options.rest && d->options.rest)
@@ -511,11 +551,12 @@ static void tell_fault(const document *d, const json_error_t *error, buf *detail
 /* The tree, or none and *error; false: no memory. */
 static bool load(document *d, json_error_t *error)
 {
+    const arena before = d->arena;
     arena_use(&d->arena);
     d->root = plain_load(d->rest.data, d->rest.len);
     d->is_plain = d->root != NULL;
     if (!d->root && !d->arena.failed) {
-        arena_init(&d->arena, d->block, sizeof d->block); /* what was begun is freed */
+        d->arena = before; /* what was begun is freed */
         d->root = json_loadb(d->rest.data, d->rest.len, FLAGS, error);
     }
     arena_use(NULL);

@@ -10,8 +10,9 @@
  * memory, or in the store's file when the document's share of memory is used up. Other strings stay
  * in memory.
  *
- * Memory: the document owns the tree and what was lifted. Threads: one at a time; when parsed, what
- * document_lifted() gave may be read by one other thread.
+ * Memory: the document owns the tree and what was lifted, and lends of its own what there is made
+ * of it: document_memory(). Threads: one at a time; when parsed, what document_lifted() gave may be
+ * read by one other thread.
  */
 #ifndef POSTERN_SERVICE_DOCUMENT_H
 #define POSTERN_SERVICE_DOCUMENT_H
@@ -101,6 +102,10 @@ json_t *document_root(const document *d);
  * it. False: there was no memory for some of it, and none of it is to be trusted (base/arena.h). */
 void document_enter(document *d);
 bool document_leave(document *d);
+
+/* Memory for what is made of the document, and lives at most as long: given back by arena_free(),
+ * before the document is. Where the document is shared, by one owner at a time. */
+arena *document_memory(document *d);
 
 /* One more owner: document_free() by the first gives back what of the budget is taken, and by the
  * last all else. By one owner at a time. */

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/zeroed.h"
 #include "service/features.h"
 #include "service/request_own.h"
 #include "service/signer.h"
@@ -203,11 +202,15 @@ static bool make_envelope(request_reader *r)
     const mime_mailbox *reverse =
         r->parts->envelope_from.address ? &r->parts->envelope_from : sender_of(r);
 
-    q->reverse_path = strdup(r->parts->null_envelope_from ? "" : reverse->address);
-    q->recipients = zeroed(1 + r->parts->to.count + r->parts->cc.count + r->parts->bcc.count,
-                           sizeof *q->recipients);
+    const char *path = r->parts->null_envelope_from ? "" : reverse->address;
+    size_t path_size = strlen(path) + 1;
+    size_t most = 1 + r->parts->to.count + r->parts->cc.count + r->parts->bcc.count;
+
+    q->reverse_path = arena_alloc(q->memory, path_size);
+    q->recipients = arena_alloc(q->memory, most * sizeof *q->recipients);
     if (!q->reverse_path || !q->recipients)
         return false;
+    memcpy(q->reverse_path, path, path_size);
     q->utf8 = !r->parts->null_envelope_from && reverse->utf8;
     for (size_t i = 0; i < LISTS; i++) {
         for (size_t k = 0; k < lists[i]->count; k++) {
@@ -257,6 +260,7 @@ static bool make_message(request_reader *r)
         .date = r->now,
         .id = r->request->id,
         .message_id = p->message_id,
+        .memory = r->request->memory,
     };
     request *q = r->request;
     q->message = WITH_DIALECTS && p->whole ? mime_raw_message(&p->raw, r->now, r->request->id)
@@ -378,13 +382,16 @@ typedef struct request_terms {
 static request_result create(const config *cfg, const templates *t, document *d, const char id[27],
                              time_t now, const request_terms *terms, request **out, faults *errors)
 {
-    whole_request *whole = zeroed(1, sizeof *whole);
+    arena *memory = terms->borrows ? NULL : document_memory(d); /* one of many is gone before */
+    whole_request *whole = arena_alloc(memory, sizeof *whole);
     if (!whole) {
         if (!terms->borrows)
             document_free(d);
         return REQUEST_NOMEM;
     }
+    memset(whole, 0, sizeof *whole);
     request *q = &whole->request;
+    q->memory = memory;
     request_begin(q, d, cfg);
     if (terms->root)
         q->root = terms->root;
@@ -475,23 +482,24 @@ void request_free(request *r)
     if (!r)
         return;
     struct request_parts *p = r->parts;
+    arena *memory = r->memory;
+    document *d = r->borrows ? NULL : r->document;
     mime_message_free(r->message);
     clear_sources(p);
     mime_mailbox_clear(&p->from);
     mime_mailbox_clear(&p->envelope_from);
-    request_mailboxes_free(&p->to);
-    request_mailboxes_free(&p->cc);
-    request_mailboxes_free(&p->bcc);
-    request_mailboxes_free(&p->reply_to);
+    request_mailboxes_free(memory, &p->to);
+    request_mailboxes_free(memory, &p->cc);
+    request_mailboxes_free(memory, &p->bcc);
+    request_mailboxes_free(memory, &p->reply_to);
     free(p->attachments);
     free(p->headers);
     free(p->list_headers);
     free(r->unsubscribe_url);
-    free(r->reverse_path);
-    free(r->recipients);
+    arena_free(memory, r->reverse_path);
+    arena_free(memory, r->recipients);
     free(r->suppressed);
     free(r->lint);
-    if (!r->borrows)
-        document_free(r->document);
-    free(r);
+    arena_free(memory, r);
+    document_free(d);
 }

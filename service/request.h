@@ -46,6 +46,7 @@ typedef struct request {
     document *document;      /* owned, unless it is one of many that share it */
     const json_t *root;      /* what it was read from: the document's root, or a draft */
     bool borrows;            /* the document is another's */
+    arena *memory;           /* that it is made of, the document's; NULL: malloc's */
     const smtp_relay *relay; /* NULL: none is configured (compose only) */
     mime_message *message;   /* owned */
     char *reverse_path;      /* owned; "" is null */

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/zeroed.h"
-
 static void address_fault(request_reader *r, const char *pointer, const char *reason)
 {
     if (reason)
@@ -46,14 +44,15 @@ static bool read_mailbox_object(request_reader *r, const char *pointer, const js
     if (!good)
         return false;
     const char *reason = NULL;
-    if (!mime_mailbox_make(email.data, email.len, NULL, 0, out, &reason)) {
+    arena *memory = r->request->memory;
+    if (!mime_mailbox_make_in(memory, email.data, email.len, NULL, 0, out, &reason)) {
         address_fault(r, at, reason);
         return false;
     }
     if (name.len == 0)
         return true;
     mime_mailbox_clear(out); /* the address is good: what is wrong now is the name */
-    if (mime_mailbox_make(email.data, email.len, name.data, name.len, out, &reason))
+    if (mime_mailbox_make_in(memory, email.data, email.len, name.data, name.len, out, &reason))
         return true;
     faults_member(at, pointer, "name");
     address_fault(r, at, reason);
@@ -74,7 +73,7 @@ static bool read_mailbox(request_reader *r, const char *pointer, const json_t *v
     }
     if (!request_string(r, pointer, value, &text))
         return false;
-    if (mime_mailbox_parse(text.data, text.len, out, &reason))
+    if (mime_mailbox_parse_in(r->request->memory, text.data, text.len, out, &reason))
         return true;
     address_fault(r, pointer, reason);
     return false;
@@ -92,7 +91,7 @@ static void read_mailboxes(request_reader *r, const char *pointer, const json_t 
     }
     if (count == 0)
         return;
-    out->list = zeroed(count, sizeof *out->list);
+    out->list = arena_alloc(r->request->memory, count * sizeof *out->list);
     if (!out->list) {
         r->nomem = true;
         return;
@@ -142,13 +141,14 @@ void request_read_envelope_from(request_reader *r, const char *pointer, const js
         return;
     if (text.len == 0)
         r->parts->null_envelope_from = true;
-    else if (!mime_mailbox_make(text.data, text.len, NULL, 0, &r->parts->envelope_from, &reason))
+    else if (!mime_mailbox_make_in(r->request->memory, text.data, text.len, NULL, 0,
+                                   &r->parts->envelope_from, &reason))
         address_fault(r, pointer, reason);
 }
 
-void request_mailboxes_free(request_mailboxes *m)
+void request_mailboxes_free(const arena *memory, request_mailboxes *m)
 {
     for (size_t i = 0; i < m->count; i++)
         mime_mailbox_clear(&m->list[i]);
-    free(m->list);
+    arena_free(memory, m->list);
 }

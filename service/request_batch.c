@@ -101,7 +101,7 @@ static bool entry_begin(entry *e, const batch_reader *b)
 static void entry_clear(entry *e)
 {
     mime_message_free(e->request.message);
-    request_mailboxes_free(&e->parts.to);
+    request_mailboxes_free(NULL, &e->parts.to);
     free(e->parts.headers);
     free(e->parts.list_headers);
     templates_result_clear(&e->parts.rendered);

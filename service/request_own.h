@@ -117,7 +117,8 @@ bool request_check_template(request_reader *r, const json_t *root);
 /* Renders it into the parts. Faults are told at these: of what it makes, and of the data. */
 void request_render_as(request_reader *r, const char *pointer, const char *data_pointer);
 
-void request_mailboxes_free(request_mailboxes *m);
+/* `memory`: the request's. */
+void request_mailboxes_free(const arena *memory, request_mailboxes *m);
 
 /* Of a mail that is sent to a list: checks what must be with it, and how to leave it, which a
  * template may show. */

@@ -31,11 +31,13 @@ static guard *guard_of(const send_job *job)
     return WITH_QUEUE ? job->guard : NULL;
 }
 
+/* The request's document has the memory of all of it. */
 static void job_free(send_job *job)
 {
+    request *r = job->request;
     mime_reader_free(job->reader);
-    request_free(job->request);
-    free(job);
+    arena_free(r->memory, job);
+    request_free(r);
 }
 
 request *send_read_request(app *a, http_exchange *x, bool queued)
@@ -171,8 +173,8 @@ static void sign_job(void *ctx)
 static send_job *job_create(app *a, http_exchange *x, request *r)
 {
     idempotency *key = WITH_QUEUE ? http_exchange_key(x) : NULL;
-    send_job *job = malloc(sizeof *job);
-    mime_reader *reader = mime_reader_create(r->message);
+    send_job *job = arena_alloc(r->memory, sizeof *job);
+    mime_reader *reader = mime_reader_create_in(r->memory, r->message);
     bool guarded = WITH_QUEUE && guard_needed(a, r, key);
     guard *g = job && reader && guarded ? guard_create(a, x, r, key) : NULL;
 
@@ -183,8 +185,8 @@ static send_job *job_create(app *a, http_exchange *x, request *r)
     if (WITH_QUEUE && (!guarded || !job || !reader))
         idempotency_free(key);
     mime_reader_free(reader);
+    arena_free(r->memory, job);
     request_free(r);
-    free(job);
     return NULL;
 }
 

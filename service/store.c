@@ -6,12 +6,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/file_io.h"
+
+/* As many requests as a burst has, on a few threads. */
+#define SPARES 32
 
 struct store {
     char *folder;
     size_t memory_max;
     atomic_size_t used;
+    atomic_flag busy; /* the members below are another thread's for the moment */
+    unsigned count;
+    void *spares[SPARES];
 };
 
 store *store_create(const char *folder, size_t memory_max)
@@ -20,6 +27,7 @@ store *store_create(const char *folder, size_t memory_max)
     if (!s)
         return NULL;
     s->memory_max = memory_max;
+    atomic_flag_clear(&s->busy);
     s->folder = folder ? strdup(folder) : NULL;
     if (folder && !s->folder) {
         free(s);
@@ -57,8 +65,46 @@ void store_free(store *s)
 {
     if (!s)
         return;
+    while (s->count > 0)
+        free(s->spares[--s->count]);
     free(s->folder);
     free(s);
+}
+
+static bool enter(store *s)
+{
+    return !atomic_flag_test_and_set_explicit(&s->busy, memory_order_acquire);
+}
+
+static void leave(store *s)
+{
+    atomic_flag_clear_explicit(&s->busy, memory_order_release);
+}
+
+void *store_spare(store *s)
+{
+    void *block = NULL;
+    if (enter(s)) {
+        block = s->count > 0 ? s->spares[--s->count] : NULL;
+        leave(s);
+    }
+    return block;
+}
+
+void store_keep(store *s, void *block)
+{
+#ifdef ARENA_NONE
+    (void)s;
+#else
+    if (enter(s)) {
+        if (s->count < SPARES) {
+            s->spares[s->count++] = block;
+            block = NULL;
+        }
+        leave(s);
+    }
+#endif
+    free(block);
 }
 
 bool store_take(store *s, size_t bytes)

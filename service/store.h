@@ -7,7 +7,10 @@
  * system has it), so that nothing is left behind whatever happens. Where no folder can be written,
  * everything is kept in memory, and the budget alone decides.
  *
- * Threads: any; the budget is an atomic.
+ * The blocks that a usual request's memory is (document.h) are kept here for the next ones, some of
+ * them: to malloc they are large, and cost it more than all else that a request has.
+ *
+ * Threads: any; the budget is an atomic, and who would have to wait for a kept block does without.
  */
 #ifndef POSTERN_SERVICE_STORE_H
 #define POSTERN_SERVICE_STORE_H
@@ -38,6 +41,12 @@ void store_give(store *s, size_t bytes);
 /* True if the budget has `bytes` left just now: for refusing before any work. */
 bool store_has(const store *s, size_t bytes);
 size_t store_used(const store *s);
+
+/* A block that was kept, which is malloc's; NULL: there is none now. All have one size. */
+void *store_spare(store *s);
+
+/* Keeps it, or frees it, where there are enough. */
+void store_keep(store *s, void *block);
 
 /* An unlinked file open for reading and writing; -1 and errno: it can't be had. */
 int store_file(const store *s);

@@ -72,7 +72,7 @@ static void decide(smtp_session *s, smtp_task *t, smtp_stage stage, const smtp_r
     if (t->has_decisive)
         return;
     t->has_decisive = true;
-    (void)smtp_reply_copy(&t->result->reply, reply);
+    smtp_result_keep(t->result, &t->result->reply, reply);
     smtp_classify_reply(stage, reply, preset_name(s), &t->result->fault);
     free(t->result->fault.detail);
     t->result->fault.detail = smtp_refusal_detail(s->pool->relay, stage, reply);
@@ -549,11 +549,10 @@ void smtp_dialogue_begin(smtp_session *s, smtp_task *t)
     (void)put(s);
 }
 
-static void note_recipient(smtp_session *s, size_t i, smtp_reply *reply)
+static void note_recipient(smtp_session *s, size_t i, const smtp_reply *reply)
 {
     smtp_recipient_result *r = &s->task->result->recipients[i];
-    r->reply = *reply;
-    *reply = (smtp_reply){0};
+    smtp_result_keep(s->task->result, &r->reply, reply);
     r->accepted = r->reply.code / 100 == 2;
     if (r->accepted) {
         s->accepted++;
@@ -628,7 +627,7 @@ static bool fits_command(const smtp_reply *reply)
     return reply->code / 10 == 25 || reply->code >= 400;
 }
 
-static void on_envelope_reply(smtp_session *s, smtp_reply *reply)
+static void on_envelope_reply(smtp_session *s, const smtp_reply *reply)
 {
     smtp_task *t = s->task;
     assert(t);
@@ -668,7 +667,7 @@ static void on_envelope_reply(smtp_session *s, smtp_reply *reply)
     (void)put(s);
 }
 
-static void on_final_reply(smtp_session *s, smtp_reply *reply)
+static void on_final_reply(smtp_session *s, const smtp_reply *reply)
 {
     smtp_task *t = s->task;
     assert(t);
@@ -676,8 +675,7 @@ static void on_final_reply(smtp_session *s, smtp_reply *reply)
     if (reply->code / 100 == 2 && whole) {
         smtp_result *r = t->result;
         r->outcome = s->accepted == r->recipient_count ? SMTP_SENT : SMTP_PARTIAL;
-        r->reply = *reply;
-        *reply = (smtp_reply){0};
+        smtp_result_keep(r, &r->reply, reply);
         (void)settle(s);
         rest(s);
         smtp_task_end(t);
@@ -696,7 +694,7 @@ static void on_final_reply(smtp_session *s, smtp_reply *reply)
     }
 }
 
-static void on_reply(smtp_session *s, smtp_reply *reply)
+static void on_reply(smtp_session *s, const smtp_reply *reply)
 {
     if (s->task && s->task->what.transcript)
         smtp_transcript_reply(&s->task->transcript, reply);
@@ -735,13 +733,11 @@ static void gone(smtp_session *s, CURLcode code, const char *what)
 
 static void handle_replies(smtp_session *s)
 {
-    smtp_reply reply = {0};
+    smtp_reply reply; /* its text is the parser's: nothing reads it once something was sent */
     smtp_reply_status status = SMTP_REPLY_MORE;
     while (s->state != SMTP_DEAD &&
-           (status = smtp_reply_next(s->parser, &reply)) == SMTP_REPLY_DONE) {
+           (status = smtp_reply_next(s->parser, &reply)) == SMTP_REPLY_DONE)
         on_reply(s, &reply);
-        smtp_reply_clear(&reply);
-    }
     if (s->state == SMTP_DEAD)
         return;
     if (status == SMTP_REPLY_BAD)

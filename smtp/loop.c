@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "smtp/classify.h"
 #include "smtp/envelope.h"
+#include "smtp/result.h"
 
 #define EVENTS 256
 /* What epoll gives back: the wake-up, a socket that is libcurl's at the moment, a session's address
@@ -63,7 +64,7 @@ static void fail_task(smtp_task *t, const smtp_fault *fault, const smtp_reply *r
     r->fault = *fault;
     r->fault.detail = fault->detail ? strdup(fault->detail) : NULL;
     if (reply)
-        (void)smtp_reply_copy(&r->reply, reply);
+        smtp_result_keep(r, &r->reply, reply);
     if (lines && t->what.transcript)
         smtp_transcript_append(&t->transcript, lines);
     r->timing.queued = (t->attended ? t->attended : clock_us()) - t->submitted;

@@ -12,7 +12,8 @@ struct smtp_reply_parser {
     buf in;       /* bytes as they came; those before `at` are done with */
     size_t at;    /* the start of the first line that was not taken yet */
     size_t seen;  /* bytes from `at` that are known to hold no LF */
-    buf text;     /* of the reply being read: lines without their codes, joined with LF */
+    buf text;     /* of the reply being read: lines without their codes, joined with LF; behind its
+                     end, that of the one given last */
     size_t lines; /* taken into it */
     int code;     /* of its first line */
     bool bad;
@@ -20,13 +21,15 @@ struct smtp_reply_parser {
 
 void smtp_reply_clear(smtp_reply *r)
 {
-    free(r->text);
+    if (!r->lent)
+        free(r->text);
     *r = (smtp_reply){0};
 }
 
 bool smtp_reply_copy(smtp_reply *to, const smtp_reply *from)
 {
     *to = *from;
+    to->lent = false;
     if (!from->text)
         return true;
     to->text = strdup(from->text);
@@ -121,45 +124,44 @@ static size_t common_enhanced(const char *text, size_t len)
     return common;
 }
 
-/* Copies the lines without the `skip` bytes that each begins with, and the space behind them. */
-static char *copy_lines(const char *text, size_t len, size_t skip)
+/* Takes the `skip` bytes that each line begins with, and the space behind them, out of the text,
+ * and ends it with a NUL, for which there is room. */
+static void strip_lines(char *text, size_t len, size_t skip)
 {
     const char *end = text + len;
-    char *copy = malloc(len + 1);
-    char *out = copy;
+    char *out = text;
 
-    if (!copy)
-        return NULL;
+    text[len] = '\0';
+    if (skip == 0)
+        return;
     for (const char *line = text; line <= end;) {
         const char *stop = memchr(line, '\n', (size_t)(end - line));
         if (!stop)
             stop = end;
         const char *from = line + skip;
-        if (skip && from < stop)
+        if (from < stop)
             from++;
-        memcpy(out, from, (size_t)(stop - from));
+        memmove(out, from, (size_t)(stop - from));
         out += stop - from;
         *out++ = '\n';
         line = stop + 1;
     }
     out[-1] = '\0';
-    return copy;
 }
 
-static smtp_reply_status finish(smtp_reply_parser *p, smtp_reply *out)
+static void finish(smtp_reply_parser *p, smtp_reply *out)
 {
     size_t enhanced = common_enhanced(p->text.data, p->text.len);
 
     if (enhanced >= sizeof out->enhanced)
         enhanced = 0;
-    out->text = copy_lines(p->text.data, p->text.len, enhanced);
-    if (!out->text)
-        return SMTP_REPLY_NOMEM;
     memcpy(out->enhanced, p->text.data, enhanced);
+    strip_lines(p->text.data, p->text.len, enhanced);
+    out->text = p->text.data;
+    out->lent = true;
     out->code = p->code;
     buf_clear(&p->text);
     p->lines = 0;
-    return SMTP_REPLY_DONE;
 }
 
 /* Adds a line's text made fit for JSON and logs: printable UTF-8. */
@@ -235,7 +237,7 @@ smtp_reply_status smtp_reply_next(smtp_reply_parser *p, smtp_reply *out)
         }
     }
     if (status == SMTP_REPLY_DONE)
-        return finish(p, out);
+        finish(p, out);
     if (status == SMTP_REPLY_BAD || p->bad) {
         p->bad = true;
         return SMTP_REPLY_BAD;

@@ -11,7 +11,8 @@
  * and space, hyphen or end of line, or a code that changes within a reply: SMTP_REPLY_BAD, for
  * good.
  *
- * Memory: the parser owns its buffers; a reply's text belongs to whoever holds the smtp_reply.
+ * Memory: the parser owns its buffers, and the texts of the replies it gives; other replies' texts
+ * belong to whoever holds the smtp_reply, unless they were lent.
  * Threads: none of its own.
  */
 #ifndef POSTERN_SMTP_REPLY_H
@@ -30,11 +31,13 @@ typedef struct smtp_reply {
     int code;          /* 200 to 599; 0: there was no reply */
     char enhanced[12]; /* "5.7.8"; "" if the relay gave none */
     char *text;        /* UTF-8, lines joined with "\n"; NULL only with code 0 */
+    bool lent;         /* the text is another's: the parser's, or of a result as a whole */
 } smtp_reply;
 
+/* Frees the text, if it wasn't lent, and empties it. */
 void smtp_reply_clear(smtp_reply *r);
 
-/* A deep copy; false if memory ran out (*to is then empty). */
+/* A deep copy, whose text is its own; false if memory ran out (*to is then empty). */
 bool smtp_reply_copy(smtp_reply *to, const smtp_reply *from);
 
 typedef enum smtp_reply_status {
@@ -53,7 +56,8 @@ void smtp_reply_parser_free(smtp_reply_parser *p);
  */
 bool smtp_reply_feed(smtp_reply_parser *p, const char *data, size_t len);
 
-/* The next whole reply, if there is one. */
+/* The next whole reply, if there is one. Its text is lent until the next is asked for, or the
+ * parser reset or freed. */
 smtp_reply_status smtp_reply_next(smtp_reply_parser *p, smtp_reply *out);
 
 /* True if bytes are left that belong to no reply given so far. */

@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/zeroed.h"
+#include "base/arena.h"
 #include "smtp/replies.h"
 
+/* Replies' texts take no more, mostly: multiples of ARENA_ALIGN. */
+#define TEXTS_ROOM     ((size_t)96)
+#define RECIPIENT_ROOM ((size_t)32) /* … and for each recipient */
 /* Of a reply's text, in a fault's sentence. */
 #define QUOTE_MAX 200
 
@@ -49,22 +52,40 @@ const char *smtp_cause_name(smtp_cause c)
     return smtp_causes[c].name;
 }
 
+/* All in one allocation. */
+typedef struct whole_result {
+    smtp_result result;                /* first: it is what smtp_result_free() is given */
+    _Alignas(max_align_t) char rest[]; /* room for texts, and the recipients behind it */
+} whole_result;
+
 smtp_result *smtp_result_create(size_t recipient_count)
 {
-    smtp_result *r = zeroed(1, sizeof *r);
+    size_t texts = TEXTS_ROOM + recipient_count * RECIPIENT_ROOM;
+    size_t size = sizeof(whole_result) + texts + recipient_count * sizeof(smtp_recipient_result);
+    whole_result *whole = malloc(size);
 
-    if (!r)
+    if (!whole)
         return NULL;
-    r->outcome = SMTP_NOT_SENT;
-    if (recipient_count == 0)
-        return r;
-    r->recipients = zeroed(recipient_count, sizeof *r->recipients);
-    if (!r->recipients) {
-        free(r);
-        return NULL;
+    whole->result = (smtp_result){.outcome = SMTP_NOT_SENT, .recipient_count = recipient_count};
+    whole->result.texts = (arena){.block = whole->rest, .size = texts};
+    if (recipient_count > 0) {
+        whole->result.recipients = (smtp_recipient_result *)(void *)(whole->rest + texts);
+        memset(whole->result.recipients, 0, recipient_count * sizeof(smtp_recipient_result));
     }
-    r->recipient_count = recipient_count;
-    return r;
+    return &whole->result;
+}
+
+void smtp_result_keep(smtp_result *r, smtp_reply *to, const smtp_reply *from)
+{
+    static const char empty[] = "";
+    size_t size = from->text ? strlen(from->text) + 1 : 0;
+    char *room = size > 0 ? arena_take(&r->texts, size) : NULL;
+
+    if (!room && smtp_reply_copy(to, from))
+        return;
+    *to = *from;
+    to->text = room ? memcpy(room, from->text, size) : (char *)empty;
+    to->lent = true;
 }
 
 smtp_step *smtp_result_step(smtp_result *r)
@@ -103,7 +124,6 @@ void smtp_result_free(smtp_result *r)
     free(r->fault.detail);
     for (size_t i = 0; i < r->recipient_count; i++)
         smtp_reply_clear(&r->recipients[i].reply);
-    free(r->recipients);
     for (size_t i = 0; i < r->line_count; i++)
         free(r->lines[i].text);
     free(r->lines);

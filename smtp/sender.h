@@ -40,6 +40,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+#include "base/arena.h"
 #include "smtp/relay.h"
 #include "smtp/reply.h"
 
@@ -192,6 +193,7 @@ typedef struct smtp_result {
     size_t line_count;
     smtp_step *steps; /* a check's */
     size_t step_count;
+    arena texts; /* lent to replies */
 } smtp_result;
 
 void smtp_result_free(smtp_result *r);

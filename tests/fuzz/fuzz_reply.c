@@ -76,9 +76,7 @@ static void hear(const uint8_t *data, size_t size, size_t step, heard *out)
         require(smtp_reply_feed(p, (const char *)data + at, n));
         while ((status = smtp_reply_next(p, &r)) == SMTP_REPLY_DONE) {
             if (out->count < KEPT)
-                out->replies[out->count] = r;
-            else
-                smtp_reply_clear(&r);
+                require(smtp_reply_copy(&out->replies[out->count], &r));
             out->count++;
         }
         require(status == SMTP_REPLY_MORE || status == SMTP_REPLY_BAD);

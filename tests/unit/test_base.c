@@ -1,4 +1,4 @@
-/* Tests of base/: the byte buffer and UTF-8. */
+/* Tests of base/: the byte buffer, the arena and UTF-8. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/civil.h"
 #include "base/few.h"
@@ -47,6 +48,65 @@ static void buf_failure_is_sticky_until_cleared(void **state)
     buf_adds(&b, "again");
     assert_string_equal(buf_cstr(&b), "again");
     buf_free(&b);
+}
+
+static void buf_outgrows_what_it_was_lent(void **state)
+{
+    (void)state;
+    char room[8];
+    buf b = BUF_INIT;
+    buf_lend(&b, room, sizeof room);
+    buf_adds(&b, "12345678");
+    assert_ptr_equal(b.data, room);
+    buf_clear(&b);
+    buf_adds(&b, "1234567");
+    assert_int_equal(buf_capacity(&b, 2), 16);
+    buf_adds(&b, "89");
+    assert_ptr_not_equal(b.data, room);
+    assert_string_equal(buf_cstr(&b), "123456789");
+    buf_free(&b);
+
+    buf_lend(&b, room, sizeof room);
+    buf_adds(&b, "1234");
+    char *taken = buf_take(&b);
+    assert_ptr_not_equal(taken, room);
+    assert_string_equal(taken, "1234");
+    free(taken);
+    assert_null(b.data);
+
+    buf_lend(&b, room, sizeof room);
+    buf_adds(&b, "kept");
+    assert_false(buf_reserve(&b, SIZE_MAX / 2));
+    buf_adds(&b, "lost");
+    assert_false(buf_ok(&b));
+    assert_int_equal(b.len, 4);
+    buf_free(&b);
+    assert_true(buf_ok(&b));
+}
+
+static void arena_gives_of_its_block_and_then_of_malloc(void **state)
+{
+    (void)state;
+    static _Alignas(max_align_t) char block[4 * ARENA_ALIGN];
+    arena a;
+    arena_init(&a, block, sizeof block);
+    char *first = arena_alloc(&a, 1), *second = arena_alloc(&a, ARENA_ALIGN);
+    char *third = arena_alloc(&a, 2 * ARENA_ALIGN + 1); /* one too many */
+    memset(first, 1, 1);
+    memset(second, 2, ARENA_ALIGN);
+    memset(third, 3, 2 * ARENA_ALIGN + 1);
+    if (first == block) { /* not under AddressSanitizer */
+        assert_ptr_equal(second, block + ARENA_ALIGN);
+        assert_null(arena_take(&a, 2 * ARENA_ALIGN + 1));
+        assert_ptr_equal(arena_take(&a, 2 * ARENA_ALIGN), block + 2 * ARENA_ALIGN);
+        assert_null(arena_take(&a, 1));
+    }
+    assert_false(a.spilled || a.failed); /* which are the tree's */
+    arena_free(&a, first);
+    arena_free(&a, second);
+    arena_free(&a, third);
+    arena_free(&a, NULL);
+    arena_free(NULL, arena_alloc(NULL, 1));
 }
 
 static void utf8_accepts_and_refuses_as_rfc3629(void **state)
@@ -190,6 +250,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buf_grows_and_keeps_its_bytes),
         cmocka_unit_test(buf_failure_is_sticky_until_cleared),
+        cmocka_unit_test(buf_outgrows_what_it_was_lent),
+        cmocka_unit_test(arena_gives_of_its_block_and_then_of_malloc),
         cmocka_unit_test(utf8_accepts_and_refuses_as_rfc3629),
         cmocka_unit_test(utf8_encodes_what_it_decodes),
         cmocka_unit_test(utf8_of_each_way_is_what_the_grammar_says),

@@ -445,6 +445,41 @@ static void a_folder_is_tried(void **state)
     store_free(s);
 }
 
+/* Not under AddressSanitizer, which is to see what was freed. */
+static void a_documents_block_serves_the_next(void **state)
+{
+    enum { MANY = 100 };
+    static const char text[] = "{\"a\":\"b\"}";
+    document *list[MANY];
+    buf detail = BUF_INIT;
+    (void)state;
+    store *s = store_create(NULL, MIB);
+    const document_options options = document_defaults(s, 10);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < MANY; i++) {
+            list[i] = document_create(&options);
+            assert_non_null(list[i]);
+            document_add(list[i], text, sizeof text - 1);
+            assert_int_equal(document_parse(list[i], &detail), DOCUMENT_OK);
+            assert_string_equal(json_string_value(json_object_get(document_root(list[i]), "a")),
+                                "b");
+        }
+        for (size_t i = 0; i < MANY; i++)
+            document_free(list[i]);
+        assert_int_equal(store_used(s), 0);
+    }
+    void *kept = store_spare(s);
+    free(kept);
+    document *d = document_create(&options), *before = d;
+    document_free(d);
+    d = document_create(&options);
+    if (kept)
+        assert_ptr_equal(d, before);
+    document_free(d);
+    buf_free(&detail);
+    store_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -453,6 +488,7 @@ int main(void)
         cmocka_unit_test(octets_become_base64),
         cmocka_unit_test(a_list_with_something_else_in_it_is_refused_where_it_is_long),
         cmocka_unit_test(many_octets_go_to_a_file),
+        cmocka_unit_test(a_documents_block_serves_the_next),
         cmocka_unit_test(ten_thousand_levels_are_refused),
         cmocka_unit_test(a_reference_is_nobody_elses_to_write),
         cmocka_unit_test(a_fault_is_told_with_its_place_in_the_text),

@@ -37,10 +37,12 @@ static const seen replies[] = {
 static void parse(const char *raw, smtp_reply *out)
 {
     smtp_reply_parser *p = smtp_reply_parser_create();
+    smtp_reply lent;
     assert_non_null(p);
     assert_true(smtp_reply_feed(p, raw, strlen(raw)) && smtp_reply_feed(p, "\n", 1));
-    if (smtp_reply_next(p, out) != SMTP_REPLY_DONE)
+    if (smtp_reply_next(p, &lent) != SMTP_REPLY_DONE)
         fail_msg("not a reply: %s", raw);
+    assert_true(smtp_reply_copy(out, &lent));
     smtp_reply_parser_free(p);
 }
 

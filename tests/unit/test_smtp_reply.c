@@ -13,6 +13,7 @@
 #include "base/utf8.h"
 #include "smtp/caps.h"
 #include "smtp/reply.h"
+#include "smtp/result.h"
 #include "smtp/transcript.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -203,6 +204,44 @@ static void a_copy_is_its_own(void **state)
     smtp_reply_parser_free(p);
 }
 
+/* As many as there are, and longer than what it has room for. */
+static void a_result_keeps_replies(void **state)
+{
+    enum { COUNT_OF_ALL = 4 };
+    static const char *const texts[COUNT_OF_ALL] = {
+        "Ok", "", "a text of more than thirty-two octets, but not of a hundred", "queued"};
+    char longer[1000];
+    smtp_result *r = smtp_result_create(COUNT_OF_ALL);
+    (void)state;
+    assert_non_null(r);
+    assert_int_equal(r->recipient_count, COUNT_OF_ALL);
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = 0; i < COUNT_OF_ALL; i++) {
+            const smtp_reply heard = {
+                .code = 250 + (int)i, .enhanced = "2.1.5", .text = (char *)texts[i], .lent = true};
+            smtp_reply_clear(&r->recipients[i].reply);
+            smtp_result_keep(r, &r->recipients[i].reply, &heard);
+        }
+    }
+    memset(longer, 'x', sizeof longer);
+    longer[sizeof longer - 1] = '\0';
+    const smtp_reply last = {.code = 554, .text = longer, .lent = true};
+    smtp_result_keep(r, &r->reply, &last);
+    for (size_t i = 0; i < COUNT_OF_ALL; i++) {
+        assert_int_equal(r->recipients[i].reply.code, 250 + (int)i);
+        assert_string_equal(r->recipients[i].reply.enhanced, "2.1.5");
+        assert_string_equal(r->recipients[i].reply.text, texts[i]);
+    }
+    assert_string_equal(r->reply.text, longer);
+    assert_ptr_not_equal(r->reply.text, longer);
+    smtp_result_free(r);
+
+    r = smtp_result_create(0);
+    assert_non_null(r);
+    assert_null(r->recipients);
+    smtp_result_free(r);
+}
+
 /* ---- capabilities ---- */
 
 static void capabilities_are_read_from_every_line_but_the_first(void **state)
@@ -313,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_part_of_a_reply_is_pending),
         cmocka_unit_test(lines_replies_and_their_number_are_bounded),
         cmocka_unit_test(a_copy_is_its_own),
+        cmocka_unit_test(a_result_keeps_replies),
         cmocka_unit_test(capabilities_are_read_from_every_line_but_the_first),
         cmocka_unit_test(capabilities_of_odd_relays),
         cmocka_unit_test(transcripts_write_replies_as_they_came),
