@@ -818,9 +818,9 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         return;
     if (x->suspended) /* closed before it could be answered */
         http_thread_resumed(x->thread, connection);
+    int64_t now_us = clock_us(), took_us = now_us - x->started_us;
     if (can_park(x, how))
-        http_thread_park(x->thread, connection);
-    int64_t took_us = clock_us() - x->started_us;
+        http_thread_park(x->thread, connection, now_us);
     unsigned told = watch_refused(x->watched);                     /* by hand */
     unsigned status = told ? told : x->answered ? x->status : 499; /* 499: the client left first */
     size_t label = h->route_labels[x->route ? (size_t)(x->route - h->routes) : h->route_count];

@@ -95,11 +95,11 @@ void http_thread_resumed(http_thread *t, struct MHD_Connection *connection)
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, IDLE_SECONDS);
 }
 
-void http_thread_park(http_thread *t, struct MHD_Connection *connection)
+void http_thread_park(http_thread *t, struct MHD_Connection *connection, int64_t now_us)
 {
     visitor *v = visitor_of(connection);
     if (v && !t->quiet)
-        park_enter(&v->place, clock_us());
+        park_enter(&v->place, now_us);
 }
 
 void http_thread_resume(http_thread *t, http_resumption *r)

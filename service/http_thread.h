@@ -58,7 +58,7 @@ void http_thread_resumed(http_thread *t, struct MHD_Connection *connection);
 
 /* In the callback for a completed request that was read to its end and suspended, and whose
  * connection stays: the next one is waited for aside (park.h). */
-void http_thread_park(http_thread *t, struct MHD_Connection *connection);
+void http_thread_park(http_thread *t, struct MHD_Connection *connection, int64_t now_us);
 
 /* Lets a connection that is suspended, or about to be in this very callback, go on. Any thread;
  * `r` is the thread's until the connection's access handler is called. */

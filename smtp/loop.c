@@ -42,13 +42,14 @@ void smtp_task_end(smtp_task *t)
 {
     smtp_loop *l = t->pool->loop;
     smtp_result *r = t->result;
+    int64_t now = clock_us();
     smtp_timer_stop(&l->timers, &t->deadline);
     r->second_try = t->second_try;
-    r->timing.total = clock_us() - t->submitted;
+    r->timing.total = now - t->submitted;
     if (t->what.transcript)
         smtp_transcript_give(&t->transcript, t->submitted, r);
     t->result = NULL;
-    smtp_pace_heard(t->what.relay->pace, &r->reply, clock_us());
+    smtp_pace_heard(t->what.relay->pace, &r->reply, now);
     atomic_fetch_sub_explicit(&l->load, 1, memory_order_relaxed);
     t->what.done(t->what.ctx, r);
     smtp_task_free(t);
