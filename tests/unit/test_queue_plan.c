@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/civil.h"
 #include "queue/plan.h"
+#include "smtp/result.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define SECOND   ((int64_t)1000000)
@@ -89,7 +90,7 @@ static void judge(smtp_recipient_result *r)
 
 static smtp_result *make_result(const said *s, size_t count)
 {
-    smtp_result *r = calloc(1, sizeof *r);
+    smtp_result *r = smtp_result_create(count);
     const char *rcpt = s->rcpt ? s->rcpt : "";
     r->outcome = s->outcome;
     r->reply = read_reply(s->reply);
@@ -101,8 +102,6 @@ static smtp_result *make_result(const said *s, size_t count)
                      .retryable = s->blame == SMTP_BLAME_RELAY || s->blame == SMTP_BLAME_TIMEOUT,
                      .detail = s->category ? strdup("what happened") : NULL,
                      .hint = s->category ? "do this" : NULL};
-    r->recipients = calloc(count + 1, sizeof *r->recipients);
-    r->recipient_count = count;
     for (size_t i = 0; i < count; i++) {
         char one[100];
         size_t n = strcspn(rcpt, "|");
