@@ -37,8 +37,9 @@ enum { DAEMON, WOKEN };
 struct http_thread {
     http_thread_options options;
     struct MHD_Daemon *daemon;
-    int epoll, own_epoll; /* the sender's, if there is one, and there is no other */
-    int wake_fd;          /* an eventfd: the members below have changed */
+    int epoll;     /* that it waits by: the sender's, if there is one */
+    int own_epoll; /* else; -1: there is none */
+    int wake_fd;   /* an eventfd: the members below have changed */
     watch *watch;
     park park;
     pthread_t thread;
