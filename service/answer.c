@@ -51,9 +51,8 @@ COLD static void write_rejected(jsonw *w, const char *email, const smtp_recipien
     write_reply(w, &result->reply);
     jsonw_member_str(w, "category", smtp_category_name(result->category));
     write_cause(w, result->cause);
-    if (result->hint) {
+    if (result->hint)
         jsonw_member_str(w, "hint", result->hint);
-    }
     jsonw_member_bool(w, "retryable", result->retryable);
     jsonw_object_end(w);
 }
@@ -154,9 +153,8 @@ COLD static answer begin_fault(jsonw *w, const char *id, const smtp_relay *relay
                      fault->stage == SMTP_STAGE_NONE ? NULL : smtp_stage_name(fault->stage));
     if (result->reply.code)
         write_reply(w, &result->reply);
-    if (fault->hint) {
+    if (fault->hint)
         jsonw_member_str(w, "hint", fault->hint);
-    }
     jsonw_member_bool(w, "retryable", fault->retryable && !unknown);
     jsonw_member_str(w, "outcome", unknown ? "unknown" : "not_sent");
     return (answer){problem_status(kind), PROBLEM_TYPE, retry_after};
@@ -207,9 +205,8 @@ COLD static void write_steps(jsonw *w, const smtp_result *result)
         jsonw_member_str(w, "stage", smtp_stage_name(step->stage));
         jsonw_member_bool(w, "ok", step->ok);
         jsonw_member_ms(w, "took_ms", step->took_us);
-        if (step->detail) {
+        if (step->detail)
             jsonw_member_str(w, "detail", step->detail);
-        }
         if (step->reply.code)
             write_reply(w, &step->reply);
         jsonw_object_end(w);

@@ -22,6 +22,8 @@
 #define RESUME_SECONDS (IDLE_SECONDS + 1)
 /* See can_pause(). */
 #define PAUSE_US 1000
+/* See turns_in_vain(). */
+#define VAIN_TURNS 1024u
 /* See gathers(). */
 #define MANY           256u
 #define TLS_PRIORITIES "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
@@ -35,13 +37,15 @@ enum { DAEMON, WOKEN };
 struct http_thread {
     http_thread_options options;
     struct MHD_Daemon *daemon;
-    int epoll, own_epoll; /* the sender's, if there is one, and there is no other */
-    int wake_fd;          /* an eventfd: the members below have changed */
+    int epoll;     /* that it waits by: the sender's, if there is one */
+    int own_epoll; /* else; -1: there is none */
+    int wake_fd;   /* an eventfd: the members below have changed */
     watch *watch;
     park park;
     pthread_t thread;
     bool started;
     uint64_t turns;     /* 1 and up */
+    unsigned vain;      /* the last ones in which the daemon was due at once, and nothing came */
     bool quiet;         /* nothing is accepted any more */
     bool answered;      /* in the last turn */
     bool freed;         /* a connection was closed */
@@ -249,6 +253,14 @@ static bool can_pause(const http_thread *t)
            smtp_sender_is_full(o->sender, o->loop);
 }
 
+/* While a client's part of the TLS handshake has come but in pieces, the daemon is due at once, and
+ * can do nothing: each turn would be in vain, for as long as the client likes. All else ends, or
+ * waits for an event, long before: a turn takes a record of 16 KiB, and a socket holds few MiB. */
+static bool turns_in_vain(const http_thread *t)
+{
+    return t->options.cert && t->vain >= VAIN_TURNS && !t->own;
+}
+
 static void take_event(const struct epoll_event *event, work *w)
 {
     if (event->data.u64 == DAEMON)
@@ -265,8 +277,8 @@ static void wait_for_work(http_thread *t, int64_t next_look_us, work *w)
     const http_thread_options *o = &t->options;
     int64_t daemon_at = daemon_due(t);
     t->turns++;
-    bool pauses = daemon_at == 0 && can_pause(t);
-    if (pauses)
+    bool at_once = daemon_at == 0, pauses = at_once && can_pause(t);
+    if (pauses || (at_once && turns_in_vain(t)))
         daemon_at = clock_us() + PAUSE_US;
     int64_t until = earlier(earlier(daemon_at, sender_due(t)), next_look_us);
     int ms = wait_time(earlier(until, park_due(&t->park)));
@@ -280,6 +292,7 @@ static void wait_for_work(http_thread *t, int64_t next_look_us, work *w)
     }
     for (int i = 0; i < w->count; i++)
         take_event(&w->events[i], w);
+    t->vain = at_once && w->count == 0 ? t->vain + 1 : 0;
     int64_t now = clock_us();
     park_leave(&t->park, now);
     w->daemon = w->daemon || daemon_at <= now;

@@ -76,6 +76,7 @@ static void send_off(park_place *place)
 
 void park_signalled(park_place *place)
 {
+    place->late = false;
     if (!place->list)
         place->told = true;
     else if (place->list == &place->park->parked)

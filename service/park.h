@@ -46,7 +46,7 @@ struct park_place {
     struct MHD_Connection *connection;
     int fd;
     bool told;        /* of something that came since park_taken(), while it was in no list */
-    bool late;        /* its time was over, and nothing had come */
+    bool late;        /* its time was over, and nothing has come yet */
     bool sends_ahead; /* its client does: it is not parked any more */
     uint64_t left;    /* the turn in which it went, late; 0: none */
     int64_t until_us; /* parked */

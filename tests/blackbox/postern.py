@@ -162,6 +162,11 @@ class Postern:
     def open_files(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def cpu_seconds(self):
+        with open(f"/proc/{self.pid}/stat") as stat:
+            user, system = stat.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def metrics(self):
         """{'name{labels}': value} of /metrics."""
         lines = self.get("/metrics").body.decode().splitlines()

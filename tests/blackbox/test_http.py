@@ -474,6 +474,17 @@ def test_https(authority):
         assert postern.get("/healthz").status == 200
 
 
+def test_a_tls_client_that_stops_in_its_greeting_costs_next_to_nothing(authority):
+    certificate = authority.good()
+    with Postern(tls_cert=certificate.cert, tls_key=certificate.key, tls_ca=authority.ca) as postern:
+        with Wire(postern) as wire:
+            wire.send(b"\x16\x03\x01\x02\x00\x01\x00")
+            before = postern.cpu_seconds()
+            time.sleep(2)
+            assert postern.cpu_seconds() - before < 1
+            assert postern.get("/healthz").status == 200
+
+
 # --- too much, and the end ---
 
 def test_too_much_in_flight_is_503_at_once():
@@ -495,10 +506,11 @@ def test_too_much_in_flight_is_503_at_once():
         assert len(relay.complete) == 5
 
 
-def test_a_draining_instance_answers_all_it_has_and_takes_no_more():
-    count, release = 200, threading.Event()
+@pytest.mark.parametrize("count, threads", [(200, 2), (400, 1)])  # of so many, those that go on gather
+def test_a_draining_instance_answers_all_it_has_and_takes_no_more(count, threads):
+    release = threading.Event()
     with ScriptedServer(body=gate(release, "250 ok")) as relay:
-        with Postern(relay=relay.url(sessions=8)) as postern:
+        with Postern(relay=relay.url(sessions=8), http_threads=threads) as postern:
             wires = [Wire(postern) for _ in range(count)]
             idle = {path: Wire(postern) for path in ("/v1/compose", "/v1/lint")}
             for i, wire in enumerate(wires):
