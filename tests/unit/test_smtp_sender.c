@@ -218,6 +218,14 @@ static bool perform(meeting *m, const char *step)
     }
 }
 
+/* Whether the last that the client said is QUIT: nobody need wait for more. */
+static bool has_quit(const meeting *m)
+{
+    static const char quit[] = "QUIT\r\n";
+    size_t len = sizeof quit - 1;
+    return m->got.len >= len && memcmp(m->got.data + m->got.len - len, quit, len) == 0;
+}
+
 static void *serve(void *ctx)
 {
     meeting *m = ctx;
@@ -225,7 +233,7 @@ static void *serve(void *ctx)
     while (*step && perform(m, *step))
         step++;
     if (!*step) {
-        while (receive(m))
+        while (!has_quit(m) && receive(m))
             continue;
     }
     (void)shutdown(m->fd, step[0] && step[0][0] == 'R' ? SHUT_RD : SHUT_WR);
