@@ -33,7 +33,7 @@ typedef struct arena {
 #define ARENA_ALIGN _Alignof(max_align_t)
 
 /* AddressSanitizer sees malloc's bounds, and what was freed, but nothing within a block or of one
- * that is kept: under it there are only malloc's. */
+ * that is kept: under it all is malloc's but the tree. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define ARENA_NONE
@@ -49,7 +49,7 @@ void arena_init(arena *a, char *block, size_t size);
 /* Makes it the thread's current one; NULL: none is. */
 void arena_use(arena *a);
 
-/* ---- what isn't the tree's: an arena need not be the current one ---- */
+/* ---- what isn't the tree's: an arena need not be the current one; `size` is not 0 ---- */
 
 /* `size` bytes of the block, of which nobody gives back single ones; NULL: there are not so many
  * left. */

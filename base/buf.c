@@ -132,8 +132,11 @@ const char *buf_cstr(buf *b)
 char *buf_take(buf *b)
 {
     char *taken = (char *)buf_cstr(b);
-    if (taken && b->lent && (taken = malloc(b->len + 1)))
-        memcpy(taken, b->data, b->len + 1);
+    if (taken && b->lent) {
+        taken = malloc(b->len + 1);
+        if (taken)
+            memcpy(taken, b->data, b->len + 1);
+    }
     if (!taken) {
         buf_free(b);
         return NULL;

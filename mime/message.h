@@ -24,9 +24,9 @@
  * Pure: no clock, no random, no sockets; the draft brings date and id.
  * Memory: the draft's strings are borrowed. Headers are copied when composing; text, html and the
  * content of attachments are NOT, and must outlive the message and its readers, as must the arena,
- * if the draft brings one. Threads: a message
- * is immutable after mime_compose(), or mime_message_prepend(); any number of readers, one thread
- * each.
+ * if the draft brings one.
+ * Threads: a message is immutable after mime_compose(), or mime_message_prepend(); any number of
+ * readers, one thread each.
  */
 #ifndef POSTERN_MIME_MESSAGE_H
 #define POSTERN_MIME_MESSAGE_H

@@ -353,7 +353,7 @@ document_options document_defaults(store *s, unsigned recipients)
         .store = s, .lift_at = SCAN_LIFT_AT, .share = SHARE, .rest = REST + RECIPIENT * recipients};
 }
 
-/* One with a store has BLOCK_BYTES. */
+/* With a store `block` is BLOCK_BYTES, as those are that it has kept. */
 static document *create(const document_options *options, size_t block)
 {
     document *d = options->store ? store_spare(options->store) : NULL;

@@ -382,7 +382,8 @@ typedef struct request_terms {
 static request_result create(const config *cfg, const templates *t, document *d, const char id[27],
                              time_t now, const request_terms *terms, request **out, faults *errors)
 {
-    arena *memory = terms->borrows ? NULL : document_memory(d); /* one of many is gone before */
+    /* One of many is gone before the document, which would not get its part of the block back. */
+    arena *memory = terms->borrows ? NULL : document_memory(d);
     whole_request *whole = arena_alloc(memory, sizeof *whole);
     if (!whole) {
         if (!terms->borrows)

@@ -10,8 +10,9 @@
 /* A result of "not sent" with room for its recipients; NULL: no memory. */
 smtp_result *smtp_result_create(size_t recipient_count);
 
-/* Keeps a copy of the reply, whose text is lent by the result where that has room. Fails in nothing
- * but the text, which is empty where there is no memory for it. */
+/* Keeps a copy of the reply, whose text is lent by the result where that has room, in *to, which is
+ * the result's, or a recipient's of it, and holds none yet. Fails in nothing but the text, which is
+ * empty where there is no memory for it. */
 void smtp_result_keep(smtp_result *r, smtp_reply *to, const smtp_reply *from);
 
 /* Appends an empty step; NULL: no memory. */

@@ -193,7 +193,7 @@ typedef struct smtp_result {
     size_t line_count;
     smtp_step *steps; /* a check's */
     size_t step_count;
-    arena texts; /* lent to replies */
+    arena texts; /* lent to replies; behind the result, which can't be copied so */
 } smtp_result;
 
 void smtp_result_free(smtp_result *r);

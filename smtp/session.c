@@ -196,13 +196,11 @@ static void on_opening_reply(smtp_session *s, const smtp_reply *reply)
 static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 {
     smtp_session *s = ctx;
-    smtp_reply reply = {0};
+    smtp_reply reply; /* its text is the parser's */
     smtp_reply_status status = SMTP_REPLY_NOMEM;
     if (smtp_reply_feed(s->parser, data, size * count)) {
-        while ((status = smtp_reply_next(s->parser, &reply)) == SMTP_REPLY_DONE) {
+        while ((status = smtp_reply_next(s->parser, &reply)) == SMTP_REPLY_DONE)
             on_opening_reply(s, &reply);
-            smtp_reply_clear(&reply);
-        }
     }
     /* libcurl would wait for something better until the time is up. */
     s->garbage = status == SMTP_REPLY_BAD;
