@@ -41,7 +41,7 @@ static buf canon_of(dkim_canon how, const char *data, size_t len, size_t piece)
 
 static bool same(const buf *a, const buf *b)
 {
-    return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+    return a->len == b->len && (!a->data || !b->data || memcmp(a->data, b->data, a->len) == 0);
 }
 
 static void try_forms(const char *data, size_t len, size_t piece)

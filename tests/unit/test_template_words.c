@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "template/words.h"
 
 static bool is_link(const char *s)
@@ -40,11 +41,13 @@ static void only_web_links_are_links(void **state)
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         assert_false(is_link(others[i]));
     assert_false(words_is_link("https://example.com/\0x", 22));
-    char long_one[WORDS_LINK_MAX + 2];
-    memset(long_one, 'a', sizeof(long_one));
-    memcpy(long_one, "https://", 8);
-    assert_true(words_is_link(long_one, WORDS_LINK_MAX));
-    assert_false(words_is_link(long_one, WORDS_LINK_MAX + 1));
+    buf long_one = BUF_INIT;
+    buf_adds(&long_one, "https://");
+    while (long_one.len <= WORDS_LINK_MAX)
+        buf_addc(&long_one, 'a');
+    assert_true(words_is_link(long_one.data, WORDS_LINK_MAX));
+    assert_false(words_is_link(long_one.data, WORDS_LINK_MAX + 1));
+    buf_free(&long_one);
 }
 
 static void assert_few(const char *text, size_t most, const char *expected, size_t left)
@@ -115,7 +118,7 @@ static void assert_mrkdwn(const char *text, const char *expected)
 {
     json_t *lines = words_mrkdwn(text, strlen(text));
     assert_non_null(lines);
-    char all[2000] = "";
+    buf all = BUF_INIT;
     for (size_t i = 0; i < json_array_size(lines); i++) {
         const json_t *spans = json_object_get(json_array_get(lines, i), "spans");
         for (size_t k = 0; k < json_array_size(spans); k++) {
@@ -125,12 +128,13 @@ static void assert_mrkdwn(const char *text, const char *expected)
                                          "url", &url, "bold", &bold, "code", &code),
                              0);
             const char *mark = *url ? "[" : bold ? "*" : code ? "`" : "";
-            strcat(strcat(strcat(all, k > 0 ? "+" : ""), mark), s);
-            strcat(strcat(strcat(all, *url ? "](" : mark), url), *url ? ")" : "");
+            buf_addf(&all, "%s%s%s", k > 0 ? "+" : "", mark, s);
+            buf_addf(&all, "%s%s%s", *url ? "](" : mark, url, *url ? ")" : "");
         }
-        strcat(all, i + 1 < json_array_size(lines) ? "\n" : "");
+        buf_adds(&all, i + 1 < json_array_size(lines) ? "\n" : "");
     }
-    assert_string_equal(all, expected);
+    assert_string_equal(buf_cstr(&all), expected);
+    buf_free(&all);
     json_decref(lines);
 }
 
