@@ -10,7 +10,7 @@
 #include "base/file_io.h"
 
 /* As many requests as a burst has, on a few threads. */
-#define SPARES 32
+#define SPARES 64
 
 struct store {
     char *folder;
