@@ -29,10 +29,9 @@
 #define TLS_PRIORITIES "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 /* What epoll tells of: one of these, the place of a connection, whose address is none of them, or
- * something of the sender's, which has one of the upper bits. */
+ * something of the sender's. */
 enum { DAEMON, WOKEN };
-#define SENDERS (UINT64_C(7) << 61)
-#define EVENTS  256
+#define EVENTS 256
 
 struct http_thread {
     http_thread_options options;
@@ -203,7 +202,8 @@ static bool let_go(http_thread *t)
         next = t->own->next;
         MHD_resume_connection(t->own->connection);
     }
-    t->gathers_until_us = clock_us() + t->suspended;
+    if (t->suspended > MANY)
+        t->gathers_until_us = clock_us() + t->suspended;
     return park_go(&t->park, t->turns) || t->answered;
 }
 
@@ -267,7 +267,7 @@ static void take_event(const struct epoll_event *event, work *w)
         w->daemon = true;
     else if (event->data.u64 == WOKEN)
         w->woken = true;
-    else if (!(event->data.u64 & SENDERS))
+    else if (!(event->data.u64 & SMTP_SENDER_TAGS))
         park_signalled(event->data.ptr);
 }
 

@@ -16,10 +16,12 @@
 
 #define EVENTS 256
 /* What epoll gives back: the wake-up, a socket that is libcurl's at the moment, a session's address
- * (whose upper bits are never set on Linux), or, without any of these, what is the host's. */
+ * (whose upper bits are never set on Linux), or, without any of SMTP_SENDER_TAGS, what is the
+ * host's. */
 #define WAKE_TAG    (UINT64_C(1) << 63)
 #define CURL_TAG    (UINT64_C(1) << 62)
 #define SESSION_TAG (UINT64_C(1) << 61)
+_Static_assert((WAKE_TAG | CURL_TAG | SESSION_TAG) == SMTP_SENDER_TAGS, "what hosts leave clear");
 /* After a relay has refused a further session while others work, none is asked for so long. */
 #define FULL_US  INT64_C(5000000)
 #define STOPPING "the gateway is shutting down"

@@ -282,7 +282,9 @@ void smtp_sender_leave(smtp_sender *s, unsigned loop);
 
 /* The loop's epoll, which stays the sender's. The host waits on it, and what it tells of goes to
  * smtp_sender_turn(). It is there for the host's own descriptors too: what they have in data.u64
- * must leave the three upper bits clear, as addresses do, and is nothing to the sender. */
+ * must leave these upper bits clear, as addresses do, and is nothing to the sender, whose own have
+ * one of them. */
+#define SMTP_SENDER_TAGS (UINT64_C(7) << 61)
 int smtp_sender_epoll(const smtp_sender *s, unsigned loop);
 
 /* By when, on clock_us()'s scale, the next turn must be taken: 0 at once, INT64_MAX not for its own
