@@ -2222,11 +2222,20 @@ static void end_stop(stopper *s)
     assert_true(atomic_load(&s->over));
 }
 
+/* Stops it from another thread, while this one runs the loop to its end. */
+static void stop_hosted(const world *w, int64_t grace_us)
+{
+    stopper stop;
+    begin_stop(&stop, w, grace_us);
+    while (!atomic_load(&stop.over))
+        wait_and_turn(w, 1);
+    end_stop(&stop);
+}
+
 static void a_hosted_loop_is_run_by_its_host(void **state)
 {
     static const script s[] = {{HELLO, SENT, SENT, "C QUIT", "S 221 bye"}};
     world w = WORLD(s, .hosted = true);
-    stopper stop;
     job j;
     (void)state;
     assert_true(smtp_sender_host(w.sender, 0));
@@ -2239,10 +2248,7 @@ static void a_hosted_loop_is_run_by_its_host(void **state)
         assert_int_equal(j.result->outcome, SMTP_SENT);
         finish(&j);
     }
-    begin_stop(&stop, &w, SECONDS(5));
-    while (!atomic_load(&stop.over))
-        wait_and_turn(&w, 1);
-    end_stop(&stop);
+    stop_hosted(&w, SECONDS(5));
     assert_true(said(&w, 0, "QUIT\r\n"));
     assert_int_equal(close_world(&w), 1);
 }
@@ -2251,7 +2257,6 @@ static void a_loop_is_full_while_one_waits_and_no_session_idles(void **state)
 {
     static const script s[] = {{HELLO, SENT, SENT, "C QUIT", "S 221 bye"}};
     world w = WORLD(s, .hosted = true, .query = "&sessions=1");
-    stopper stop;
     job first, second;
     (void)state;
     assert_true(smtp_sender_host(w.sender, 0));
@@ -2267,10 +2272,7 @@ static void a_loop_is_full_while_one_waits_and_no_session_idles(void **state)
     assert_false(smtp_sender_is_full(w.sender, 0)); /* it idles */
     finish(&first);
     finish(&second);
-    begin_stop(&stop, &w, SECONDS(5));
-    while (!atomic_load(&stop.over))
-        wait_and_turn(&w, 1);
-    end_stop(&stop);
+    stop_hosted(&w, SECONDS(5));
     assert_int_equal(close_world(&w), 1);
 }
 
@@ -2297,7 +2299,6 @@ static void a_callback_may_submit_and_is_not_called_within_itself(void **state)
     static const script s[] = {{"X"}};
     static const char *const bad[] = {"li@example.net>\r\nDATA"}; /* refused without a relay */
     world w = WORLD(s, .hosted = true);
-    stopper stop;
     job j[3];
     chain c = {j, COUNT(j), 0, &w, 0};
     (void)state;
@@ -2313,10 +2314,7 @@ static void a_callback_may_submit_and_is_not_called_within_itself(void **state)
         assert_int_equal(j[i].result->outcome, SMTP_NOT_SENT);
         finish(&j[i]);
     }
-    begin_stop(&stop, &w, 0);
-    while (!atomic_load(&stop.over))
-        wait_and_turn(&w, 1);
-    end_stop(&stop);
+    stop_hosted(&w, 0);
     assert_int_equal(close_world(&w), 0);
 }
 
@@ -2326,7 +2324,6 @@ static void a_host_may_wait_for_its_own_by_the_loops_epoll(void **state)
     world w = WORLD(s, .hosted = true);
     int mine = eventfd(1, EFD_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &mine}, events[EVENTS];
-    stopper stop;
     job j;
     (void)state;
     assert_true(smtp_sender_host(w.sender, 0));
@@ -2338,10 +2335,7 @@ static void a_host_may_wait_for_its_own_by_the_loops_epoll(void **state)
     host_until(&w, &j, 1); /* with the event that nobody takes among the sender's */
     assert_int_equal(j.result->outcome, SMTP_SENT);
     finish(&j);
-    begin_stop(&stop, &w, SECONDS(5));
-    while (!atomic_load(&stop.over))
-        wait_and_turn(&w, 1);
-    end_stop(&stop);
+    stop_hosted(&w, SECONDS(5));
     assert_int_equal(close_world(&w), 1);
     assert_int_equal(close(mine), 0);
 }
